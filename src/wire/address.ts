@@ -1,0 +1,66 @@
+/** Addresses in their one canonical form, wire-spec/discovery.md section 1. */
+import { BeckonError } from '../errors.ts';
+import { canonicalDomain, checkDomain } from './domain-name.ts';
+import { sizes } from './registry.ts';
+
+export interface Address {
+  readonly local: string;
+  readonly domain: string;
+}
+
+const maxAddressLength = 512;
+const localForm =
+  /^[\p{L}\p{M}\p{N}\p{S}!#$%&'*\/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}\p{S}!#$%&'*\/=?^_`{|}~-]+)*$/u;
+const utf8 = new TextEncoder();
+
+function invalid(reason: string): BeckonError {
+  return new BeckonError('address_invalid', reason);
+}
+
+/** Simple case mapping, one code point to one: what `toLowerCase` does for all but U+0130. */
+function lowerCase(codePoint: string): string {
+  return codePoint === '\u0130' ? 'i' : codePoint.toLowerCase();
+}
+
+/** The canonical local part, without its `+tag`. Throws `address_invalid`. */
+export function canonicalLocal(local: string): string {
+  if (!local.isWellFormed() || /\p{Cn}/u.test(local))
+    throw invalid('the local part has unassigned characters');
+  const mapped = Array.from(local, lowerCase).join('').normalize('NFC');
+  if (!localForm.test(mapped)) throw invalid('the local part has characters that are not allowed, or none');
+  if (utf8.encode(mapped).length > sizes.introductionLocal)
+    throw invalid('the local part is longer than 64 bytes');
+  return mapped;
+}
+
+/**
+ * Reads `local@domain` as a person may type it. `tag` is what stood between the first `+` and the `@`, for the
+ * private header only. Throws `address_invalid` or `domain_invalid`.
+ */
+export function parseAddress(typed: string): { address: Address; tag?: string } {
+  if (typed.length > maxAddressLength) throw invalid('the address is too long');
+  const at = typed.lastIndexOf('@');
+  if (at < 1) throw invalid('an address is local@domain');
+  const [local, ...tag] = typed.slice(0, at).split('+');
+  const address = { local: canonicalLocal(local ?? ''), domain: canonicalDomain(typed.slice(at + 1)) };
+  return tag.length > 0 ? { address, tag: tag.join('+') } : { address };
+}
+
+/** `local@domain`. */
+export function formatAddress(address: Address): string {
+  return `${address.local}@${address.domain}`;
+}
+
+/** Throws `address_invalid` unless the text is a canonical address: what comes over the wire must be. */
+export function checkAddress(text: string): void {
+  splitAddress(text);
+}
+
+/** The parts of a canonical address. Throws `address_invalid` where it is not canonical. */
+export function splitAddress(text: string): Address {
+  const at = text.lastIndexOf('@');
+  const address = { local: text.slice(0, Math.max(at, 0)), domain: text.slice(at + 1) };
+  if (at < 1 || canonicalLocal(address.local) !== address.local) throw invalid('not a canonical address');
+  checkDomain(address.domain);
+  return address;
+}

@@ -1,0 +1,38 @@
+/** Domain names in their one canonical form, wire-spec/discovery.md section 1. */
+import { toASCII } from 'tr46';
+import { BeckonError } from '../errors.ts';
+
+/** So that `_beckon._tcp.` in front still fits into 253 octets. */
+export const maxDomainLength = 240;
+
+const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const canonical = new RegExp(`^${label}(?:\\.${label})*\\.(?![0-9]+$)${label}$`);
+
+/**
+ * The canonical form of a domain name as a person may type it: A-labels, lower case, no final dot (UTS 46,
+ * non-transitional). Throws `domain_invalid`; IP addresses and single labels are not domains.
+ */
+export function canonicalDomain(name: string): string {
+  const ascii = toASCII(name.replace(/\.$/, ''), {
+    checkBidi: true,
+    checkHyphens: true,
+    checkJoiners: true,
+    transitionalProcessing: false,
+    useSTD3ASCIIRules: true,
+    verifyDNSLength: true,
+  });
+  if (ascii === null) throw new BeckonError('domain_invalid', 'not a valid domain name');
+  checkDomain(ascii);
+  return ascii;
+}
+
+/** Throws `domain_invalid` unless the name is canonical already: what comes over the wire must be. */
+export function checkDomain(name: string): void {
+  if (name.length > maxDomainLength || !canonical.test(name))
+    throw new BeckonError('domain_invalid', 'not a canonical domain name');
+}
+
+/** The TLS name, Host and signed authority of a domain. */
+export function authorityOf(domain: string): string {
+  return `beckon.${domain}`;
+}

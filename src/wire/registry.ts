@@ -1,0 +1,182 @@
+/**
+ * The constants of the specification, wire-spec/README.md section 6. Constants of this implementation (batch sizes,
+ * timeouts, table names) live beside the code that uses them.
+ */
+
+/** Versions and types of datagrams: high nibble the version, low nibble the type. */
+export const datagramTypes = { notification: 0x11, peerNotification: 0x12 } as const;
+
+/** The two sizes a datagram may have, in bytes. */
+export const datagramSizes = [512, 1200] as const;
+
+/** What a key is for; part of its key id. */
+export const keyUses = {
+  domainIdentity: 1,
+  domainSigning: 2,
+  notification: 3,
+  envelope: 4,
+  poll: 5,
+  gateway: 6,
+  recovery: 7,
+  userIdentity: 16,
+  addressing: 17,
+  sealing: 18,
+  device: 19,
+} as const;
+export type KeyUse = keyof typeof keyUses;
+
+/** Algorithms of keys. For sealing keys a higher rank is stronger (`suiteRanks`). */
+export const suites = { xwing: 1, x25519: 2, ed25519: 3 } as const;
+export type SuiteName = keyof typeof suites;
+
+/** Rank of each sealing suite; lower than the pinned one needs the user's word. */
+export const suiteRanks: ReadonlyMap<number, number> = new Map([[suites.xwing, 1]]);
+
+export const keyStatuses = { pending: 0, active: 1, retired: 2, revoked: 3 } as const;
+export type KeyStatus = keyof typeof keyStatuses;
+
+export const userStatuses = { active: 0, suspended: 1, gone: 2 } as const;
+
+/** COSE: algorithm identifier of Ed25519 (RFC 9864) and the labels of the protected header. */
+export const coseAlgorithmEd25519 = -19;
+export const coseLabels = { algorithm: 1, keyId: 4 } as const;
+
+export const envelopeFlags = { retraction: 1, readReceipt: 2, escrowDisclosed: 4 } as const;
+export const userFlags = { bridged: 1 } as const;
+
+/** Types of introductions: the high four bits of the bucket field. */
+export const introductionTypes = { personal: 0 } as const;
+
+/** What a recipient did with a ref it names in a poll. */
+export const dispositions = { done: 0 } as const;
+
+/** Unsigned attachments of a served record. */
+export const attachmentTypes = { parentSignature: 1, logProof: 2 } as const;
+
+/**
+ * Purposes: the first element of every context, after the prefix `beckon/1 `. Each signature, seal and derivation
+ * has its own (wire-spec/README.md section 5).
+ */
+export const purposes = [
+  'address',
+  'bucket',
+  'by mail',
+  'domain record',
+  'drop-chain',
+  'drop-poll',
+  'drop-seal',
+  'envelope',
+  'envelope body',
+  'envelope key',
+  'identity',
+  'introduction',
+  'introduction seal',
+  'key id',
+  'ledger',
+  'letter',
+  'mandate',
+  'notification',
+  'notification seal',
+  'payload',
+  'poll',
+  'poll request',
+  'private header',
+  'receipt',
+  'recipient-address',
+  'recovery',
+  'to',
+  'trace',
+  'user listing',
+  'user record',
+] as const;
+export type Purpose = (typeof purposes)[number];
+
+export const mediaTypes = {
+  beckon: 'application/beckon+cbor',
+  cover: 'application/beckon-cover+cbor',
+  mail: 'message/rfc822',
+} as const;
+
+/** The path of the public interface on `https://beckon.<domain>`. */
+export const publicPath = '/.well-known/beckon/';
+/** First path segments that version 1 answers with `unsupported` and keeps for later. */
+export const reservedPaths = [
+  'ledger',
+  'reputation',
+  'tokens',
+  'lists',
+  'bundle',
+  'transfer',
+  'log',
+] as const;
+
+/** Sizes in bytes. */
+export const sizes = {
+  keyId: 8,
+  hash: 32,
+  signature: 64,
+  messageId: 32,
+  letterId: 16,
+  acceptToken: 32,
+  pollProof: 16,
+  pollNonce: 16,
+  traceHandle: 10,
+  x25519Public: 32,
+  ed25519Public: 32,
+  xwingPublic: 1216,
+  xwingEnc: 1120,
+  introduction: 178,
+  introductionLocal: 64,
+  privateHeaderUnit: 4096,
+  privateHeaderMaxUnits: 16,
+  envelopeStep: 2048,
+  payloadFloor: 4096,
+  payloadChunk: 16384,
+} as const;
+
+/** Times in seconds. */
+export const times = {
+  clockSlack: 3600,
+  datagramSlack: 86_400,
+  serialAhead: 86_400,
+  recordValidity: 7 * 86_400,
+  recordRenewal: 86_400,
+  mandateValidity: 400 * 86_400,
+  userRecordValidity: 400 * 86_400,
+  byMailValidity: 7 * 86_400,
+  keyPending: 8 * 86_400,
+  retiredOverlap: 8 * 86_400,
+  retiredEnvelopeOverlap: 97 * 86_400,
+  transitDefault: 14 * 86_400,
+  transitMin: 3600,
+  transitMax: 90 * 86_400,
+  dropMax: 90 * 86_400,
+  dropRenewal: 7 * 86_400,
+} as const;
+
+/** Retransmission, wire-spec/timing.md. Delays after the commit, in seconds; then gaps double up to the longest. */
+export const repeating = {
+  udp: [0, 4, 16],
+  door: 64,
+  longestGap: 12 * 3600,
+  jitter: 0.2,
+  afterFetch: 86_400,
+  creditBurst: 16,
+  creditInterval: 3,
+} as const;
+
+/** Most items of the lists that a decoder takes. */
+export const counts = {
+  keyEntries: 32,
+  revokedKeys: 64,
+  capabilities: 32,
+  attachments: 4,
+  refs: 13,
+  pollEntries: 64,
+  pollRefs: 256,
+  doneRefs: 256,
+  feedEntries: 512,
+  parents: 64,
+  coverParts: 128,
+  bucketBits: 12,
+} as const;
