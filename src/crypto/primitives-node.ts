@@ -1,0 +1,245 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  decapsulate,
+  encapsulate,
+  hash,
+} from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
+import sodium from 'sodium-native';
+import type { Aes256Gcm, Encapsulated, IncrementalHash, Primitives } from './primitives.ts';
+
+/** Below this many bytes libsodium's SHA-256 is faster (cheap call), above it OpenSSL's (vector instructions). */
+const SODIUM_HASH_MAX = 256;
+const TAG = 16;
+const NONE = new Uint8Array(0);
+
+/** A Buffer as what it holds: small ones share a pool, so their bytes are copied out of it. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer);
+}
+
+export function randomBytes(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  if (length > 0) sodium.randombytes_buf(bytes);
+  return bytes;
+}
+
+export function uninitialised(length: number): Uint8Array {
+  const buffer = Buffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, length);
+}
+
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === 0 || sodium.sodium_memcmp(a, b);
+}
+
+export function sha256(data: Uint8Array): Uint8Array {
+  if (data.length > SODIUM_HASH_MAX) return plain(hash('sha256', data, 'buffer'));
+  const digest = new Uint8Array(32);
+  sodium.crypto_hash_sha256(digest, data);
+  return digest;
+}
+
+export function createSha256(): IncrementalHash {
+  const state = createHash('sha256');
+  return {
+    update: (bytes) => void state.update(bytes),
+    digest: () => plain(state.digest()),
+  };
+}
+
+export function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {
+  return plain(createHmac('sha512', key).update(data).digest());
+}
+
+export function shake256(data: Uint8Array, length: number): Uint8Array {
+  return plain(hash('shake256', data, { outputEncoding: 'buffer', outputLength: length }));
+}
+
+export function sha3(data: Uint8Array): Uint8Array {
+  return plain(hash('sha3-256', data, 'buffer'));
+}
+
+export function x25519(scalar: Uint8Array, point: Uint8Array): Uint8Array | undefined {
+  const shared = new Uint8Array(32);
+  try {
+    sodium.crypto_scalarmult(shared, scalar, point);
+  } catch {
+    return undefined;
+  }
+  return shared;
+}
+
+export function x25519Base(scalar: Uint8Array): Uint8Array {
+  const point = new Uint8Array(32);
+  sodium.crypto_scalarmult_base(point, scalar);
+  return point;
+}
+
+export function ed25519Public(seed: Uint8Array): Uint8Array {
+  const publicKey = new Uint8Array(32);
+  const secretKey = new Uint8Array(64);
+  sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
+  secretKey.fill(0);
+  return publicKey;
+}
+
+export function ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
+  const publicKey = new Uint8Array(32);
+  const secretKey = new Uint8Array(64);
+  const signature = new Uint8Array(64);
+  sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
+  sodium.crypto_sign_detached(signature, message, secretKey);
+  secretKey.fill(0);
+  return signature;
+}
+
+export function ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  return sodium.crypto_sign_verify_detached(signature, message, publicKey);
+}
+
+export function ed25519IsPublic(publicKey: Uint8Array): boolean {
+  return sodium.crypto_core_ed25519_is_valid_point(publicKey);
+}
+
+type AeadEncrypt = typeof sodium.crypto_aead_chacha20poly1305_ietf_encrypt;
+type AeadDecrypt = typeof sodium.crypto_aead_chacha20poly1305_ietf_decrypt;
+
+function aeadSeal(encrypt: AeadEncrypt) {
+  return (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array => {
+    const sealed = new Uint8Array(plaintext.length + TAG);
+    encrypt(sealed, plaintext, aad, null, nonce, key);
+    return sealed;
+  };
+}
+
+function aeadOpen(decrypt: AeadDecrypt) {
+  return (
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    sealed: Uint8Array,
+  ): Uint8Array | undefined => {
+    if (sealed.length < TAG) return undefined;
+    const plaintext = new Uint8Array(sealed.length - TAG);
+    try {
+      decrypt(plaintext, null, sealed, aad, nonce, key);
+    } catch {
+      return undefined;
+    }
+    return plaintext;
+  };
+}
+
+export const chachaSeal = aeadSeal(sodium.crypto_aead_chacha20poly1305_ietf_encrypt);
+export const chachaOpen = aeadOpen(sodium.crypto_aead_chacha20poly1305_ietf_decrypt);
+export const xchachaSeal = aeadSeal(sodium.crypto_aead_xchacha20poly1305_ietf_encrypt);
+export const xchachaOpen = aeadOpen(sodium.crypto_aead_xchacha20poly1305_ietf_decrypt);
+
+export function createAes256Gcm(key: Uint8Array): Aes256Gcm {
+  // A KeyObject, not the bytes: importing the key anew costs more than encrypting a chunk.
+  const prepared = createSecretKey(key);
+  return {
+    sealInto(nonce, plaintext, out, offset) {
+      const cipher = createCipheriv('aes-256-gcm', prepared, nonce);
+      out.set(cipher.update(plaintext), offset);
+      cipher.final();
+      out.set(cipher.getAuthTag(), offset + plaintext.length);
+    },
+    openInto(nonce, sealed, out, offset) {
+      if (sealed.length < TAG) return false;
+      const end = sealed.length - TAG;
+      const decipher = createDecipheriv('aes-256-gcm', prepared, nonce, { authTagLength: TAG });
+      decipher.setAuthTag(sealed.subarray(end));
+      const plaintext = end > 0 ? decipher.update(sealed.subarray(0, end)) : NONE;
+      try {
+        decipher.final();
+      } catch {
+        return false;
+      }
+      out.set(plaintext, offset);
+      return true;
+    },
+  };
+}
+
+/** DER in front of an ML-KEM-768 seed (PKCS #8, seed form) and encapsulation key (SPKI): RFC 9935. */
+const SEED_PREFIX = fromHex('3054020100300b060960864801650304040204428040');
+const PUBLIC_PREFIX = fromHex('308204b2300b0609608648016503040402038204a100');
+
+function fromHex(hex: string): Uint8Array {
+  return plain(Buffer.from(hex, 'hex'));
+}
+
+function withPrefix(prefix: Uint8Array, key: Uint8Array): Buffer {
+  const der = Buffer.alloc(prefix.length + key.length);
+  der.set(prefix);
+  der.set(key, prefix.length);
+  return der;
+}
+
+function mlkemPrivate(seed: Uint8Array): KeyObject {
+  const der = withPrefix(SEED_PREFIX, seed);
+  const key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  der.fill(0);
+  return key;
+}
+
+export function mlkemPublic(seed: Uint8Array): Uint8Array {
+  const der = createPublicKey(mlkemPrivate(seed)).export({ format: 'der', type: 'spki' });
+  return plain(der.subarray(PUBLIC_PREFIX.length));
+}
+
+export function mlkemEncapsulate(publicKey: Uint8Array): Encapsulated {
+  const key = createPublicKey({
+    key: withPrefix(PUBLIC_PREFIX, publicKey),
+    format: 'der',
+    type: 'spki',
+  });
+  const { sharedKey, ciphertext } = encapsulate(key);
+  return { sharedSecret: plain(sharedKey), ciphertext: plain(ciphertext) };
+}
+
+/** OpenSSL's encapsulation takes no randomness from outside. */
+export function mlkemEncapsulateWith(publicKey: Uint8Array, m: Uint8Array): Encapsulated {
+  const { sharedSecret, cipherText } = ml_kem768.encapsulate(publicKey, m);
+  return { sharedSecret, ciphertext: cipherText };
+}
+
+export function mlkemDecapsulate(seed: Uint8Array, ciphertext: Uint8Array): Uint8Array {
+  return plain(decapsulate(mlkemPrivate(seed), ciphertext));
+}
+
+/** Checked by the compiler: this module is a complete set of primitives. */
+export const primitives: Primitives = {
+  randomBytes,
+  uninitialised,
+  equalBytes,
+  sha256,
+  createSha256,
+  hmacSha512,
+  shake256,
+  sha3,
+  x25519,
+  x25519Base,
+  ed25519Public,
+  ed25519Sign,
+  ed25519Verify,
+  ed25519IsPublic,
+  chachaSeal,
+  chachaOpen,
+  xchachaSeal,
+  xchachaOpen,
+  createAes256Gcm,
+  mlkemPublic,
+  mlkemEncapsulate,
+  mlkemEncapsulateWith,
+  mlkemDecapsulate,
+};
