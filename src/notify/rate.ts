@@ -1,0 +1,46 @@
+/** Token buckets with a bounded memory: one policy, used for datagrams and for look-ups. */
+import type { Clock } from '../clock.ts';
+
+export interface RateLimit {
+  /** Tokens added each second. */
+  readonly perSecond: number;
+  /** Most tokens at once. */
+  readonly burst: number;
+}
+
+/** True where `key` may go on; each key has a bucket of its own, and the oldest is forgotten beyond `maxKeys`. */
+export type Rate = (key: string) => boolean;
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+export function createRate(limit: RateLimit, clock: Clock, maxKeys = 10_000): Rate {
+  const buckets = new Map<string, Bucket>();
+
+  function refill(bucket: Bucket, now: number): void {
+    bucket.tokens = Math.min(limit.burst, bucket.tokens + ((now - bucket.at) / 1000) * limit.perSecond);
+    bucket.at = now;
+  }
+
+  function open(key: string, now: number): Bucket {
+    const bucket = { tokens: limit.burst, at: now };
+    buckets.set(key, bucket);
+    if (buckets.size > maxKeys) {
+      const oldest = buckets.keys().next();
+      if (!oldest.done) buckets.delete(oldest.value);
+    }
+    return bucket;
+  }
+
+  return (key) => {
+    const now = clock.monotonic();
+    const known = buckets.get(key);
+    if (known !== undefined) refill(known, now);
+    const bucket = known ?? open(key, now);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  };
+}
