@@ -1,0 +1,43 @@
+/** The store as the rest of the daemon sees it: one small interface for each table. */
+import type { BlobStore } from './blobs.ts';
+import type { DirectoryStore } from './directory.ts';
+import type { DomainStore } from './domains.ts';
+import type { EventStore } from './events.ts';
+import type { FeedStore } from './feed.ts';
+import type { Outbox } from './outbox.ts';
+import type { PendingStore } from './pending.ts';
+import type { TransitStore } from './transit.ts';
+import type { UploadStore } from './uploads.ts';
+import type { UserStore } from './users.ts';
+
+export interface StoreStats {
+  /** Messages that wait in the transit store. */
+  readonly messages: number;
+  /** Bytes of their payloads, headers and envelopes, open uploads included. */
+  readonly bytes: number;
+  readonly oldest?: { readonly created: number; readonly destination: string };
+  readonly outbox: number;
+  /** Refs in the pending table, done ones that have not expired included. */
+  readonly pending: number;
+  readonly feed: number;
+  readonly domains: number;
+  readonly users: number;
+}
+
+export interface Store {
+  readonly transit: TransitStore;
+  readonly blobs: BlobStore;
+  readonly uploads: UploadStore;
+  readonly outbox: Outbox;
+  readonly pending: PendingStore;
+  readonly feed: FeedStore;
+  readonly domains: DomainStore;
+  readonly users: UserStore;
+  readonly directory: DirectoryStore;
+  readonly events: EventStore;
+  stats(): Promise<StoreStats>;
+  /** A consistent copy of everything, made while the daemon runs, into a directory that does not exist yet. */
+  backup(dir: string): Promise<void>;
+  /** Waits for writes on their way, then releases the directory. Nothing may be called afterwards. */
+  close(): Promise<void>;
+}
