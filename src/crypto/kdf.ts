@@ -16,12 +16,16 @@ export type { IncrementalHash } from './primitives.ts';
 /** Byte strings in one. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(totalLength(parts));
-  let at = 0;
+  writeParts(joined, 0, parts);
+  return joined;
+}
+
+function writeParts(out: Uint8Array, offset: number, parts: readonly Uint8Array[]): void {
+  let at = offset;
   for (const part of parts) {
-    joined.set(part, at);
+    out.set(part, at);
     at += part.length;
   }
-  return joined;
 }
 
 function totalLength(parts: readonly Uint8Array[]): number {
@@ -49,30 +53,30 @@ function hashParts(parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * HMAC-SHA256 (RFC 2104) of the parts one after another (32 bytes). Written over the bare hash: for the short inputs of key
- * schedules a library's HMAC object costs several times the hash itself.
+ * HMAC-SHA256 (RFC 2104) of the parts one after another (32 bytes). Written over the bare hash and over buffers that are used
+ * again: for the short inputs of key schedules a library's HMAC object costs several times the hash itself.
  */
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const blockKey = key.length > BLOCK ? hash(key) : key;
-  const inner = keyBlock(blockKey, 0x36, parts);
-  const outer = keyBlock(blockKey, 0x5c, [hash(inner)]);
-  const mac = hash(outer);
+  const length = BLOCK + totalLength(parts);
+  const inner = length <= INNER.length ? INNER.subarray(0, length) : new Uint8Array(length);
+  writeKey(inner, blockKey, 0x36);
+  writeParts(inner, BLOCK, parts);
+  writeKey(OUTER, blockKey, 0x5c);
+  OUTER.set(hash(inner), BLOCK);
+  const mac = hash(OUTER);
   inner.fill(0);
-  outer.fill(0);
+  OUTER.fill(0);
   return mac;
 }
 
-/** The key padded to a block and combined with `pad`, then the parts. */
-function keyBlock(key: Uint8Array, pad: number, parts: readonly Uint8Array[]): Uint8Array {
-  const block = new Uint8Array(BLOCK + totalLength(parts));
-  block.fill(pad, 0, BLOCK);
-  for (let i = 0; i < key.length; i++) block[i]! ^= key[i]!;
-  let at = BLOCK;
-  for (const part of parts) {
-    block.set(part, at);
-    at += part.length;
-  }
-  return block;
+const INNER = new Uint8Array(1024);
+const OUTER = new Uint8Array(BLOCK + HASH_LENGTH);
+
+/** The key, padded with zeros to a block, every byte combined with `pad`. */
+function writeKey(out: Uint8Array, key: Uint8Array, pad: number): void {
+  for (let i = 0; i < key.length; i++) out[i] = key[i]! ^ pad;
+  out.fill(pad, key.length, BLOCK);
 }
 
 /** HKDF-Extract (RFC 5869 section 2.2): a pseudorandom key of 32 bytes. An empty salt stands for 32 zeros. */

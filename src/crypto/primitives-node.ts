@@ -19,6 +19,8 @@ import type { Aes256Gcm, Encapsulated, IncrementalHash, Primitives } from './pri
 const SODIUM_HASH_MAX = 256;
 const TAG = 16;
 const NONE = new Uint8Array(0);
+/** Where libsodium writes 32-byte results: handing it a new array each time costs more than a hash, a copy does not. */
+const scratch = new Uint8Array(new ArrayBuffer(32));
 
 /** A Buffer as what it holds: small ones share a pool, so their bytes are copied out of it. */
 function plain(buffer: Uint8Array): Uint8Array {
@@ -42,9 +44,8 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 export function sha256(data: Uint8Array): Uint8Array {
   if (data.length > SODIUM_HASH_MAX) return plain(hash('sha256', data, 'buffer'));
-  const digest = new Uint8Array(32);
-  sodium.crypto_hash_sha256(digest, data);
-  return digest;
+  sodium.crypto_hash_sha256(scratch, data);
+  return scratch.slice();
 }
 
 export function createSha256(): IncrementalHash {
@@ -68,12 +69,13 @@ export function sha3(data: Uint8Array): Uint8Array {
 }
 
 export function x25519(scalar: Uint8Array, point: Uint8Array): Uint8Array | undefined {
-  const shared = new Uint8Array(32);
   try {
-    sodium.crypto_scalarmult(shared, scalar, point);
+    sodium.crypto_scalarmult(scratch, scalar, point);
   } catch {
     return undefined;
   }
+  const shared = scratch.slice();
+  scratch.fill(0);
   return shared;
 }
 

@@ -51,7 +51,7 @@ test('hmacSha256 agrees with another implementation for keys below, at and above
 test('hkdf is HKDF-SHA256 with an empty salt, at every length', (t) => {
   const input = fc.tuple(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ maxLength: 200 }));
   fc.assert(
-    fc.property(input, fc.integer({ min: 0, max: 200 }), ([ikm, info], length) => {
+    fc.property(input, fc.integer({ min: 1, max: 200 }), ([ikm, info], length) => {
       const expected = toHex(new Uint8Array(hkdfSync('sha256', ikm, new Uint8Array(0), info, length)));
       return toHex(hkdf(ikm, info, length)) === expected;
     }),
