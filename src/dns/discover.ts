@@ -1,4 +1,4 @@
-/** What a domain is, from its DNS records alone: wire-spec/discovery.md section 4. */
+/** What a domain is, from its DNS records alone: wire-spec/discovery.md section 3. */
 import { checkDomain } from '../wire/domain-name.ts';
 import { readDomainTxt } from './domain-txt.ts';
 import { isHostName } from './record.ts';

@@ -1,5 +1,5 @@
 /**
- * The TXT record at `_beckon.<domain>`: the root of trust of a domain, wire-spec/discovery.md section 3.
+ * The TXT record at `_beckon.<domain>`: the root of trust of a domain, wire-spec/discovery.md section 2.
  *
  *     v=beckon1; id=<base64url SHA-256 of the identity key>[; id=<the next one's>][; gone=<base64url signature>]
  */

@@ -1,4 +1,4 @@
-/** The DNS records that a domain publishes: the inverse of `discover.ts`. */
+/** The DNS records that a domain publishes, wire-spec/discovery.md section 2: the inverse of `discover.ts`. */
 import { authorityOf, checkDomain } from '../wire/domain-name.ts';
 import { formatDomainTxt } from './domain-txt.ts';
 import { txtStrings } from './record.ts';

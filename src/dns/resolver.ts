@@ -1,4 +1,4 @@
-/** DNS look-ups with three outcomes: found, absent for certain, or ask again later. wire-spec/discovery.md section 2. */
+/** DNS look-ups with three outcomes: found, absent for certain, or ask again later. wire-spec/discovery.md section 3. */
 import { Resolver as SystemResolver, getServers } from 'node:dns/promises';
 import { plainName } from './record.ts';
 

@@ -1,4 +1,4 @@
-/** The order in which the targets of an SRV record set are tried, RFC 2782. */
+/** The order in which the targets of an SRV record set are tried: RFC 2782, wire-spec/discovery.md section 2. */
 import { isHostName } from './record.ts';
 import type { SrvAnswer } from './resolver.ts';
 
