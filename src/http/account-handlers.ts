@@ -1,0 +1,105 @@
+/**
+ * What the account interface asks of the daemon, wire-spec/account.md: values in, values out. `User` is whatever
+ * `authenticate` makes of a request: the routes only hand it on. A BeckonError thrown becomes a problem with its code.
+ */
+import type { SignedRequest } from './signed-request.ts';
+
+export interface AccountHandlers<User> {
+  /** Whether this daemon serves the (canonical) domain. */
+  serves(domain: string): boolean;
+  /** Who signed. Throws `unauthorized`, whatever is wrong. */
+  authenticate(domain: string, request: SignedRequest): Promise<User>;
+  /**
+   * Enrols; the request is signed by the device key that the body names, which the handler verifies. Gives the address
+   * hash. Throws `invitation_invalid`, `record_invalid`, `unauthorized`.
+   */
+  enroll(domain: string, request: SignedRequest, enrolment: Enrolment): Promise<Uint8Array>;
+  reserve(user: User, count: number): Promise<Reservation>;
+  /** Opens or finds. Throws `quota_exceeded`, `storage_full`, `too_large`, or `conflict` for one of another size. */
+  openUpload(user: User, upload: Uint8Array, size: number): Promise<UploadProgress>;
+  /** Throws `not_found`. */
+  uploadProgress(user: User, upload: Uint8Array): Promise<UploadProgress>;
+  /** Throws `not_found`, `conflict` unless the offset is what was received. Resolves when the bytes are on disk. */
+  writePart(user: User, upload: Uint8Array, part: UploadPart): Promise<UploadProgress>;
+  /** The trace handles, in order. Throws `payload_mismatch`, `conflict`, `not_found` for the upload. */
+  commit(user: User, submission: Submission): Promise<readonly string[]>;
+  /** Sent messages after the one with the handle `after`, oldest first. */
+  sent(user: User, page: SentPage): Promise<readonly SentMessage[]>;
+  /** Throws `not_found`. */
+  sentMessage(user: User, handle: string): Promise<SentMessage>;
+  /** Throws `not_found`. */
+  retract(user: User, handle: string): Promise<RetractOutcome>;
+}
+
+export interface Enrolment {
+  readonly token: Uint8Array;
+  /** The signed inner user record. */
+  readonly record: Uint8Array;
+  /** Ed25519 public key. */
+  readonly device: Uint8Array;
+}
+
+export interface Reservation {
+  readonly ids: readonly Uint8Array[];
+  readonly expires: number;
+}
+
+/** In bytes. */
+export interface UploadProgress {
+  readonly size: number;
+  readonly received: number;
+}
+
+export interface UploadPart {
+  readonly offset: number;
+  /** As announced by the request; the bytes are exactly as many. */
+  readonly length: number;
+  /**
+   * Throws at its end, `unauthorized`, where the bytes are not those that were signed, or `request_invalid` where they
+   * end early: only after it ended without a throw do they count as received.
+   */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** One payload and the messages, 1 to 64, that share it. */
+export interface Submission {
+  readonly upload: Uint8Array;
+  readonly payloadHash: Uint8Array;
+  readonly messages: readonly SubmittedMessage[];
+}
+
+export interface SubmittedMessage {
+  readonly id: Uint8Array;
+  readonly destination: string;
+  readonly recipientHash: Uint8Array;
+  /** The sealed private header. */
+  readonly header: Uint8Array;
+  /** The encoded sealed-envelope. */
+  readonly envelope: Uint8Array;
+  readonly acceptTokenHash: Uint8Array;
+  readonly expires: number;
+  readonly introduction?: Uint8Array;
+}
+
+export interface SentPage {
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export const sentStates = ['stored', 'accepted', 'withdrawn', 'expired'] as const;
+export type SentState = (typeof sentStates)[number];
+
+export interface SentMessage {
+  readonly handle: string;
+  readonly destination: string;
+  readonly state: SentState;
+  readonly created: number;
+  readonly expires: number;
+  /** Of the payload, in bytes. */
+  readonly size: number;
+  readonly fetched?: number;
+  readonly accepted?: number;
+}
+
+export const retractOutcomes = ['withdrawn', 'withdrawn_maybe_read', 'already_accepted'] as const;
+export type RetractOutcome = (typeof retractOutcomes)[number];

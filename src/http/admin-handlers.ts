@@ -1,0 +1,121 @@
+/**
+ * What the admin interface asks of the daemon: JSON values, so that the typed client of the command line has the same
+ * types. Times are unix seconds, durations seconds, sizes bytes. A BeckonError thrown becomes a problem with its code.
+ */
+export interface AdminHandlers {
+  status(): Promise<ServerStatus>;
+  domains(): Promise<readonly DomainSummary[]>;
+  /** Makes the keys of a new domain. Throws `domain_invalid`, `exists`. */
+  addDomain(domain: string): Promise<AddedDomain>;
+  /** Overrides the defaults of the configuration. Throws `not_found`. */
+  setDomain(domain: string, changes: DomainChanges): Promise<DomainSummary>;
+  /** The records to publish. Throws `not_found`. */
+  domainDns(domain: string): Promise<readonly DnsEntry[]>;
+  users(domain: string): Promise<readonly UserSummary[]>;
+  /** Invites: the user comes to be when the invitation is used. Throws `not_found`, `address_invalid`, `exists`. */
+  inviteUser(address: string): Promise<IssuedInvitation>;
+  /** Suspends, or takes it back. Throws `not_found`. */
+  suspendUser(address: string, suspended: boolean): Promise<UserSummary>;
+  /** What is known about a message, at either end; an unknown handle has no events. */
+  trace(handle: string): Promise<readonly TraceEvent[]>;
+  /** Reads configuration and certificates again. Throws `config_invalid`, `tls_failed`, and then changes nothing. */
+  reload(): Promise<ReloadOutcome>;
+}
+
+export interface ServerStatus {
+  readonly version: string;
+  readonly uptime: number;
+  readonly domains: number;
+  readonly users: number;
+  readonly waiting: WaitingMessages;
+  readonly received: ReceivedRefs;
+}
+
+/** The transit store. */
+export interface WaitingMessages {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+  readonly oldest?: { readonly created: number; readonly destination: string };
+}
+
+/** What came by UDP and the HTTPS door since `since`. */
+export interface ReceivedRefs {
+  readonly since: number;
+  readonly stored: number;
+  readonly introductions: number;
+  /** Datagrams dropped, by error code. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+export const unknownUsersPolicies = ['mail', '404'] as const;
+export const introductionPolicies = ['open', 'closed'] as const;
+
+/** What holds for a domain where nothing else was set: section [defaults] of the configuration. */
+export interface DomainSettings {
+  readonly unknownUsers: (typeof unknownUsersPolicies)[number];
+  readonly introductions: (typeof introductionPolicies)[number];
+  readonly transit: number;
+  readonly quota: number;
+  readonly introductionsPerHour: number;
+}
+
+/** null goes back to the default. */
+export type DomainChanges = { readonly [K in keyof DomainSettings]?: DomainSettings[K] | null };
+
+export interface DomainSummary {
+  readonly domain: string;
+  /** SHA-256 of the domain identity key, base64url. */
+  readonly fingerprint: string;
+  readonly users: number;
+  readonly settings: DomainSettings;
+  /** Which settings are the domain's own. */
+  readonly own: readonly (keyof DomainSettings)[];
+}
+
+export interface AddedDomain {
+  readonly domain: string;
+  readonly fingerprint: string;
+  /** For the owner, shown once: the daemon keeps only its hash. */
+  readonly recoveryKey: string;
+  readonly dns: readonly DnsEntry[];
+}
+
+export interface DnsEntry {
+  /** Without a final dot. */
+  readonly name: string;
+  readonly type: string;
+  /** In zone file form. */
+  readonly value: string;
+}
+
+export const userStates = ['invited', 'active', 'suspended'] as const;
+
+export interface UserSummary {
+  readonly address: string;
+  readonly state: (typeof userStates)[number];
+  readonly created: number;
+  /** In use, in bytes. */
+  readonly bytes: number;
+}
+
+export interface IssuedInvitation {
+  readonly address: string;
+  /** `beckon-invitation:...` */
+  readonly invitation: string;
+  readonly expires: number;
+}
+
+export interface TraceEvent {
+  readonly time: number;
+  /** What happened, one word: `stored`, `notified`, `fetched`, ... */
+  readonly event: string;
+  /** Of the domain at the other end. */
+  readonly peer?: string;
+  readonly detail?: string;
+}
+
+export interface ReloadOutcome {
+  /** Configuration keys whose change needs a restart. */
+  readonly restartNeeded: readonly string[];
+}

@@ -1,0 +1,49 @@
+/**
+ * What the public interface asks of the daemon, wire-spec/fetch.md: values in, values out, no words of HTTP. A
+ * BeckonError thrown by a handler becomes a problem with its code; any other error is `internal`.
+ */
+import type { FeedResponse, PollRequest, PollResponse } from '../wire/collect.ts';
+import type { AcceptRequest } from '../wire/message.ts';
+import type { SignedRequest } from './signed-request.ts';
+
+export interface PublicHandlers {
+  /** Whether this daemon serves the (canonical) domain: anything else is `not_found` before any other handler runs. */
+  serves(domain: string): boolean;
+  /** The encoded domain-answer. */
+  domainAnswer(domain: string): Promise<Uint8Array | undefined>;
+  /** The encoded user-answer; absent is `user_unknown`. */
+  userAnswer(domain: string, addressHash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Hands a datagram on, at once: the door answers alike whatever becomes of it. `source`: the peer's IP address. */
+  notify(domain: string, datagram: Uint8Array, source: string): void;
+  /** Throws `proof_stale`, `key_unknown`. */
+  poll(domain: string, request: PollRequest): Promise<PollResponse>;
+  /** The feed, for users of the domain only. Throws `unauthorized`. */
+  introductions(domain: string, request: SignedRequest, page: FeedPage): Promise<FeedResponse>;
+  /** The encoded message-object, absent where the id is dead. */
+  readMessage(domain: string, id: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Absent where the id is dead. Nothing is opened yet. */
+  readPayload(domain: string, id: Uint8Array): Promise<StoredPayload | undefined>;
+  /** Whether the message is known and the token right. */
+  accept(domain: string, request: AcceptRequest): Promise<boolean>;
+}
+
+export interface FeedPage {
+  /** Below 2^12; absent where the client did not choose one. */
+  readonly bucket?: number;
+  /** The cursor of the answer before. */
+  readonly after?: Uint8Array;
+}
+
+export interface StoredPayload {
+  /** In bytes. */
+  readonly size: number;
+  /** SHA-256: the entity tag. */
+  readonly hash: Uint8Array;
+  /**
+   * The bytes from `start` to just before `end`. The iterator is returned early when the client goes away; a Readable
+   * of bytes is used as it is.
+   */
+  open(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Called once the last byte of the payload was handed to the network. Failures are the handler's to log. */
+  fetched(): void;
+}
