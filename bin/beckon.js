@@ -2,7 +2,7 @@
 // Plain JavaScript on purpose: it must parse on old Node versions to say what is missing.
 import { existsSync } from 'node:fs';
 
-const [major, minor] = process.versions.node.split('.').map(Number);
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 24 || (major === 24 && minor < 12)) {
   console.error(`beckon needs Node 24.12 or later; this is ${process.versions.node}`);
   process.exit(2);

@@ -1,0 +1,72 @@
+/**
+ * Runs the tests and ends with their count, alone on a line: `N passed, N failed, N skipped`.
+ *
+ *   node test/run.ts [AVA ARGUMENTS...]          everything but the peers tests
+ *   node test/run.ts peers [AVA ARGUMENTS...]    test/peers: real servers, long runs
+ *
+ * 1. start AVA with machine-readable output (TAP), its errors straight to ours
+ * 2. show each test as it ends, count it
+ * 3. show the failures again, then the count
+ *
+ * Exits non-zero when a test failed, when AVA did, or when nothing ran although there are test files.
+ */
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const ava = fileURLToPath(new URL('../node_modules/.bin/ava', import.meta.url));
+const [suite, ...rest] = process.argv.slice(2);
+const peers = suite === 'peers';
+const avaArguments = peers ? ['--config', 'ava.peers.config.js', ...rest] : process.argv.slice(2);
+
+const count = { passed: 0, failed: 0, skipped: 0 };
+const failures: string[] = [];
+
+if (peers && globSync('test/peers/**/*.test.ts', { cwd: root }).length === 0) {
+  console.log('no peers tests yet');
+} else {
+  const exitCode = await run();
+  if (exitCode !== 0 && count.failed === 0) count.failed = 1;
+  if (failures.length > 0) console.log(`\nFailures\n\n${failures.join('\n')}`);
+  if (count.passed + count.failed === 0) {
+    console.error('no test ran');
+    process.exitCode = 1;
+  }
+}
+if (count.failed > 0) process.exitCode = 1;
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+
+async function run(): Promise<number> {
+  const child = spawn(process.execPath, [ava, '--tap', ...avaArguments], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = new Promise<number>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code) => resolve(code ?? 1));
+  });
+  let inFailure = false;
+  for await (const line of createInterface({ input: child.stdout })) {
+    inFailure = show(line, inFailure);
+  }
+  return await ended;
+}
+
+/** Shows and counts one line of TAP; true while it belongs to a failure, whose details are indented below it. */
+function show(line: string, inFailure: boolean): boolean {
+  const test = /^(not )?ok \d+ - (.*?)( # (?:SKIP|TODO).*)?$/i.exec(line);
+  if (test === null) {
+    if (inFailure && line.startsWith(' ')) failures.push(line);
+    else if (line.startsWith('# ') && !/^# (tests|pass|fail|skip|todo)\b/.test(line))
+      console.log(`  ${line}`);
+    return inFailure && line.startsWith(' ');
+  }
+  const [, not, title, directive] = test;
+  const outcome = directive !== undefined ? 'skipped' : not === undefined ? 'passed' : 'failed';
+  count[outcome]++;
+  console.log(`  ${{ passed: '✔', failed: '✘', skipped: '-' }[outcome]} ${title}`);
+  if (outcome === 'failed') failures.push(`  ✘ ${title}`);
+  return outcome === 'failed';
+}
