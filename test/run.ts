@@ -51,7 +51,7 @@ async function run(): Promise<number> {
   for await (const line of createInterface({ input: child.stdout })) {
     inFailure = show(line, inFailure);
   }
-  return await ended;
+  return ended;
 }
 
 /** Shows and counts one line of TAP; true while it belongs to a failure, whose details are indented below it. */
