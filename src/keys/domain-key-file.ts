@@ -1,0 +1,100 @@
+/** Domain keys as JSON values: the working keys in one, the identity key in another that may be kept offline. */
+import { constantTimeEqual } from '../crypto/secret.ts';
+import { BeckonError } from '../errors.ts';
+import { checkDomain } from '../wire/domain-name.ts';
+import { sizes } from '../wire/registry.ts';
+import { workingUses, type DomainKeys } from './domain-keys.ts';
+import { domainFingerprint } from './fingerprints.ts';
+import {
+  arrayFromJson,
+  bytesFromJson,
+  bytesToJson,
+  expectFormat,
+  keyPairFromJson,
+  keyPairToJson,
+  objectFromJson,
+  textFromJson,
+  type KeyPairJson,
+} from './key-file.ts';
+import type { KeyPair } from './key-pair.ts';
+
+const workingFormat = 'beckon-domain-keys-1';
+const identityFormat = 'beckon-domain-identity-1';
+
+export interface WorkingKeysJson {
+  readonly format: typeof workingFormat;
+  readonly domain: string;
+  readonly fingerprint: string;
+  readonly mandate: string;
+  readonly recoveryHash: string;
+  readonly keys: readonly KeyPairJson[];
+}
+
+export interface DomainIdentityJson {
+  readonly format: typeof identityFormat;
+  readonly domain: string;
+  readonly key: KeyPairJson;
+}
+
+/** The working keys, without the identity key. The value holds private keys in the clear. */
+export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
+  return {
+    format: workingFormat,
+    domain: keys.domain,
+    fingerprint: bytesToJson(keys.fingerprint),
+    mandate: bytesToJson(keys.mandate),
+    recoveryHash: bytesToJson(keys.recoveryHash),
+    keys: keys.keys.map(keyPairToJson),
+  };
+}
+
+/** The identity key. Throws `state_invalid` where it is not here. */
+export function domainIdentityToJson(keys: DomainKeys): DomainIdentityJson {
+  if (keys.identity === undefined)
+    throw new BeckonError('state_invalid', 'the identity key of the domain is kept elsewhere');
+  return { format: identityFormat, domain: keys.domain, key: keyPairToJson(keys.identity) };
+}
+
+/** Reads both values, the identity key's being optional. Throws `state_invalid` for anything damaged or not belonging together. */
+export function domainKeysFromJson(working: unknown, identity?: unknown): DomainKeys {
+  const fields = objectFromJson(working, [
+    'format',
+    'domain',
+    'fingerprint',
+    'mandate',
+    'recoveryHash',
+    'keys',
+  ]);
+  expectFormat(fields['format'], workingFormat);
+  const domain = domainFromJson(fields['domain']);
+  const keys: DomainKeys = {
+    domain,
+    fingerprint: bytesFromJson(fields['fingerprint'], sizes.hash),
+    mandate: bytesFromJson(fields['mandate']),
+    recoveryHash: bytesFromJson(fields['recoveryHash'], sizes.hash),
+    keys: arrayFromJson(fields['keys']).map((key) => keyPairFromJson(key, domain, workingUses)),
+  };
+  return identity === undefined ? keys : { ...keys, identity: identityFromJson(identity, keys) };
+}
+
+function identityFromJson(value: unknown, keys: DomainKeys): KeyPair {
+  const fields = objectFromJson(value, ['format', 'domain', 'key']);
+  expectFormat(fields['format'], identityFormat);
+  const identity = keyPairFromJson(fields['key'], keys.domain, ['domainIdentity']);
+  if (
+    fields['domain'] !== keys.domain ||
+    !constantTimeEqual(domainFingerprint(identity.publicKey), keys.fingerprint)
+  )
+    throw new BeckonError('state_invalid', 'the identity key belongs to other domain keys');
+  return identity;
+}
+
+function domainFromJson(value: unknown): string {
+  const domain = textFromJson(value);
+  try {
+    checkDomain(domain);
+  } catch (cause) {
+    throw new BeckonError('state_invalid', 'the key file names no domain', { cause });
+  }
+  return domain;
+}

@@ -1,0 +1,58 @@
+/** The private side of a domain, wire-spec/keys.md sections 1 and 2. */
+import type { Random } from '../crypto/random.ts';
+import { Secret } from '../crypto/secret.ts';
+import { ed25519Public } from '../crypto/sign.ts';
+import { times, type KeyUse } from '../wire/registry.ts';
+import { domainFingerprint, recoveryHash } from './fingerprints.ts';
+import { createKeyPair, endOfTime, secretLength, type KeyPair } from './key-pair.ts';
+import { signMandate } from './mandate.ts';
+
+export interface DomainKeys {
+  readonly domain: string;
+  /** Absent where it is kept offline: then no new mandate can be signed. */
+  readonly identity?: KeyPair;
+  /** SHA-256 of the identity key: what stands in TXT. */
+  readonly fingerprint: Uint8Array;
+  /** The signed mandate in force, of which `keys` holds the signing keys. */
+  readonly mandate: Uint8Array;
+  /** Signing, notification, envelope and poll key pairs. */
+  readonly keys: readonly KeyPair[];
+  readonly recoveryHash: Uint8Array;
+}
+
+/** The uses of the working keys that every domain has. */
+export const workingUses = [
+  'domainSigning',
+  'notification',
+  'envelope',
+  'poll',
+] as const satisfies readonly KeyUse[];
+
+/**
+ * Fresh keys for a domain with its first mandate, and the seed of the owner's recovery key, to be shown once and kept nowhere
+ * here. `random` is asked for 32 bytes each: recovery, identity, then `workingUses` in their order.
+ */
+export function createDomainKeys(
+  domain: string,
+  now: number,
+  random: Random,
+  options: { readonly escrow?: boolean } = {},
+): { readonly keys: DomainKeys; readonly recovery: Secret } {
+  const recovery = new Secret(random(secretLength));
+  const identity = createKeyPair(domain, 'domainIdentity', random, { notBefore: now, notAfter: endOfTime });
+  const life = { notBefore: now, notAfter: now + times.mandateValidity };
+  const keys = workingUses.map((use) => createKeyPair(domain, use, random, life));
+  const recoveryHashed = recoveryHash(ed25519Public(recovery.expose()));
+  const signingKeys = keys.filter((key) => key.use === 'domainSigning');
+  return {
+    keys: {
+      domain,
+      identity,
+      fingerprint: domainFingerprint(identity.publicKey),
+      mandate: signMandate({ domain, identity, signingKeys, recoveryHash: recoveryHashed, now, ...options }),
+      keys,
+      recoveryHash: recoveryHashed,
+    },
+    recovery,
+  };
+}
