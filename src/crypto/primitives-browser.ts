@@ -5,7 +5,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as sha2, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, shake256 as shake } from '@noble/hashes/sha3.js';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
-import type { Aes256Gcm, Encapsulated, IncrementalHash, Primitives } from './primitives.ts';
+import type { Aes256Gcm, Encapsulated, IncrementalHash } from './primitives.ts';
 
 const TAG = 16;
 /** The most that one `getRandomValues` call gives. */
@@ -168,30 +168,3 @@ export function mlkemEncapsulateWith(publicKey: Uint8Array, m: Uint8Array): Enca
 export function mlkemDecapsulate(seed: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   return ml_kem768.decapsulate(ciphertext, ml_kem768.keygen(seed).secretKey);
 }
-
-/** Checked by the compiler: this module is a complete set of primitives. */
-export const primitives: Primitives = {
-  randomBytes,
-  uninitialised,
-  equalBytes,
-  sha256,
-  createSha256,
-  hmacSha512,
-  shake256,
-  sha3,
-  x25519,
-  x25519Base,
-  ed25519Public,
-  ed25519Sign,
-  ed25519Verify,
-  ed25519IsPublic,
-  chachaSeal,
-  chachaOpen,
-  xchachaSeal,
-  xchachaOpen,
-  createAes256Gcm,
-  mlkemPublic,
-  mlkemEncapsulate,
-  mlkemEncapsulateWith,
-  mlkemDecapsulate,
-};

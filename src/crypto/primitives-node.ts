@@ -13,7 +13,7 @@ import {
 import type { KeyObject } from 'node:crypto';
 import { ml_kem768 } from '@noble/post-quantum/ml-kem.js';
 import sodium from 'sodium-native';
-import type { Aes256Gcm, Encapsulated, IncrementalHash, Primitives } from './primitives.ts';
+import type { Aes256Gcm, Encapsulated, IncrementalHash } from './primitives.ts';
 
 /** Below this many bytes libsodium's SHA-256 is faster (cheap call), above it OpenSSL's (vector instructions). */
 const SODIUM_HASH_MAX = 256;
@@ -218,30 +218,3 @@ export function mlkemEncapsulateWith(publicKey: Uint8Array, m: Uint8Array): Enca
 export function mlkemDecapsulate(seed: Uint8Array, ciphertext: Uint8Array): Uint8Array {
   return plain(decapsulate(mlkemPrivate(seed), ciphertext));
 }
-
-/** Checked by the compiler: this module is a complete set of primitives. */
-export const primitives: Primitives = {
-  randomBytes,
-  uninitialised,
-  equalBytes,
-  sha256,
-  createSha256,
-  hmacSha512,
-  shake256,
-  sha3,
-  x25519,
-  x25519Base,
-  ed25519Public,
-  ed25519Sign,
-  ed25519Verify,
-  ed25519IsPublic,
-  chachaSeal,
-  chachaOpen,
-  xchachaSeal,
-  xchachaOpen,
-  createAes256Gcm,
-  mlkemPublic,
-  mlkemEncapsulate,
-  mlkemEncapsulateWith,
-  mlkemDecapsulate,
-};

@@ -1,7 +1,7 @@
 /**
  * What this room needs from a crypto library, and no more. Two modules implement it with the same exported functions:
- * `primitives-node.ts` (libsodium and OpenSSL) and `primitives-browser.ts` (pure JavaScript). The package import
- * `#primitives` selects one. Only sibling files of this room use them: everybody else uses the checked functions above them.
+ * `primitives-node.ts` (libsodium and OpenSSL) and `primitives-browser.ts` (pure JavaScript); a test compares them. The package
+ * import `#primitives` selects one. Only sibling files use them: everybody else uses the checked functions above them.
  *
  * Lengths are preconditions here (the callers check them). Nothing retains or changes an argument, and every result is a
  * plain, freshly allocated Uint8Array.

@@ -1,12 +1,13 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { primitives as browser } from '../../src/crypto/primitives-browser.ts';
-import { primitives as node } from '../../src/crypto/primitives-node.ts';
+import * as browser from '../../src/crypto/primitives-browser.ts';
+import * as node from '../../src/crypto/primitives-node.ts';
 import type { Primitives } from '../../src/crypto/primitives.ts';
 import { fromHex, toHex } from './bytes.ts';
 
 type Name = keyof Primitives;
-const both = [node, browser] as const;
+// Checked by the compiler: both modules are complete.
+const both: readonly [Primitives, Primitives] = [node, browser];
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const any = fc.uint8Array({ maxLength: 600 });
 
