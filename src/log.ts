@@ -16,7 +16,10 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 /** JSON lines on standard error. */
 export function createLog(level: LogLevel = 'info'): Log {
-  const out = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination({ fd: 2, sync: true }));
+  const out = pino(
+    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    destination({ fd: 2, sync: true }),
+  );
   return {
     debug: (event, fields) => out.debug(fields ?? {}, event),
     info: (event, fields) => out.info(fields ?? {}, event),
