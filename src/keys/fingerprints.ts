@@ -39,8 +39,23 @@ export function acceptTokenHash(acceptToken: Uint8Array): Uint8Array {
   return sha256(acceptToken);
 }
 
-/** The name of a message that may be told to a hoster: 16 letters of base32. wire-spec/message.md section 1. */
+/** The name of a message that may be told to a hoster, as 10 bytes. wire-spec/message.md section 1. */
+export function traceHandleBytes(messageId: Uint8Array): Uint8Array {
+  return sha256(context('trace', messageId)).slice(0, sizes.traceHandle);
+}
+
+/** A trace handle as people see it: 16 letters of base32. */
+export function traceHandleText(handle: Uint8Array): string {
+  return base32nopad.encode(handle).toLowerCase();
+}
+
+/** The trace handle of a message id, as people see it. */
 export function traceHandle(messageId: Uint8Array): string {
-  const digest = sha256(context('trace', messageId));
-  return base32nopad.encode(digest.subarray(0, sizes.traceHandle)).toLowerCase();
+  return traceHandleText(traceHandleBytes(messageId));
+}
+
+/** The 10 bytes of a trace handle as typed, in any case; undefined for anything else. */
+export function parseTraceHandle(typed: string): Uint8Array | undefined {
+  const word = typed.trim().toUpperCase();
+  return /^[A-Z2-7]{16}$/.test(word) ? base32nopad.decode(word) : undefined;
 }

@@ -1,0 +1,49 @@
+/** Enrolment: an invitation becomes a user with keys of their own, wire-spec/account.md section 2. */
+import type { Clock } from '../clock.ts';
+import { sha256 } from '../crypto/kdf.ts';
+import { BeckonError } from '../errors.ts';
+import { keysToWriteTo, verifyInnerRecord } from '../keys/user-record.ts';
+import type { UserStore } from '../store/api/users.ts';
+import { decode } from '../wire/schema.ts';
+import { decodeSign1 } from '../wire/sign1.ts';
+import { userRecord } from '../wire/users.ts';
+
+export interface Enrolment {
+  readonly token: Uint8Array;
+  /** The signed inner user record. */
+  readonly record: Uint8Array;
+  /** Ed25519 public key that signed the request. */
+  readonly device: Uint8Array;
+}
+
+export interface EnrollParts {
+  readonly users: UserStore;
+  readonly clock: Clock;
+}
+
+/**
+ * Verifies the record, then redeems the token: once, or again for the same device and record. Gives the address hash.
+ * Throws `record_invalid` for a record that does not verify, `invitation_invalid` for a token that does not fit it.
+ */
+export function createEnroll({
+  users,
+  clock,
+}: EnrollParts): (domain: string, enrolment: Enrolment) => Promise<Uint8Array> {
+  return async (domain, { token, record, device }) => {
+    const now = clock.seconds();
+    const hash = verifiedAddressHash(domain, record, now);
+    const user = await users.enroll(domain, hash, { tokenHash: sha256(token), device, record, now });
+    return user.addressHash;
+  };
+}
+
+function verifiedAddressHash(domain: string, record: Uint8Array, now: number): Uint8Array {
+  try {
+    const claimed = decode(userRecord, decodeSign1(record).payload).addressHash;
+    const verified = verifyInnerRecord(record, { domain, addressHash: claimed, now });
+    keysToWriteTo(verified, now);
+    return verified.addressHash;
+  } catch (cause) {
+    throw new BeckonError('record_invalid', 'the user record does not verify', { cause });
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * A user of ours sends, wire-spec/account.md sections 4 and 5.
+ *
+ * 1. reserve message ids: made here, random, kept for a day
+ * 2. take the payload in parts, each on disk before it is answered
+ * 3. commit: check every message against its own envelope and the limits, then store all of them or none
+ * 4. the outbox wakes the sending pipeline: nothing is called from here
+ */
+import type { Clock } from '../clock.ts';
+import type { Random } from '../crypto/random.ts';
+import { BeckonError } from '../errors.ts';
+import { traceHandleBytes, traceHandleText } from '../keys/fingerprints.ts';
+import type { Metrics } from '../metrics.ts';
+import type { EventStore } from '../store/api/events.ts';
+import type { NewMessage, TransitStore, UsageLimits } from '../store/api/transit.ts';
+import type { UploadStatus, UploadStore } from '../store/api/uploads.ts';
+import { checkDomain } from '../wire/domain-name.ts';
+import { sealedEnvelope } from '../wire/message.ts';
+import { sizeClass } from '../wire/padding.ts';
+import { sizes, times } from '../wire/registry.ts';
+import { decode } from '../wire/schema.ts';
+import type { AccountUser } from './user.ts';
+
+/** How long reserved ids are kept, seconds. */
+export const reservationLife = 86_400;
+/** Most messages of one commit, and ids of one reservation. */
+export const maxBatch = 64;
+
+export interface SubmittedMessage {
+  readonly id: Uint8Array;
+  readonly destination: string;
+  readonly recipientHash: Uint8Array;
+  /** The sealed private header. */
+  readonly header: Uint8Array;
+  /** The encoded sealed-envelope. */
+  readonly envelope: Uint8Array;
+  readonly acceptTokenHash: Uint8Array;
+  readonly expires: number;
+  readonly introduction?: Uint8Array;
+}
+
+export interface Submission {
+  readonly upload: Uint8Array;
+  readonly payloadHash: Uint8Array;
+  readonly messages: readonly SubmittedMessage[];
+}
+
+export interface Part {
+  readonly offset: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export interface Submit {
+  reserve(
+    user: AccountUser,
+    count: number,
+  ): Promise<{ readonly ids: readonly Uint8Array[]; readonly expires: number }>;
+  /** Opens or finds an upload. Throws `quota_exceeded`, `storage_full`, `conflict`. */
+  openUpload(user: AccountUser, upload: Uint8Array, size: number): Promise<UploadStatus>;
+  /** Throws `not_found`. */
+  uploadProgress(user: AccountUser, upload: Uint8Array): Promise<UploadStatus>;
+  /** Throws `not_found`, `conflict`, `too_large`, `storage_full`. */
+  writePart(user: AccountUser, upload: Uint8Array, part: Part): Promise<UploadStatus>;
+  /** The trace handles in order. Throws `request_invalid`, `payload_mismatch`, `conflict`, `quota_exceeded`. */
+  commit(user: AccountUser, submission: Submission): Promise<readonly string[]>;
+}
+
+export interface SubmitParts {
+  readonly transit: TransitStore;
+  readonly uploads: UploadStore;
+  readonly events: EventStore;
+  /** What users of a domain may keep waiting. */
+  readonly limitsOf: (domain: string) => Promise<UsageLimits>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+}
+
+export function createSubmit(parts: SubmitParts): Submit {
+  const { transit, uploads, events, limitsOf, clock, random, metrics } = parts;
+
+  return {
+    async reserve({ owner }, count) {
+      const ids = Array.from({ length: Math.min(count, maxBatch) }, () => random(sizes.messageId));
+      const expires = clock.seconds() + reservationLife;
+      await transit.reserve(owner, ids, expires);
+      return { ids, expires };
+    },
+
+    async openUpload({ owner }, upload, size) {
+      return await uploads.open(owner, upload, size, await limitsOf(owner.domain));
+    },
+
+    async uploadProgress({ owner }, upload) {
+      const status = await uploads.status(owner, upload);
+      if (status === undefined) throw new BeckonError('not_found', 'no such upload');
+      return status;
+    },
+
+    async writePart({ owner }, upload, { offset, bytes }) {
+      return await uploads.write(owner, upload, offset, bytes);
+    },
+
+    async commit({ owner }, submission) {
+      const status = await uploads.status(owner, submission.upload);
+      const now = clock.seconds();
+      const messages = submission.messages.map((message) => checked(message, status?.size ?? 0, now));
+      const { upload, payloadHash: hash } = submission;
+      await transit.commit(owner, { upload, hash, messages }, await limitsOf(owner.domain));
+      metrics.submissions.inc(messages.length);
+      await events.add(
+        messages.map(({ traceHandle: handle, destination }) => ({
+          handle,
+          time: now,
+          kind: 'stored',
+          counterpart: destination,
+        })),
+      );
+      return messages.map((message) => traceHandleText(message.traceHandle));
+    },
+  };
+}
+
+/** What can be checked without the keys. Throws `request_invalid`, `domain_invalid` or a `cbor_*` code. */
+function checked(message: SubmittedMessage, size: number, now: number): NewMessage {
+  checkDomain(message.destination);
+  const envelope = decode(sealedEnvelope, message.envelope);
+  if (envelope.destination !== message.destination)
+    throw new BeckonError('request_invalid', 'the envelope is for another domain');
+  const units = message.header.length / sizes.privateHeaderUnit;
+  if (!Number.isInteger(units) || units < 1 || units > sizes.privateHeaderMaxUnits)
+    throw new BeckonError('request_invalid', 'a private header has n x 4096 bytes');
+  const transit = message.expires - now;
+  if (transit < times.transitMin - times.clockSlack || transit > times.transitMax + times.clockSlack)
+    throw new BeckonError('request_invalid', 'transit takes from 1 hour to 90 days');
+  return { ...message, sizeClass: sizeClass(size), traceHandle: traceHandleBytes(message.id) };
+}

@@ -1,0 +1,26 @@
+/** Accept: the recipient has it, the sender's domain may drop its copy, wire-spec/fetch.md section 7. */
+import type { Clock } from '../clock.ts';
+import { sha256 } from '../crypto/kdf.ts';
+import type { EventStore } from '../store/api/events.ts';
+import type { TransitStore } from '../store/api/transit.ts';
+import type { AcceptRequest } from '../wire/message.ts';
+import { traceHandleBytes } from '../keys/fingerprints.ts';
+
+export interface AcceptParts {
+  readonly transit: TransitStore;
+  readonly events: EventStore;
+  readonly clock: Clock;
+}
+
+/** Whether the message is known here and the token right; the copy is gone when it resolves to true. */
+export type Accept = (domain: string, request: AcceptRequest) => Promise<boolean>;
+
+export function createAccept({ transit, events, clock }: AcceptParts): Accept {
+  return async (_domain, { id, acceptToken }) => {
+    const at = clock.seconds();
+    const outcome = await transit.accept(sha256(id), sha256(acceptToken), at);
+    if (outcome !== 'accepted') return false;
+    await events.add([{ handle: traceHandleBytes(id), time: at, kind: 'accepted' }]);
+    return true;
+  };
+}

@@ -1,0 +1,89 @@
+/**
+ * Serving what waits here for others: id -> bytes, wire-spec/fetch.md section 6.
+ *
+ * 1. hash the id: the tables know messages by their hash only
+ * 2. read the live message, of this domain (an id that is dead for any reason ends here, alike)
+ * 3. note the fetch before a byte leaves, so that a retraction knows of it
+ * 4. hand out header and envelope, or the payload as a stream
+ * 5. after the last byte: the message counts as fetched, its destination earns credit
+ */
+import type { Clock } from '../clock.ts';
+import { sha256 } from '../crypto/kdf.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { BlobStore } from '../store/api/blobs.ts';
+import type { EventStore } from '../store/api/events.ts';
+import type { LiveMessage, TransitStore } from '../store/api/transit.ts';
+import { messageObject } from '../wire/message.ts';
+import { encode } from '../wire/schema.ts';
+
+/** A payload that may be read now. */
+export interface ServedPayload {
+  readonly size: number;
+  readonly hash: Uint8Array;
+  open(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** To be called once the last byte was handed to the network. */
+  fetched(): void;
+}
+
+export interface Serve {
+  /** The encoded message-object; undefined where the id is dead or belongs to another domain. */
+  readMessage(domain: string, id: Uint8Array): Promise<Uint8Array | undefined>;
+  readPayload(domain: string, id: Uint8Array): Promise<ServedPayload | undefined>;
+}
+
+export interface ServeParts {
+  readonly transit: TransitStore;
+  readonly blobs: BlobStore;
+  readonly events: EventStore;
+  /** A complete fetch by that domain's user: one more datagram may go there. */
+  readonly earnCredit: (destination: string) => void;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export function createServe(parts: ServeParts): Serve {
+  const { transit, blobs, events, earnCredit, clock, metrics, log } = parts;
+
+  async function live(domain: string, idHash: Uint8Array): Promise<LiveMessage | undefined> {
+    const message = await transit.read(idHash);
+    return message?.owner.domain === domain ? message : undefined;
+  }
+
+  async function noteComplete(idHash: Uint8Array, message: LiveMessage): Promise<void> {
+    const at = clock.seconds();
+    if (!(await transit.recordFetch(idHash, 'payload', at))) return;
+    earnCredit(message.destination);
+    metrics.fetches.inc();
+    await events.add([
+      { handle: message.traceHandle, time: at, kind: 'fetched', counterpart: message.destination },
+    ]);
+  }
+
+  return {
+    async readMessage(domain, id) {
+      const idHash = sha256(id);
+      const message = await live(domain, idHash);
+      if (message === undefined) return undefined;
+      if (!(await transit.recordFetch(idHash, 'header', clock.seconds()))) return undefined;
+      return encode(messageObject, { header: message.header, envelope: message.envelope });
+    },
+
+    async readPayload(domain, id) {
+      const idHash = sha256(id);
+      const message = await live(domain, idHash);
+      if (message === undefined) return undefined;
+      return {
+        size: message.blob.size,
+        hash: message.blob.hash,
+        open: (start, end) => blobs.read(message.blob, start, end),
+        fetched() {
+          noteComplete(idHash, message).catch((error: unknown) =>
+            log.error('a fetch could not be noted', { reason: String(error) }),
+          );
+        },
+      };
+    },
+  };
+}
