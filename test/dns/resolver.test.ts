@@ -55,7 +55,7 @@ for (const [fault, reason] of [
   ['malformed', 'malformed'],
 ] as const) {
   test(`${fault} is later, never absence`, async (t) => {
-    await using dns = await testDns();
+    await using dns = await testDns(fault === 'silent' ? 150 : undefined);
     dns.fail('a.test', fault);
     for (const outcome of [
       await dns.resolver.srv('a.test'),
@@ -70,7 +70,7 @@ for (const [fault, reason] of [
     await using broken = await testDns();
     await using sound = await testDns();
     broken.fail('a.test', fault);
-    const resolver = createResolver({ servers: [broken.address, sound.address], timeoutMs: 150, tries: 1 });
+    const resolver = createResolver({ servers: [broken.address, sound.address], timeoutMs: 1000, tries: 1 });
     t.is((await resolver.mx('a.test')).kind, 'found');
     t.true(broken.questions.includes('MX a.test'));
   });
@@ -79,7 +79,7 @@ for (const [fault, reason] of [
 test('a definite answer of the first server stands', async (t) => {
   await using empty = await startDns([]);
   await using full = await testDns();
-  const resolver = createResolver({ servers: [empty.address, full.address], timeoutMs: 150, tries: 1 });
+  const resolver = createResolver({ servers: [empty.address, full.address], timeoutMs: 3000, tries: 1 });
   t.deepEqual(await resolver.mx('a.test'), { kind: 'absent', reason: 'nxdomain' });
   t.deepEqual(full.questions, []);
 });
@@ -103,4 +103,4 @@ test('a name that cannot be asked for is later', async (t) => {
   t.deepEqual(await dns.resolver.mx(`${'a'.repeat(64)}.test`), { kind: 'later', reason: 'failed' });
 });
 
-const testDns = () => startDns(records);
+const testDns = (timeoutMs?: number) => startDns(records, timeoutMs);

@@ -87,7 +87,7 @@ test('every usable target comes once, by priority, whatever is drawn', (t) => {
         const key = (host: string, port: number) => `${host}:${port}`;
         const expected = answers.map(({ target, port }) => key(target, port)).sort();
         t.deepEqual(ordered.map(({ host, port }) => key(host, port)).sort(), expected);
-        const priorities = answers.map(({ priority }) => priority).sort();
+        const priorities = answers.map(({ priority }) => priority).sort((a, b) => a - b);
         for (const [i, { host, port }] of ordered.entries())
           t.true(answers.some((a) => a.target === host && a.port === port && a.priority === priorities[i]));
       },

@@ -9,7 +9,7 @@ export type DnsFault = 'servfail' | 'refused' | 'silent' | 'malformed';
 export interface TestDns {
   /** `127.0.0.1:port` */
   readonly address: string;
-  /** Asks this server alone, with short timeouts. */
+  /** Asks this server alone. */
   readonly resolver: Resolver;
   /** The questions so far, as "TYPE name". */
   readonly questions: string[];
@@ -21,7 +21,8 @@ export interface TestDns {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startDns(records: readonly DnsRecord[] = []): Promise<TestDns> {
+/** @param timeoutMs of its resolver; long enough for a busy machine unless told, short to meet silence */
+export async function startDns(records: readonly DnsRecord[] = [], timeoutMs = 3000): Promise<TestDns> {
   const questions: string[] = [];
   const faults = new Map<string, DnsFault>();
   const server = await startZoneServer(records, {
@@ -33,7 +34,7 @@ export async function startDns(records: readonly DnsRecord[] = []): Promise<Test
   });
   return {
     address: server.address,
-    resolver: createResolver({ servers: [server.address], timeoutMs: 150, tries: 1 }),
+    resolver: createResolver({ servers: [server.address], timeoutMs, tries: 1 }),
     questions,
     set: server.set,
     close: server.close,
