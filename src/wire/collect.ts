@@ -10,13 +10,16 @@ export const cursor = bytes(1, 64);
 /** `[message id, disposition]`: what is done with. */
 const doneRef = tuple(messageId, uint(255));
 
-export const pollEntry = record('poll-entry', {
+const unproven = {
   pollKey: field(1, bytes(sizes.x25519Public)),
-  proof: field(2, bytes(sizes.pollProof)),
   done: optional(3, list(doneRef, { max: counts.doneRefs, min: 1 })),
   after: optional(4, cursor),
-});
+};
+
+export const pollEntry = record('poll-entry', { ...unproven, proof: field(2, bytes(sizes.pollProof)) });
 export type PollEntry = ValueOf<typeof pollEntry>;
+/** The entry without its proof: what the proof is made over (wire-spec/addressing.md section 2). */
+export const unprovenPollEntry = record('poll-entry', unproven);
 
 export const pollRequest = record('poll-request', {
   time: field(1, time),

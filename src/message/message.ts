@@ -1,0 +1,287 @@
+/**
+ * Whole messages, wire-spec/message.md section 5.
+ *
+ *   seal    1. fresh keys and accept token   2. private header, sealed to the drop   3. envelope, signed over its hash
+ *   open    1. private header opens   2. envelope opens and agrees with the ref   3. header hash   4. it is for me
+ *   verify  5. envelope under the sender's published key   6. letter under the author's
+ *
+ * Between open and verify the recipient looks up the record of the sender whom the envelope names.
+ */
+import { hmacSha256, sha256 } from '../crypto/kdf.ts';
+import type { Random } from '../crypto/random.ts';
+import { Secret, constantTimeEqual } from '../crypto/secret.ts';
+import { BeckonError } from '../errors.ts';
+import type { VerifiedDomain } from '../keys/domain-record.ts';
+import { acceptTokenHash } from '../keys/fingerprints.ts';
+import type { KeyPair } from '../keys/key-pair.ts';
+import { usableKey } from '../keys/published-key.ts';
+import type { VerifiedUser } from '../keys/user-answer.ts';
+import { splitAddress } from '../wire/address.ts';
+import { context } from '../wire/context.ts';
+import {
+  maxMessageObject,
+  messageObject,
+  type Drop,
+  type Envelope,
+  type Letter,
+  type PrivateHeader,
+} from '../wire/message.ts';
+import { sizes } from '../wire/registry.ts';
+import { decode, encode } from '../wire/schema.ts';
+import { isAdoptable } from './drops.ts';
+import { openEnvelopeWithKey, sealEnvelope, verifyEnvelope, type OpenedEnvelope } from './envelope.ts';
+import { checkIntroducer, type OpenedIntroduction } from './introduction.ts';
+import { readLetter, verifyLetter } from './letter.ts';
+import { payloadSize, type ExpectedPayload } from './payload.ts';
+import { openPrivateHeader, sealPrivateHeader } from './private-header.ts';
+
+export interface MessageToSeal {
+  readonly sender: { readonly address: string; readonly identity: KeyPair };
+  /** A `VerifiedUser` will do. */
+  readonly recipient: {
+    readonly address: string;
+    readonly identityFingerprint: Uint8Array;
+    readonly recordFingerprint: Uint8Array;
+  };
+  /** The recipient's domain. */
+  readonly domain: Pick<VerifiedDomain, 'domain' | 'keys'>;
+  /** Where the message goes: of an introduction, or handed over. */
+  readonly drop: {
+    readonly recipientHash: Uint8Array;
+    readonly sealingKey: Uint8Array;
+    /** Of a drop that was handed over. */
+    readonly notAfter?: number;
+  };
+  /** Reserved at the sender's server. */
+  readonly messageId: Uint8Array;
+  /** From `signLetter`. */
+  readonly letter: Uint8Array;
+  readonly payload: {
+    readonly contentKey: Secret;
+    readonly size: number;
+    readonly hash: Uint8Array;
+    /** A hint for the receiving domain. */
+    readonly mediaType: string;
+  };
+  /** End of transit. */
+  readonly expires: number;
+  /** Bits of `envelopeFlags`. */
+  readonly flags?: number;
+  readonly replyDrop?: Drop;
+  /** What stood behind `+` in the address that the user typed. */
+  readonly tag?: string;
+  readonly now: number;
+  readonly random: Random;
+}
+
+export interface SealedMessage {
+  /** The encoded message-object that the sender's domain serves; `header` and `envelope` are its parts. */
+  readonly object: Uint8Array;
+  readonly header: Uint8Array;
+  readonly envelope: Uint8Array;
+  readonly headerHash: Uint8Array;
+  readonly acceptToken: Secret;
+  readonly acceptTokenHash: Uint8Array;
+}
+
+/**
+ * Seals one message for one recipient. `random` is asked for 32 bytes each of envelope key, binding key and accept token, then by the
+ * seals of header and envelope. Throws `drop_expired` where transit would outlast the drop, `key_not_active` where the domain has no envelope key,
+ * `key_invalid`, `cbor_*`.
+ */
+export function sealMessage(message: MessageToSeal): SealedMessage {
+  const { drop, messageId, domain, random } = message;
+  if (drop.notAfter !== undefined && message.expires > drop.notAfter)
+    throw new BeckonError('drop_expired', 'the drop ends before the message does');
+  const domainKey = usableKey(domain, 'envelope', message.now);
+  const envelopeKey = new Secret(random(32));
+  const bindingKey = new Secret(random(32));
+  const acceptToken = new Secret(random(sizes.acceptToken));
+  const binding = { domain: domain.domain, recipientHash: drop.recipientHash, messageId };
+  const content = headerOf(message, envelopeKey, bindingKey, acceptToken);
+  const header = sealPrivateHeader(content, drop.sealingKey, binding, random);
+  const headerHash = sha256(header);
+  const to = toOf(bindingKey.expose(), message.recipient.identityFingerprint, message.recipient.address);
+  const signed = envelopeOf(message, headerHash, to);
+  const envelope = sealEnvelope(signed, message.sender.identity, envelopeKey, domainKey, random);
+  return {
+    object: encode(messageObject, { header, envelope }),
+    header,
+    envelope,
+    headerHash,
+    acceptToken,
+    acceptTokenHash: acceptTokenHash(acceptToken.expose()),
+  };
+}
+
+function headerOf(
+  message: MessageToSeal,
+  envelopeKey: Secret,
+  bindingKey: Secret,
+  acceptToken: Secret,
+): PrivateHeader {
+  return {
+    contentKey: message.payload.contentKey.expose(),
+    envelopeKey: envelopeKey.expose(),
+    bindingKey: bindingKey.expose(),
+    acceptToken: acceptToken.expose(),
+    ...(message.replyDrop === undefined ? {} : { replyDrop: message.replyDrop }),
+    ...(message.tag === undefined ? {} : { tag: message.tag }),
+    recordFingerprint: message.recipient.recordFingerprint,
+    letter: message.letter,
+  };
+}
+
+function envelopeOf(message: MessageToSeal, headerHash: Uint8Array, to: Uint8Array): Envelope {
+  const { payload } = message;
+  return {
+    destination: message.domain.domain,
+    sender: message.sender.address,
+    recipientHash: message.drop.recipientHash,
+    messageId: message.messageId,
+    mediaType: payload.mediaType,
+    payloadSize: payload.size,
+    payloadHash: payload.hash,
+    created: message.now,
+    expires: message.expires,
+    flags: message.flags ?? 0,
+    headerHash,
+    to,
+  };
+}
+
+/** Whom a message is for, for those alone who have the binding key. */
+function toOf(bindingKey: Uint8Array, identityFingerprint: Uint8Array, address: string): Uint8Array {
+  return hmacSha256(bindingKey, context('to', identityFingerprint, address));
+}
+
+/** What a recipient knows of a message before it opens it. */
+export interface ExpectedMessage {
+  /** The recipient's domain; the recipient hash of the drop polled; id and sending domain of the ref. */
+  readonly domain: string;
+  readonly recipientHash: Uint8Array;
+  readonly messageId: Uint8Array;
+  readonly senderDomain: string;
+  /** X-Wing seeds: the drop's one, or for an introduction the own sealing seeds, of which four are tried. */
+  readonly seeds: readonly Secret[];
+  readonly own: {
+    readonly addresses: readonly string[];
+    readonly identityFingerprint: Uint8Array;
+    /** Of the own records that are not revoked. */
+    readonly recordFingerprints: readonly Uint8Array[];
+  };
+}
+
+/** A message that opened and is for me; whose it is remains to be verified. */
+export interface OpenedMessage {
+  /** Whose record `verifyMessage` needs; and whose for the letter: mostly the same. */
+  readonly senderAddress: string;
+  readonly authorAddress: string;
+  readonly header: PrivateHeader;
+  readonly envelope: OpenedEnvelope;
+}
+
+/**
+ * The first part of the checks of wire-spec/message.md section 5. Throws `cbor_*`, `open_failed`, `commitment_mismatch`,
+ * `message_mismatch` or `message_misdirected`.
+ */
+export function openMessage(object: Uint8Array, expected: ExpectedMessage): OpenedMessage {
+  const sealed = decode(messageObject, object, maxMessageObject);
+  const header = openPrivateHeader(sealed.header, expected.seeds, expected);
+  const envelope = openEnvelopeWithKey(sealed.envelope, new Secret(header.envelopeKey));
+  checkAgrees(envelope.content, expected);
+  if (!constantTimeEqual(envelope.content.headerHash, sha256(sealed.header)))
+    throw new BeckonError('message_mismatch', 'the envelope belongs to another private header');
+  checkForMe(header, envelope.content, expected.own);
+  return {
+    senderAddress: envelope.content.sender,
+    authorAddress: readLetter(header.letter).author,
+    header,
+    envelope,
+  };
+}
+
+function checkAgrees(content: Envelope, expected: ExpectedMessage): void {
+  const agrees =
+    content.destination === expected.domain &&
+    constantTimeEqual(content.recipientHash, expected.recipientHash) &&
+    constantTimeEqual(content.messageId, expected.messageId) &&
+    splitAddress(content.sender).domain === expected.senderDomain;
+  if (!agrees) throw new BeckonError('message_mismatch', 'the envelope does not agree with the ref');
+}
+
+function checkForMe(header: PrivateHeader, content: Envelope, own: ExpectedMessage['own']): void {
+  const named = own.addresses.some((address) =>
+    constantTimeEqual(content.to, toOf(header.bindingKey, own.identityFingerprint, address)),
+  );
+  if (!named) throw new BeckonError('message_misdirected', 'the message was written to somebody else');
+  if (!own.recordFingerprints.some((known) => constantTimeEqual(known, header.recordFingerprint)))
+    throw new BeckonError('message_misdirected', 'the message was written to a record that is not mine');
+}
+
+/** A message that is what it claims to be; the payload is still to come. */
+export interface VerifiedMessage {
+  readonly envelope: Envelope;
+  readonly letter: Letter;
+  /** As signed: the same letter id with other bytes is an alarm. */
+  readonly signedLetter: Uint8Array;
+  /** Who may be shown: the sender wrote it, the author meant it for the sender, or it was forwarded. */
+  readonly authorship: 'sender' | 'audience' | 'forwarded';
+  readonly contentKey: Secret;
+  readonly acceptToken: Secret;
+  /** What `decryptPayload` checks. */
+  readonly payload: ExpectedPayload;
+  /** Only where it may be adopted. */
+  readonly replyDrop?: Drop;
+  readonly tag?: string;
+}
+
+/** The records that `verifyMessage` needs. */
+export interface MessageWitnesses {
+  readonly sender: VerifiedUser;
+  /** Where the letter's author is not the sender. */
+  readonly author?: VerifiedUser;
+  /** Where the message came by introduction. */
+  readonly introduction?: OpenedIntroduction;
+}
+
+/**
+ * The second part of the checks of wire-spec/message.md section 5. Throws `fingerprint_mismatch`, `message_mismatch`, `key_unknown`,
+ * `signature_invalid`, `payload_mismatch` where letter and envelope contradict each other on the size.
+ */
+export function verifyMessage(
+  opened: OpenedMessage,
+  witnesses: MessageWitnesses,
+  now: number,
+): VerifiedMessage {
+  const { sender, author = sender, introduction } = witnesses;
+  const { header } = opened;
+  if (introduction !== undefined) checkIntroducer(introduction, sender);
+  const envelope = verifyEnvelope(opened.envelope, sender);
+  const letter = verifyLetter(header.letter, author);
+  if (payloadSize(letter.plaintextLength) !== envelope.payloadSize)
+    throw new BeckonError('payload_mismatch', 'letter and envelope disagree on the size');
+  const { replyDrop, tag } = header;
+  const adopted = replyDrop !== undefined && isAdoptable(replyDrop, sender.domain, now);
+  return {
+    envelope,
+    letter,
+    signedLetter: header.letter,
+    authorship: authorshipOf(letter, envelope),
+    contentKey: new Secret(header.contentKey),
+    acceptToken: new Secret(header.acceptToken),
+    payload: {
+      plaintextLength: letter.plaintextLength,
+      plaintextHash: letter.plaintextHash,
+      payloadHash: envelope.payloadHash,
+    },
+    ...(adopted ? { replyDrop } : {}),
+    ...(tag === undefined ? {} : { tag }),
+  };
+}
+
+/** wire-spec/message.md section 4: where author and sender differ, the audience decides. */
+function authorshipOf(letter: Letter, envelope: Envelope): VerifiedMessage['authorship'] {
+  if (letter.author === envelope.sender) return 'sender';
+  return letter.audience === envelope.sender ? 'audience' : 'forwarded';
+}

@@ -1,0 +1,77 @@
+/** Poll proofs: who owns a drop shows it, without an account or a bearer secret. wire-spec/addressing.md section 2. */
+import { assertX25519Public, x25519, x25519Public } from '../crypto/dh.ts';
+import { hkdf, hmacSha256 } from '../crypto/kdf.ts';
+import { constantTimeEqual, type Secret } from '../crypto/secret.ts';
+import { BeckonError } from '../errors.ts';
+import { unprovenPollEntry, type PollEntry } from '../wire/collect.ts';
+import { context } from '../wire/context.ts';
+import { sizes, times } from '../wire/registry.ts';
+import { encode } from '../wire/schema.ts';
+import type { DropOwner } from './drops.ts';
+
+/** What one poll request says once for all its entries; with the domain's poll key it is what each proof is bound to. */
+export interface PollOccasion {
+  readonly domain: string;
+  /** Id of the domain's poll key. */
+  readonly keyId: Uint8Array;
+  readonly time: number;
+  /** 16 random bytes. */
+  readonly nonce: Uint8Array;
+}
+
+/**
+ * The entry with its proof. `domainKey` is the domain's poll key D (32 bytes), `pollKey` is set from the owner. Throws
+ * `key_invalid` for a D of small order.
+ */
+export function provePoll(
+  owner: DropOwner,
+  domainKey: Uint8Array,
+  occasion: PollOccasion,
+  entry: Omit<PollEntry, 'pollKey' | 'proof'> = {},
+): PollEntry {
+  const unproven = { ...entry, pollKey: owner.pollKey };
+  return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, unproven) };
+}
+
+/** X25519(p, D); for an introduction X25519(b, X25519(s, D)), which is the same for p = b s. */
+function sharedByOwner(owner: DropOwner, domainKey: Uint8Array): Uint8Array {
+  if (owner.kind === 'handed-over') return x25519(owner.scalar.expose(), domainKey);
+  return x25519(owner.addressing.expose(), x25519(owner.shared.expose(), domainKey));
+}
+
+function proofUnder(shared: Uint8Array, occasion: PollOccasion, entry: Omit<PollEntry, 'proof'>): Uint8Array {
+  const { domain, keyId, time, nonce } = occasion;
+  const key = hkdf(shared, context('poll', domain, entry.pollKey, keyId));
+  const request = context('poll request', time, nonce, encode(unprovenPollEntry, entry));
+  return hmacSha256(key, request).slice(0, sizes.pollProof);
+}
+
+/** Throws `proof_stale` for a request whose time is more than an hour off: it is refused as a whole. */
+export function checkPollTime(time: number, now: number): void {
+  if (Math.abs(now - time) > times.clockSlack)
+    throw new BeckonError('proof_stale', 'the poll was made more than an hour ago or ahead');
+}
+
+/**
+ * Whether an entry's proof holds. `domainKey` is the private poll key d that `occasion.keyId` names. The same work is done for every
+ * entry, also where the poll key is of small order or not canonical, so that a bad proof answers in the time of a good one.
+ */
+export function verifyPollProof(domainKey: Secret, occasion: PollOccasion, entry: PollEntry): boolean {
+  const scalar = domainKey.expose();
+  const valid = isPublic(entry.pollKey);
+  const shared = x25519(scalar, valid ? entry.pollKey : standIn);
+  const { proof, ...unproven } = entry;
+  return constantTimeEqual(proofUnder(shared, occasion, unproven), proof) && valid;
+}
+
+/** A valid point in place of an invalid one: the proof made with it is never accepted. */
+const standIn = x25519Public(new Uint8Array(32).fill(1));
+
+function isPublic(point: Uint8Array): boolean {
+  try {
+    assertX25519Public(point);
+    return true;
+  } catch {
+    return false;
+  }
+}
