@@ -1,0 +1,62 @@
+/** What each value alone cannot show: keys that contradict one another. */
+import type { Config } from './config-schema.ts';
+import { isLoopback, type ListenAddress } from './config-values.ts';
+
+/**
+ * Calls `refuse` with the key to blame and what is wrong. `given`: whether a key (its name in the file) was set, not
+ * left at its default.
+ */
+export function checkContradictions(
+  config: Config,
+  given: (name: string) => boolean,
+  refuse: (name: string, reason: string) => void,
+): void {
+  checkTls(config, given, refuse);
+  checkProxies(config, refuse);
+  checkListeners(config, refuse);
+}
+
+type Refuse = (name: string, reason: string) => void;
+
+function checkTls({ tls, listen }: Config, given: (name: string) => boolean, refuse: Refuse): void {
+  if (tls.mode === 'none' && !isLocal(listen.https))
+    refuse('tls.mode', '"none" is plain HTTP: listen.https must be on loopback');
+  if (tls.mode !== 'files') {
+    const idle = ['tls.directory', 'tls.certificate', 'tls.key'].find(given);
+    if (idle !== undefined) refuse(idle, `tls.mode = "${tls.mode}" uses no certificates`);
+    return;
+  }
+  if (tls.certificate !== null && tls.key === null) refuse('tls.certificate', 'tls.key is missing');
+  if (tls.key !== null && tls.certificate === null) refuse('tls.key', 'tls.certificate is missing');
+  if (tls.directory === null && tls.certificate === null)
+    refuse('tls.directory', 'tls.mode = "files" needs a directory or a certificate');
+}
+
+function checkProxies({ tls, listen }: Config, refuse: Refuse): void {
+  if (tls.mode !== 'proxy') {
+    if (listen.trustedProxies.length > 0)
+      refuse('listen.trusted_proxies', 'proxies are believed with tls.mode = "proxy" only');
+    return;
+  }
+  if (listen.https.kind === 'tcp' && !isLoopback(listen.https) && listen.trustedProxies.length === 0)
+    refuse('listen.trusted_proxies', 'tls.mode = "proxy" beyond loopback needs to know the proxies');
+}
+
+function checkListeners({ listen }: Config, refuse: Refuse): void {
+  const { https, metrics, admin } = listen;
+  if (metrics !== null && metrics.kind === 'tcp' && !isLoopback(metrics))
+    refuse('listen.metrics', 'must be on loopback or a socket: the figures are not public');
+  if (metrics !== null && same(https, metrics)) refuse('listen.metrics', 'is the same as listen.https');
+  if (same(https, admin)) refuse('listen.admin', 'is the same as listen.https');
+  if (metrics !== null && same(metrics, admin)) refuse('listen.admin', 'is the same as listen.metrics');
+}
+
+function isLocal(address: ListenAddress): boolean {
+  return address.kind === 'tcp' && isLoopback(address);
+}
+
+function same(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.kind === 'unix') return b.kind === 'unix' && a.path === b.path;
+  if (b.kind === 'unix') return false;
+  return a.port !== 0 && a.port === b.port && (a.host === b.host || a.host === '' || b.host === '');
+}
