@@ -1,0 +1,57 @@
+/**
+ * Upkeep: what is past its time goes, in small steps that never hold the others up. Called by a schedule; a step that is
+ * cut off is taken up by the next call.
+ */
+import type { Clock } from '../clock.ts';
+import type { Store } from '../store/api/store.ts';
+
+/** Rows looked at in one step: a few milliseconds of work. */
+const stepRows = 256;
+
+export interface Upkeep {
+  /** Ends and removes everything that is due now. Calls do not overlap: a second one joins the first. */
+  run(): Promise<void>;
+}
+
+type Step = (now: number, limit: number) => Promise<number>;
+
+export function createUpkeep(store: Store, clock: Clock, signal: AbortSignal): Upkeep {
+  const steps: readonly Step[] = [
+    async (now, limit) => await expireMessages(store, now, limit),
+    async (now, limit) => await store.uploads.expire(now, limit),
+    async (now, limit) => await store.pending.expire(now, limit),
+    async (now, limit) => await store.feed.expire(now, limit),
+    async (now, limit) => await store.events.expire(now, limit),
+    async (_now, limit) => await store.blobs.sweep(limit),
+  ];
+  let running: Promise<void> | undefined;
+
+  async function runAll(): Promise<void> {
+    const now = clock.seconds();
+    for (const step of steps) await exhaust(step, now, signal);
+  }
+
+  return {
+    async run() {
+      running ??= runAll().finally(() => (running = undefined));
+      await running;
+    },
+  };
+}
+
+async function exhaust(step: Step, now: number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && (await step(now, stepRows)) >= stepRows)
+    await new Promise((resume) => setImmediate(resume));
+}
+
+async function expireMessages(store: Store, now: number, limit: number): Promise<number> {
+  const { expired, seen } = await store.transit.expire(now, limit);
+  const events = expired.map(({ traceHandle, destination }) => ({
+    handle: traceHandle,
+    time: now,
+    kind: 'expired',
+    counterpart: destination,
+  }));
+  if (events.length > 0) await store.events.add(events);
+  return seen;
+}

@@ -1,0 +1,172 @@
+/**
+ * The sending pipeline, wire-spec/timing.md sections 2 and 3. Nothing waits for an answer: the outbox drains by accept,
+ * retraction and expiry alone.
+ *
+ * 1. wait     for the next due ref, or for a commit
+ * 2. take     what is due, grouped by sending domain and destination
+ * 3. find     the destination's record; where it cannot be had now, the turn counts as taken
+ * 4. seal     refs packed into datagrams, signed and sealed
+ * 5. send     by UDP while the turn and the credit allow it, else through the HTTPS door
+ * 6. note     when each ref comes up again
+ */
+import type { Clock } from '../clock.ts';
+import { codeOf } from '../errors.ts';
+import type { VerifiedDomain } from '../keys/domain-record.ts';
+import type { KeyPair } from '../keys/key-pair.ts';
+import { usableKey } from '../keys/published-key.ts';
+import type { Log } from '../log.ts';
+import { packRefs, sealNotification } from '../message/notification.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Outbox, OutboxEntry, OutboxGroup, Rescheduled } from '../store/api/outbox.ts';
+import type { Random } from '../crypto/random.ts';
+import type { Ref } from '../wire/notification.ts';
+import type { Credit } from './credit.ts';
+import { channelOf, gapAfter, type Channel } from './schedule.ts';
+
+/** A destination that may be notified now. */
+export interface Destination {
+  readonly record: VerifiedDomain;
+  /** False where it offers the HTTPS door only. */
+  readonly hasUdp: boolean;
+  /** False where the datagram could not even leave. */
+  sendUdp(datagram: Uint8Array): Promise<boolean>;
+  sendDoor(datagram: Uint8Array): Promise<boolean>;
+}
+
+export interface SendParts {
+  readonly outbox: Outbox;
+  /** undefined: not now. Must not throw. */
+  readonly find: (destination: string) => Promise<Destination | undefined>;
+  /** The sending domain's active signing key and the serial of its published record. Throws where there is none. */
+  readonly signer: (sender: string) => Promise<{ readonly signing: KeyPair; readonly serial: number }>;
+  readonly credit: Credit;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Uniform in [0, 1): for jitter. */
+  readonly draw: () => number;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** Refs taken from the outbox at once. */
+const batch = 512;
+/** Destinations notified at once. */
+const parallel = 16;
+/** Longest sleep, so that a clock that jumped is noticed, in milliseconds. */
+const longestSleep = 30_000;
+const shortestSleep = 50;
+
+export interface Send {
+  /** Runs until the signal aborts; resolves when nothing is under way any more. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Takes everything that is due now; how many refs that were. What `run` does each time it wakes. */
+  turn(): Promise<number>;
+}
+
+export function createSend(parts: SendParts): Send {
+  const { outbox, clock, log } = parts;
+
+  async function turn(): Promise<number> {
+    const groups = [...(await outbox.due(clock.seconds(), batch))];
+    const taken = groups.reduce((sum, group) => sum + group.entries.length, 0);
+    const workers = Array.from({ length: Math.min(parallel, groups.length) }, async () => {
+      for (let group = groups.shift(); group !== undefined; group = groups.shift())
+        await notifyGroup(parts, group);
+    });
+    await Promise.all(workers);
+    return taken;
+  }
+
+  async function sleep(signal: AbortSignal): Promise<void> {
+    const next = await outbox.nextDue();
+    const ms = next === undefined ? longestSleep : (next - clock.seconds()) * 1000;
+    await wait(Math.min(Math.max(ms, shortestSleep), longestSleep), outbox, signal);
+  }
+
+  return {
+    turn,
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          const taken = await turn();
+          if (taken < batch) await sleep(signal);
+        } catch (error) {
+          log.error('sending failed', { code: codeOf(error), reason: String(error) });
+          await wait(1000, outbox, signal);
+        }
+      }
+    },
+  };
+}
+
+/** Until the time is over, something new is committed, or the signal aborts. */
+async function wait(ms: number, outbox: Outbox, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      unsubscribe();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const unsubscribe = outbox.subscribe(done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
+
+async function notifyGroup(parts: SendParts, group: OutboxGroup): Promise<void> {
+  const { outbox, log } = parts;
+  try {
+    const destination = await parts.find(group.destination);
+    if (destination !== undefined) await sendGroup(parts, group, destination);
+  } catch (error) {
+    log.warn('a destination could not be notified', { code: codeOf(error) });
+  }
+  await outbox.reschedule(group.entries.map((entry) => nextTurn(entry, parts)));
+}
+
+function nextTurn({ key, attempt, slowed }: OutboxEntry, { clock, draw }: SendParts): Rescheduled {
+  return { key, attempt: attempt + 1, due: clock.seconds() + gapAfter(attempt, slowed, draw) };
+}
+
+async function sendGroup(parts: SendParts, group: OutboxGroup, destination: Destination): Promise<void> {
+  const { sender, entries } = group;
+  const { signing, serial } = await parts.signer(sender);
+  const { clock, random } = parts;
+  for (const channel of ['udp', 'door'] as const) {
+    const turns = entries.filter((entry) => channelOf(entry.attempt) === channel).map(refOf);
+    for (const refs of packRefs(turns, sender)) {
+      const time = clock.seconds();
+      const datagram = sealNotification({
+        sender,
+        serial,
+        time,
+        refs,
+        signing,
+        receiver: destination.record.domain,
+        receiverKey: usableKey(destination.record, 'notification', time),
+        random,
+      });
+      await deliver(parts, destination, channel, datagram);
+    }
+  }
+}
+
+function refOf({ recipientHash, messageId, expires, sizeClass, labels }: OutboxEntry): Ref {
+  const ref = { recipientHash, messageId, expires, sizeClass };
+  return labels === undefined ? ref : { ...ref, labels };
+}
+
+async function deliver(
+  { credit, metrics }: SendParts,
+  destination: Destination,
+  wanted: Channel,
+  datagram: Uint8Array,
+): Promise<void> {
+  const byUdp = wanted === 'udp' && destination.hasUdp && credit.spend(destination.record.domain);
+  const sent = byUdp && (await destination.sendUdp(datagram));
+  const channel: Channel = sent ? 'udp' : 'door';
+  const done = sent || (await destination.sendDoor(datagram));
+  metrics.notifications.inc({ channel, outcome: done ? 'sent' : 'failed' });
+}
