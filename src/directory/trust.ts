@@ -1,0 +1,62 @@
+/** How far an identity key is trusted to be whose it says, and why: the reasons are for programs, the words for people. */
+
+/**
+ * `direct`: people compared the fingerprints; `chain`: the parent domain signed the key; `dns`: the TXT record names it;
+ * `none`: nothing speaks for it.
+ */
+export type TrustLevel = 'direct' | 'chain' | 'dns' | 'none';
+
+export type TrustReason =
+  | 'compared'
+  | 'parent_signed'
+  | 'txt_matches'
+  | 'txt_differs'
+  | 'dnssec_validated'
+  | 'dnssec_absent'
+  | 'pinned'
+  | 'first_sight'
+  | 'listed_by_domain'
+  | 'escrow';
+
+export interface Trust {
+  readonly level: TrustLevel;
+  /** In the order in which they were weighed; never empty. */
+  readonly reasons: readonly TrustReason[];
+}
+
+export interface DomainEvidence {
+  /** Its owner's word, got out of band. */
+  readonly compared: boolean;
+  /** Whether the TXT record names the identity key now. */
+  readonly txtMatches: boolean;
+  readonly dnssec: boolean;
+  /** Whether the key was pinned before this look-up. */
+  readonly pinnedBefore: boolean;
+}
+
+/** The trust in a domain's identity key. */
+export function domainTrust(evidence: DomainEvidence): Trust {
+  const { compared, txtMatches, dnssec, pinnedBefore } = evidence;
+  const reasons: TrustReason[] = [];
+  if (compared) reasons.push('compared');
+  reasons.push(pinnedBefore ? 'pinned' : 'first_sight', txtMatches ? 'txt_matches' : 'txt_differs');
+  if (txtMatches) reasons.push(dnssec ? 'dnssec_validated' : 'dnssec_absent');
+  return { level: compared ? 'direct' : txtMatches ? 'dns' : 'none', reasons };
+}
+
+export interface UserEvidence {
+  readonly compared: boolean;
+  readonly pinnedBefore: boolean;
+  /** The domain says that it holds its users' keys. */
+  readonly escrow: boolean;
+}
+
+/** The trust in a user's identity key: one's own comparison, else no more than what the listing domain has. */
+export function userTrust(evidence: UserEvidence, domain: Trust): Trust {
+  const reasons: TrustReason[] = [];
+  if (evidence.compared) reasons.push('compared');
+  reasons.push(evidence.pinnedBefore ? 'pinned' : 'first_sight', 'listed_by_domain');
+  if (evidence.escrow) reasons.push('escrow');
+  const level = evidence.compared ? 'direct' : domain.level === 'direct' ? 'dns' : domain.level;
+  return { level, reasons: [...reasons, ...domain.reasons.filter((reason) => reason.startsWith('txt_'))] };
+}
