@@ -1,6 +1,7 @@
 /** The kinds of values that a configuration key may have: each reads what TOML or the environment gave. */
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
+import { isIP, isIPv4, isIPv6 } from 'node:net';
 import { isAbsolute, resolve } from 'node:path';
+import ipaddr from 'ipaddr.js';
 import { checkDomain } from './wire/domain-name.ts';
 
 export interface Kind<T> {
@@ -35,13 +36,10 @@ export type Reserve = { readonly percent: number } | { readonly bytes: number };
 /** The kernel keeps socket paths in 108 bytes; some systems in 104. */
 const maxSocketPath = 103;
 const maxText = 1024;
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8, 'ipv4');
-loopback.addAddress('::1', 'ipv6');
 
 /** Whether a TCP address can be reached from this machine only. */
 export function isLoopback({ host }: TcpAddress): boolean {
-  return isIP(host) !== 0 && loopback.check(host, isIPv6(host) ? 'ipv6' : 'ipv4');
+  return isIP(host) !== 0 && ipaddr.process(host).range() === 'loopback';
 }
 
 function textKind<T>(expected: string, read: (text: string, base: string) => T | undefined): Kind<T> {

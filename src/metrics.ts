@@ -1,0 +1,83 @@
+/**
+ * What is counted for Prometheus. Events are counted and named, people and domains are not: no label may hold an
+ * address, an id, or the name of a domain.
+ */
+import { Counter, Gauge, Registry } from 'prom-client';
+
+/** A count that only rises. */
+export interface Count {
+  inc(by?: number): void;
+}
+
+/** Counts told apart by labels. */
+export interface LabelledCount<Label extends string> {
+  inc(labels: Readonly<Record<Label, string>>, by?: number): void;
+}
+
+/** A value as it is now. */
+export interface Level {
+  set(value: number): void;
+}
+
+export interface Metrics {
+  /** Datagrams received, by what became of them: `stored`, or the error code they were dropped with. */
+  readonly datagrams: LabelledCount<'outcome'>;
+  /** Refs newly in the pending table. */
+  readonly refs: Count;
+  /** Turns of the sending pipeline, by channel (`udp`, `door`) and outcome (`sent`, `failed`). */
+  readonly notifications: LabelledCount<'channel' | 'outcome'>;
+  /** Messages committed by own users. */
+  readonly submissions: Count;
+  /** Payloads fetched to their end. */
+  readonly fetches: Count;
+  /** Bytes of payloads handed to the network. */
+  readonly bytesServed: Count;
+  /** Messages in the transit store, and their bytes. */
+  readonly waiting: Level;
+  readonly waitingBytes: Level;
+  /** The counts told apart by one label, as they stand: for `beckon status`. */
+  datagramOutcomes(): Promise<Readonly<Record<string, number>>>;
+  /** All of it in the text format of Prometheus. */
+  page(): Promise<MetricsPage>;
+}
+
+export interface MetricsPage {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** Metrics of one daemon: nothing is shared between two of them in one process. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const count = (name: string, help: string): Count => {
+    const counter = new Counter({ name: `beckon_${name}_total`, help, registers });
+    return { inc: (by = 1) => counter.inc(by) };
+  };
+  const level = (name: string, help: string): Level => {
+    const gauge = new Gauge({ name: `beckon_${name}`, help, registers });
+    return { set: (value) => gauge.set(value) };
+  };
+  const labelled = <Label extends string>(name: string, help: string, labelNames: Label[]) =>
+    new Counter({ name: `beckon_${name}_total`, help, labelNames, registers });
+
+  const datagrams = labelled('datagrams', 'Datagrams received, by outcome', ['outcome']);
+  const notifications = labelled('notifications', 'Notifications sent', ['channel', 'outcome']);
+  return {
+    datagrams: { inc: (labels, by = 1) => datagrams.inc(labels, by) },
+    refs: count('refs', 'References newly stored'),
+    notifications: { inc: (labels, by = 1) => notifications.inc(labels, by) },
+    submissions: count('submissions', 'Messages committed by own users'),
+    fetches: count('fetches', 'Payloads fetched to their end'),
+    bytesServed: count('bytes_served', 'Bytes of payloads handed to the network'),
+    waiting: level('waiting_messages', 'Messages in the transit store'),
+    waitingBytes: level('waiting_bytes', 'Bytes in the transit store'),
+    async datagramOutcomes() {
+      const { values } = await datagrams.get();
+      return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome ?? '', value]));
+    },
+    async page() {
+      return { contentType: registry.contentType, text: await registry.metrics() };
+    },
+  };
+}
