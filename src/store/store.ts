@@ -1,7 +1,26 @@
-/** Opens the store. */
-import { BeckonError } from '../errors.ts';
+/** Opens the store: lock, environments, schema version, tables. */
+import { mkdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
+import { BeckonError } from '../errors.ts';
+import { field, record, uint } from '../wire/schema.ts';
 import type { Store } from './api/store.ts';
+import { createBlobs } from './blobs.ts';
+import { createChunks } from './chunks.ts';
+import { createDirectoryStore } from './directory.ts';
+import { createDomains } from './domains.ts';
+import { openEngine, schemaCodec, type Engine } from './engine.ts';
+import { createEvents } from './events.ts';
+import { createFeed } from './feed.ts';
+import { name } from './keys.ts';
+import { takeLock } from './lock.ts';
+import { createOutbox } from './outbox.ts';
+import { createPending } from './pending.ts';
+import { createTransit } from './transit.ts';
+import { createUploads } from './uploads.ts';
+import { createUsageCounts } from './usage.ts';
+import { createUsers } from './users.ts';
 
 export interface StoreOptions {
   /** Made with mode 0700 where it does not exist. */
@@ -14,9 +33,107 @@ export interface StoreOptions {
   readonly onFailure: (error: unknown) => void;
   /** Whether the disk has room for so many bytes more beside its reserve; always by default. */
   readonly hasRoom?: (bytes: number) => boolean;
+  /** Most trace events that are kept. */
+  readonly maxEvents?: number;
 }
 
+/** The version of what is on disk. Fields may be added to rows without a new one; anything else needs one. */
+export const schemaVersion = 1;
+
+const tablesSpace = 64 * 2 ** 30;
+const blobsSpace = 2 ** 40;
+const metaRow = record('meta', { version: field(1, uint()) });
+
 /** Throws `state_locked` (another process has it open) or `state_invalid` (written by a newer version, or damaged). */
-export function openStore(options: StoreOptions): Promise<Store> {
-  return Promise.reject(new BeckonError('unavailable', `not built yet: ${options.dir}`));
+export async function openStore(options: StoreOptions): Promise<Store> {
+  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+  const unlock = takeLock(join(options.dir, 'lock'));
+  const opened: Engine[] = [];
+  const open = (folder: string, mapSize: number) => {
+    const engine = openEngine({ dir: join(options.dir, folder), mapSize, onFailure: options.onFailure });
+    opened.push(engine);
+    return engine;
+  };
+  async function close(): Promise<void> {
+    for (const engine of opened) await engine.close();
+    unlock();
+  }
+  try {
+    const tables = open('tables', tablesSpace);
+    await checkVersion(tables);
+    return createStore(options, tables, open('blobs', blobsSpace), close);
+  } catch (error) {
+    await close();
+    if (error instanceof BeckonError) throw error;
+    throw new BeckonError('state_invalid', 'the store cannot be opened', { cause: error });
+  }
+}
+
+async function checkVersion(tables: Engine): Promise<void> {
+  const meta = tables.table('meta', schemaCodec(metaRow));
+  const key = name('meta');
+  const version = meta.get(key)?.version;
+  if (version === undefined) return tables.write(() => meta.put(key, { version: schemaVersion }));
+  if (version > schemaVersion)
+    throw new BeckonError(
+      'state_invalid',
+      `the store has format ${version}, this program reads up to ${schemaVersion}: use a newer program`,
+    );
+}
+
+function createStore(
+  { clock, hasRoom = () => true, maxEvents }: StoreOptions,
+  tables: Engine,
+  blobs: Engine,
+  close: () => Promise<void>,
+): Store {
+  const usage = createUsageCounts(tables);
+  const chunks = createChunks(blobs);
+  const payloads = createBlobs(tables, chunks, usage);
+  const parts = { engine: tables, chunks, blobs: payloads.refs, usage, clock, hasRoom };
+  const uploads = createUploads(parts);
+  const outbox = createOutbox(tables, clock);
+  const transit = createTransit({ ...parts, uploads, outbox });
+  const feed = createFeed(tables);
+  const pending = createPending(tables, feed);
+  const domains = createDomains(tables, clock);
+  const users = createUsers(tables, clock);
+
+  return {
+    transit: transit.store,
+    blobs: payloads.store,
+    uploads: uploads.store,
+    outbox: outbox.store,
+    pending: pending.store,
+    feed: feed.store,
+    domains: domains.store,
+    users: users.store,
+    directory: createDirectoryStore(tables),
+    events: createEvents(tables, maxEvents),
+    async stats() {
+      const { count, oldest } = transit.waiting();
+      return {
+        messages: count,
+        bytes: usage.total().bytes,
+        outbox: outbox.count(),
+        pending: pending.count(),
+        feed: feed.count(),
+        domains: domains.count(),
+        users: users.count(),
+        ...(oldest === undefined ? {} : { oldest }),
+      };
+    },
+    // Tables first: chunks that came in between are orphans, which the next start removes.
+    backup: (dir) =>
+      payloads.withoutSweep(async () => {
+        for (const [folder, engine] of [
+          ['tables', tables],
+          ['blobs', blobs],
+        ] as const) {
+          await mkdir(join(dir, folder), { recursive: true, mode: 0o700 });
+          await engine.backup(join(dir, folder));
+        }
+      }),
+    close,
+  };
 }

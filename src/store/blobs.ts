@@ -1,0 +1,172 @@
+/** Blobs: who refers to each, reading them, and removing those that nobody refers to. */
+import { randomBytes } from 'node:crypto';
+import { BeckonError } from '../errors.ts';
+import { domainName, hash, length } from '../wire/items.ts';
+import { bytes, field, record, uint, type ValueOf } from '../wire/schema.ts';
+import type { BlobRef, BlobStore } from './api/blobs.ts';
+import type { Owner } from './api/common.ts';
+import { blobIdSize, chunkSize, type Chunks } from './chunks.ts';
+import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
+import type { UsageCounts } from './usage.ts';
+
+const blobRow = record('blob', {
+  size: field(1, length),
+  /** Messages that refer to it; the upload it comes from counts as one. */
+  references: field(2, uint()),
+  domain: field(3, domainName),
+  user: field(4, hash),
+});
+type BlobRow = ValueOf<typeof blobRow>;
+
+export const blobId = bytes(blobIdSize);
+
+/** The steps that other tables take inside their own writes. */
+export interface BlobRefs {
+  /** A new blob with one reference. */
+  create(owner: Owner, size: number): Uint8Array;
+  refer(id: Uint8Array, references: number): void;
+  /** Takes one reference away; the last one gives the blob to the sweep and its bytes back to the owner. */
+  release(id: Uint8Array): void;
+}
+
+export interface BlobTables {
+  readonly store: BlobStore;
+  readonly refs: BlobRefs;
+  /** Runs `work` while nothing is swept. */
+  withoutSweep<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts): BlobTables {
+  const blobs = engine.table('blobs', schemaCodec(blobRow));
+  /** Blobs whose chunks are to be removed. */
+  const dead = engine.table('dead_blobs', emptyCodec);
+  const readers = createReaders();
+  let paused = 0;
+  /** How far the search for chunks without a blob has come; it is made once, in the first sweeps after the start. */
+  let searched: Uint8Array | 'all' | undefined;
+
+  function ownerOf(row: BlobRow): Owner {
+    return { domain: row.domain, user: row.user };
+  }
+
+  function existing(id: Uint8Array): BlobRow {
+    const row = blobs.get(id);
+    if (row === undefined)
+      throw new BeckonError('state_invalid', 'a message refers to a payload that is gone');
+    return row;
+  }
+
+  async function removeDead(limit: number): Promise<number> {
+    let done = 0;
+    for (const id of dead.keys({ limit })) {
+      if (readers.isRead(id)) continue;
+      const room = limit - done;
+      if (room <= 0) return done;
+      const removed = await chunks.remove(id, room);
+      done += removed;
+      if (removed < room) await engine.write(() => dead.remove(id));
+    }
+    return done;
+  }
+
+  /** Such chunks are left when tables were restored that are older than the chunks. */
+  async function findOrphans(limit: number): Promise<number> {
+    let seen = 0;
+    while (searched !== 'all' && seen < limit) {
+      const id = chunks.nextBlob(searched);
+      if (id !== undefined && !blobs.has(id) && !dead.has(id))
+        await engine.write(() => dead.put(id, undefined));
+      searched = id ?? 'all';
+      if (id !== undefined) seen++;
+    }
+    return seen;
+  }
+
+  return {
+    refs: {
+      create(owner, size) {
+        const id = new Uint8Array(randomBytes(blobIdSize));
+        blobs.put(id, { size, references: 1, domain: owner.domain, user: owner.user });
+        return id;
+      },
+      refer(id, references) {
+        const row = existing(id);
+        blobs.put(id, { ...row, references: row.references + references });
+      },
+      release(id) {
+        const row = existing(id);
+        if (row.references > 1) return blobs.put(id, { ...row, references: row.references - 1 });
+        blobs.remove(id);
+        dead.put(id, undefined);
+        usage.change(ownerOf(row), { bytes: -row.size });
+      },
+    },
+    store: {
+      read(blob, start, end) {
+        if (start < 0 || start > end || end > blob.size)
+          throw new BeckonError('range_invalid', 'the range is not within the payload');
+        return readRange(chunks, readers, blob, start, end);
+      },
+      async sweep(limit) {
+        if (paused > 0) return 0;
+        const seen = await findOrphans(limit);
+        return seen + (await removeDead(limit));
+      },
+    },
+    async withoutSweep(work) {
+      paused++;
+      try {
+        return await work();
+      } finally {
+        paused--;
+      }
+    },
+  };
+}
+
+async function* readRange(
+  chunks: Chunks,
+  readers: Readers,
+  blob: BlobRef,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array> {
+  const done = readers.enter(blob.id);
+  try {
+    for (let at = start; at < end;) {
+      const index = Math.floor(at / chunkSize);
+      const base = index * chunkSize;
+      const chunk = chunks.get(blob.id, index);
+      const until = Math.min(end, base + chunkSize);
+      if (chunk === undefined || chunk.length < until - base)
+        throw new BeckonError('message_gone', 'the payload is not there any more');
+      yield chunk.subarray(at - base, until - base);
+      at = until;
+    }
+  } finally {
+    done();
+  }
+}
+
+interface Readers {
+  enter(id: Uint8Array): () => void;
+  isRead(id: Uint8Array): boolean;
+}
+
+/** Who reads which blob now: these are not swept. */
+function createReaders(): Readers {
+  const counts = new Map<string, number>();
+  const keyOf = (id: Uint8Array) => Buffer.from(id).toString('latin1');
+  return {
+    enter(id) {
+      const key = keyOf(id);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+      return () => {
+        const left = (counts.get(key) ?? 1) - 1;
+        if (left > 0) counts.set(key, left);
+        else counts.delete(key);
+      };
+    },
+    isRead: (id) => counts.has(keyOf(id)),
+  };
+}

@@ -1,0 +1,83 @@
+/** The feed of introductions: one row each, in the order in which they came, under its domain. */
+import { domainName, time } from '../wire/items.ts';
+import { splitIntroduction } from '../wire/notification.ts';
+import { counts, sizes } from '../wire/registry.ts';
+import { bytes, field, record, uint, type ValueOf } from '../wire/schema.ts';
+import type { FeedItem, FeedPage, FeedRequest, FeedStore } from './api/feed.ts';
+import { schemaCodec, type Engine, type Row } from './engine.ts';
+import { after, behind, checkCursor, joined, name, ordered } from './keys.ts';
+import { createRound } from './round.ts';
+
+const feedRow = record('feed', {
+  sender: field(1, domainName),
+  introduction: field(2, bytes(sizes.introduction)),
+  firstSeen: field(3, time),
+  expires: field(4, time),
+});
+export type FeedRow = ValueOf<typeof feedRow>;
+
+/** A feed never counts down, so that a client's place in it stays good when entries expire. */
+const sequenceRow = record('feed-sequence', { last: field(1, uint()) });
+
+export interface FeedTables {
+  readonly store: FeedStore;
+  /** Inside a write. */
+  append(domain: string, row: FeedRow): void;
+  count(): number;
+}
+
+/** Most rows that one read looks at. */
+const maxSeen = 4096;
+const cursorSize = 6;
+
+export function createFeed(engine: Engine): FeedTables {
+  const feed = engine.table('feed', schemaCodec(feedRow));
+  const sequences = engine.table('feed_sequences', schemaCodec(sequenceRow));
+  const round = createRound(feed);
+
+  return {
+    append(domain, row) {
+      const prefix = name(domain);
+      const last = (sequences.get(prefix)?.last ?? 0) + 1;
+      sequences.put(prefix, { last });
+      feed.put(joined(prefix, ordered(last)), row);
+    },
+    store: {
+      async read(domain, request) {
+        const prefix = name(domain);
+        const place = checkCursor(request.after, cursorSize);
+        const from = place === undefined ? prefix : after(joined(prefix, place));
+        const rows = feed.range({ from, to: behind(prefix), limit: maxSeen });
+        return pageOf(rows, request, (key) => key.slice(prefix.length));
+      },
+      expire: (now, limit) =>
+        engine.write(() => {
+          const old = round(limit).filter((row) => row.value.expires <= now);
+          old.forEach((row) => feed.remove(row.key));
+          return old.length;
+        }),
+    },
+    count: () => feed.count(),
+  };
+}
+
+function pageOf(
+  rows: readonly Row<FeedRow>[],
+  request: FeedRequest,
+  cursorOf: (key: Uint8Array) => Uint8Array,
+): FeedPage {
+  const items: FeedItem[] = [];
+  let next: Uint8Array | undefined;
+  for (const { key, value } of rows) {
+    if (items.length >= request.limit) break;
+    next = cursorOf(key);
+    if (value.expires > request.now && inBucket(value.introduction, request))
+      items.push({ ...value, cursor: next });
+  }
+  return next === undefined ? { items } : { items, next };
+}
+
+function inBucket(introduction: Uint8Array, { bucket = 0, bits = 0 }: FeedRequest): boolean {
+  const rest = counts.bucketBits - bits;
+  return splitIntroduction(introduction).bucket >> rest === bucket >> rest;
+}

@@ -1,0 +1,183 @@
+/**
+ * The rows of the transit table with their indexes, and how a transition of life.ts is applied to all tables. Everything
+ * that changes something runs inside a write of the caller's.
+ */
+import type { Clock } from '../clock.ts';
+import { BeckonError } from '../errors.ts';
+import type { ValueOf } from '../wire/schema.ts';
+import type { Owner, Page, PageRequest } from './api/common.ts';
+import type { NewMessage, SentMessage } from './api/transit.ts';
+import type { BlobRefs } from './blobs.ts';
+import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
+import { after, behind, checkCursor, equal, joined, newestFirst, ordered, ownerKey, sha256 } from './keys.ts';
+import { transition, type Life, type Step, type Transition } from './life.ts';
+import type { OutboxRefs } from './outbox.ts';
+import {
+  contentOf,
+  contentOfNew,
+  copyRow,
+  lifeOf,
+  maxCopy,
+  ownerOf,
+  refOf,
+  reservation,
+  sentMessage,
+  transitRow,
+  withLife,
+  type TransitRow,
+} from './transit-rows.ts';
+import type { CompleteUpload } from './uploads.ts';
+import type { UsageCounts } from './usage.ts';
+
+export interface TransitTables {
+  get(idHash: Uint8Array): TransitRow | undefined;
+  /** The row of an owner's message, by trace handle or id hash; rows of others are as good as none. */
+  find(owner: Owner, handleOrIdHash: Uint8Array): [idHash: Uint8Array, row: TransitRow] | undefined;
+  copyOf(idHash: Uint8Array): ValueOf<typeof copyRow> | undefined;
+  /** Throws `conflict` where the id is in use. */
+  reserve(owner: Owner, id: Uint8Array, expires: number): void;
+  /** A reserved message becomes a stored one, with its copy and its ref. Throws `conflict`. */
+  store(owner: Owner, message: NewMessage, upload: CompleteUpload): void;
+  /** Takes a step of life.ts and applies what it decides. */
+  step(idHash: Uint8Array, row: TransitRow, wanted: Step & { readonly at: number }): Transition;
+  /** Rows that want a look. */
+  due(now: number, limit: number): readonly Uint8Array[];
+  sent(owner: Owner, page: PageRequest): Page<SentMessage>;
+  waiting(): Waiting;
+}
+
+/** Messages that wait, and the oldest of them. */
+export interface Waiting {
+  readonly count: number;
+  readonly oldest?: { readonly created: number; readonly destination: string };
+}
+
+export interface TransitTableParts {
+  readonly engine: Engine;
+  readonly blobs: BlobRefs;
+  readonly refs: OutboxRefs;
+  readonly usage: UsageCounts;
+  readonly clock: Clock;
+}
+
+const idHashSize = 32;
+const timeSize = 6;
+
+export function createTransitTables({ engine, blobs, refs, usage, clock }: TransitTableParts): TransitTables {
+  const rows = engine.table('transit', schemaCodec(transitRow));
+  const copies = engine.table('transit_copies', schemaCodec(copyRow, maxCopy));
+  const byOwner = engine.table('transit_by_owner', emptyCodec);
+  const byHandle = engine.table('transit_by_handle', rawCodec);
+  /** When each row is looked at again. */
+  const wakes = engine.table('transit_wakes', emptyCodec);
+  /** Stored messages by age. */
+  const waiting = engine.table('transit_waiting', emptyCodec);
+
+  const wakeKey = (idHash: Uint8Array, row: TransitRow) => joined(ordered(row.wake), idHash);
+  const ageKey = (idHash: Uint8Array, row: TransitRow) => joined(ordered(row.created), idHash);
+  const sentKey = (idHash: Uint8Array, row: TransitRow) =>
+    joined(ownerKey(ownerOf(row)), newestFirst(row.created), idHash);
+
+  function setRow(idHash: Uint8Array, old: TransitRow | undefined, row: TransitRow | undefined): void {
+    if (old !== undefined && old.wake !== row?.wake) wakes.remove(wakeKey(idHash, old));
+    if (row === undefined) return rows.remove(idHash);
+    if (old?.wake !== row.wake) wakes.put(wakeKey(idHash, row), undefined);
+    rows.put(idHash, row);
+  }
+
+  /** `at` is until when the row was looked at. */
+  function apply(idHash: Uint8Array, row: TransitRow, change: Transition, at: number): void {
+    if (change.dropCopy === true) dropCopy(idHash, row);
+    if (change.ref === 'slow') refs.slow(idHash, at);
+    if (change.ref === 'retract') refs.retract(idHash, at);
+    if (change.ref === 'remove') refs.remove(idHash);
+    if (change.life === undefined) removeRow(idHash, row);
+    else setRow(idHash, row, withLife(row, change.life, at));
+  }
+
+  function dropCopy(idHash: Uint8Array, row: TransitRow): void {
+    const content = contentOf(row);
+    copies.remove(idHash);
+    waiting.remove(ageKey(idHash, row));
+    blobs.release(content.blob);
+    usage.change(ownerOf(row), { messages: -1, bytes: -content.copySize });
+  }
+
+  function removeRow(idHash: Uint8Array, row: TransitRow): void {
+    setRow(idHash, row, undefined);
+    if (row.content === undefined) return usage.change(ownerOf(row), { reserved: -1 });
+    byHandle.remove(row.content.traceHandle);
+    byOwner.remove(sentKey(idHash, row));
+  }
+
+  return {
+    get: (idHash) => rows.get(idHash),
+    find(owner, handleOrIdHash) {
+      const byId = handleOrIdHash.length === idHashSize;
+      const idHash = byId ? handleOrIdHash : byHandle.get(handleOrIdHash);
+      const row = idHash && rows.get(idHash);
+      return row && isOf(row, owner) ? [idHash, row] : undefined;
+    },
+    copyOf: (idHash) => copies.get(idHash),
+    reserve(owner, id, expires) {
+      const idHash = sha256(id);
+      if (rows.has(idHash)) throw new BeckonError('conflict', 'a message id is in use');
+      setRow(idHash, undefined, reservation(owner, clock.seconds(), expires));
+    },
+    store(owner, message, upload) {
+      const idHash = sha256(message.id);
+      const row = rows.get(idHash);
+      const change = row && transition(lifeOf(row), { type: 'commit', expires: message.expires });
+      if (row === undefined || change?.life === undefined || change.outcome !== 'stored' || !isOf(row, owner))
+        throw new BeckonError('conflict', 'a message id is not reserved for this user');
+      if (byHandle.has(message.traceHandle)) throw new BeckonError('conflict', 'a trace handle is in use');
+      const created = clock.seconds();
+      const stored = { ...withLife(row, change.life, 0), created, content: contentOfNew(message, upload) };
+      setRow(idHash, row, stored);
+      copies.put(idHash, { header: message.header, envelope: message.envelope });
+      byOwner.put(sentKey(idHash, stored), undefined);
+      byHandle.put(message.traceHandle, idHash);
+      waiting.put(ageKey(idHash, stored), undefined);
+      refs.add(idHash, refOf(owner, message, created));
+    },
+    step(idHash, row, wanted) {
+      const life = lifeOf(row);
+      const change = transition(life, wanted);
+      const settled = change.life !== undefined && isSame(life, change.life) && change.ref === undefined;
+      if (!settled) apply(idHash, row, change, wanted.at);
+      return change;
+    },
+    due: (now, limit) => wakes.keys({ to: ordered(now + 1), limit }).map((key) => key.slice(timeSize)),
+    sent(owner, { after: cursor, limit }) {
+      const prefix = ownerKey(owner);
+      const place = checkCursor(cursor, timeSize + idHashSize);
+      const from = place === undefined ? prefix : after(joined(prefix, place));
+      const keys = byOwner.keys({ from, to: behind(prefix), limit });
+      const items = keys.flatMap((key) => {
+        const idHash = key.slice(-idHashSize);
+        const row = rows.get(idHash);
+        return row?.content === undefined ? [] : [sentMessage(idHash, row, row.content)];
+      });
+      const last = keys.at(-1);
+      const more = keys.length === limit && last !== undefined;
+      return more ? { items, next: last.slice(prefix.length) } : { items };
+    },
+    waiting() {
+      const [key] = waiting.keys({ limit: 1 });
+      const oldest = key && rows.get(key.slice(timeSize));
+      const count = waiting.count();
+      if (oldest?.content === undefined) return { count };
+      return { count, oldest: { created: oldest.created, destination: oldest.content.destination } };
+    },
+  };
+}
+
+export function isOf(row: TransitRow, owner: Owner): boolean {
+  return row.domain === owner.domain && equal(row.user, owner.user);
+}
+
+function isSame(a: Life, b: Life): boolean {
+  return (
+    a.state === b.state && a.firstFetch === b.firstFetch && a.fetches === b.fetches && a.ended === b.ended
+  );
+}

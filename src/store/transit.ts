@@ -1,0 +1,139 @@
+/**
+ * The transit store. Each operation reads the row, asks life.ts for the step, and applies what it says to all tables in
+ * one write: row, copy, payload reference, outbox ref, counts and indexes go together or not at all.
+ */
+import type { Clock } from '../clock.ts';
+import { BeckonError } from '../errors.ts';
+import type { Owner } from './api/common.ts';
+import type { Commit, Expired, RetractOutcome, TransitStore, UsageLimits } from './api/transit.ts';
+import type { BlobRefs } from './blobs.ts';
+import type { Engine } from './engine.ts';
+import { equal, sha256 } from './keys.ts';
+import { isLive, type Outcome } from './life.ts';
+import type { OutboxTables } from './outbox.ts';
+import { contentOf, copySize, digestOf, lifeOf, liveMessage, ownerOf } from './transit-rows.ts';
+import { createTransitTables, isOf, type Waiting } from './transit-tables.ts';
+import type { CompleteUpload, UploadTables } from './uploads.ts';
+import type { UsageCounts } from './usage.ts';
+
+export interface TransitParts {
+  readonly engine: Engine;
+  readonly blobs: BlobRefs;
+  readonly uploads: UploadTables;
+  readonly outbox: OutboxTables;
+  readonly usage: UsageCounts;
+  readonly clock: Clock;
+}
+
+export interface Transit {
+  readonly store: TransitStore;
+  waiting(): Waiting;
+}
+
+export function createTransit(parts: TransitParts): Transit {
+  const { engine, blobs, uploads, outbox, usage, clock } = parts;
+  const messages = createTransitTables({ ...parts, refs: outbox.refs });
+
+  /** True when all of it was committed before, exactly so. */
+  function isRepeated(owner: Owner, commit: Commit): boolean {
+    return commit.messages.every((message) => {
+      const row = messages.get(sha256(message.id));
+      if (row?.content === undefined || !isOf(row, owner)) return false;
+      return equal(row.content.digest, digestOf(message, commit.hash));
+    });
+  }
+
+  function commitAll(owner: Owner, commit: Commit, upload: CompleteUpload, limits?: UsageLimits): void {
+    const count = commit.messages.length;
+    if (!uploads.consume(owner, commit.upload, upload.blob))
+      throw new BeckonError('conflict', 'the upload was used by another commit');
+    if (count > 1) blobs.refer(upload.blob, count - 1);
+    for (const message of commit.messages) messages.store(owner, message, upload);
+    const bytes = commit.messages.reduce((sum, message) => sum + copySize(message), 0);
+    usage.change(owner, { messages: count, bytes, reserved: -count }, limits);
+  }
+
+  function expireOne(idHash: Uint8Array, now: number): readonly Expired[] {
+    const row = messages.get(idHash);
+    if (row === undefined) return [];
+    const change = messages.step(idHash, row, { type: 'expire', at: now });
+    if (change.outcome !== 'expired') return [];
+    const { traceHandle, destination } = contentOf(row);
+    return [{ owner: ownerOf(row), traceHandle, destination, fetched: row.firstFetch !== undefined }];
+  }
+
+  const store: TransitStore = {
+    reserve: (owner, ids, expires) =>
+      engine.write(() => {
+        for (const id of ids) messages.reserve(owner, id, expires);
+        usage.change(owner, { reserved: ids.length });
+      }),
+
+    async commit(owner, commit, limits) {
+      if (commit.messages.length === 0)
+        throw new BeckonError('request_invalid', 'a commit without a message');
+      const upload = await uploads.complete(owner, commit.upload);
+      const stored = await engine.write(() => {
+        if (isRepeated(owner, commit)) return false;
+        if (upload === undefined) throw new BeckonError('conflict', 'the upload is not complete');
+        if (!equal(upload.hash, commit.hash))
+          throw new BeckonError('payload_mismatch', 'the upload has another hash');
+        commitAll(owner, commit, upload, limits);
+        return true;
+      });
+      if (stored) outbox.wake();
+    },
+
+    async read(idHash) {
+      const row = messages.get(idHash);
+      if (row === undefined || !isLive(lifeOf(row), clock.seconds())) return undefined;
+      const copy = messages.copyOf(idHash);
+      return copy && liveMessage(row, contentOf(row), copy);
+    },
+
+    async recordFetch(idHash, what, at) {
+      const known = messages.get(idHash);
+      if (known === undefined) return false;
+      if (what === 'header' && known.firstFetch !== undefined) return isLive(lifeOf(known), at);
+      return engine.write(() => {
+        const row = messages.get(idHash);
+        if (row === undefined) return false;
+        return messages.step(idHash, row, { type: 'fetch', what, at }).outcome === 'fetched';
+      });
+    },
+
+    accept: (idHash, acceptTokenHash, at) =>
+      engine.write(() => {
+        const row = messages.get(idHash);
+        if (row?.content === undefined) return 'gone';
+        const rightToken = equal(row.content.acceptTokenHash, acceptTokenHash);
+        const { outcome } = messages.step(idHash, row, { type: 'accept', rightToken, at });
+        return outcome === 'accepted' ? outcome : 'gone';
+      }),
+
+    async retract(owner, handleOrIdHash, at) {
+      const outcome = await engine.write(() => {
+        const found = messages.find(owner, handleOrIdHash);
+        return found === undefined ? 'gone' : messages.step(...found, { type: 'retract', at }).outcome;
+      });
+      if (outcome === 'withdrawn' || outcome === 'withdrawn_maybe_read') outbox.wake();
+      return retracted(outcome);
+    },
+
+    list: async (owner, page) => messages.sent(owner, page),
+
+    expire: (now, limit) =>
+      engine.write(() => {
+        const due = messages.due(now, limit);
+        return { expired: due.flatMap((idHash) => expireOne(idHash, now)), seen: due.length };
+      }),
+
+    usage: async (domain, user) => usage.of(domain, user),
+  };
+  return { store, waiting: messages.waiting };
+}
+
+function retracted(outcome: Outcome): RetractOutcome {
+  if (outcome === 'withdrawn' || outcome === 'withdrawn_maybe_read') return outcome;
+  return outcome === 'already_accepted' ? outcome : 'gone';
+}

@@ -1,0 +1,217 @@
+/** Uploads: payloads on their way in. Chunks are on disk before the row says so; a day without a commit ends an upload. */
+import { createHash, type Hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { BeckonError } from '../errors.ts';
+import type { Clock } from '../clock.ts';
+import { domainName, hash, length, time } from '../wire/items.ts';
+import { field, record, type ValueOf } from '../wire/schema.ts';
+import type { Owner } from './api/common.ts';
+import type { UploadStatus, UploadStore } from './api/uploads.ts';
+import { blobId, type BlobRefs } from './blobs.ts';
+import { chunkSize, type Chunks } from './chunks.ts';
+import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
+import { joined, ordered, ownerKey } from './keys.ts';
+import { writePart, type PartTarget } from './part.ts';
+import type { UsageCounts } from './usage.ts';
+
+/** How long an upload may wait for its commit, seconds. */
+export const uploadLife = 86_400;
+const uploadIdSize = 16;
+/** Running hashes kept in memory; the others are computed again from the chunks. */
+const maxHashes = 1024;
+
+const uploadRow = record('upload', {
+  blob: field(1, blobId),
+  size: field(2, length),
+  received: field(3, length),
+  created: field(4, time),
+  domain: field(5, domainName),
+  user: field(6, hash),
+});
+type UploadRow = ValueOf<typeof uploadRow>;
+
+/** A complete upload, as a commit wants it. */
+export interface CompleteUpload {
+  readonly blob: Uint8Array;
+  readonly size: number;
+  readonly hash: Uint8Array;
+}
+
+export interface UploadTables {
+  readonly store: UploadStore;
+  /** The complete upload with its hash; undefined where there is none. Before a commit. */
+  complete(owner: Owner, id: Uint8Array): Promise<CompleteUpload | undefined>;
+  /** Inside a write: the upload ends, its reference to the blob goes over to the caller. False where it is gone. */
+  consume(owner: Owner, id: Uint8Array, blob: Uint8Array): boolean;
+}
+
+export interface UploadParts {
+  readonly engine: Engine;
+  readonly chunks: Chunks;
+  readonly blobs: BlobRefs;
+  readonly usage: UsageCounts;
+  readonly clock: Clock;
+  readonly hasRoom: (bytes: number) => boolean;
+}
+
+interface RunningHash {
+  readonly hash: Hash;
+  readonly at: number;
+}
+
+export function createUploads(parts: UploadParts): UploadTables {
+  const { engine, chunks, blobs, usage, clock, hasRoom } = parts;
+  const uploads = engine.table('uploads', schemaCodec(uploadRow));
+  const byAge = engine.table('uploads_by_age', emptyCodec);
+  const hashes = new Map<string, RunningHash>();
+  const busy = new Set<string>();
+
+  function keyOf(owner: Owner, id: Uint8Array): Uint8Array {
+    if (id.length !== uploadIdSize) throw new BeckonError('request_invalid', 'an upload id has 16 bytes');
+    return joined(ownerKey(owner), id);
+  }
+
+  function remember(blob: Uint8Array, running: RunningHash): void {
+    const name = text(blob);
+    hashes.delete(name);
+    hashes.set(name, running);
+    const [oldest] = hashes.keys();
+    if (hashes.size > maxHashes && oldest !== undefined) hashes.delete(oldest);
+  }
+
+  /** The hash of the first `upTo` bytes, from memory or from the chunks. */
+  async function hashOf(blob: Uint8Array, upTo: number): Promise<Hash> {
+    const running = hashes.get(text(blob));
+    if (running?.at === upTo) return running.hash;
+    const fresh = createHash('sha256');
+    for (let at = 0; at < upTo; at += chunkSize) {
+      const chunk = chunks.get(blob, at / chunkSize);
+      if (chunk === undefined) throw new BeckonError('conflict', 'the upload ended meanwhile');
+      fresh.update(chunk.subarray(0, Math.min(chunk.length, upTo - at)));
+      await setImmediate();
+    }
+    remember(blob, { hash: fresh, at: upTo });
+    return fresh;
+  }
+
+  function removeRow(key: Uint8Array, row: UploadRow): void {
+    uploads.remove(key);
+    byAge.remove(joined(ordered(row.created), key));
+    hashes.delete(text(row.blob));
+  }
+
+  function giveUp(key: Uint8Array): void {
+    const row = uploads.get(key);
+    if (row === undefined || busy.has(text(key))) return;
+    removeRow(key, row);
+    blobs.release(row.blob);
+  }
+
+  function openRow(owner: Owner, key: Uint8Array, size: number): UploadRow {
+    const row: UploadRow = {
+      blob: blobs.create(owner, size),
+      size,
+      received: 0,
+      created: clock.seconds(),
+      domain: owner.domain,
+      user: owner.user,
+    };
+    uploads.put(key, row);
+    byAge.put(joined(ordered(row.created), key), undefined);
+    return row;
+  }
+
+  function targetOf(key: Uint8Array, row: UploadRow, running: Hash): PartTarget {
+    return {
+      size: row.size,
+      offset: row.received,
+      tail: (index) => chunks.get(row.blob, index),
+      async store(first, group, news, at) {
+        if (!hasRoom(news.length))
+          throw new BeckonError('storage_full', 'the disk is full but for its reserve');
+        await chunks.put(row.blob, first, group);
+        running.update(news);
+        remember(row.blob, { hash: running, at });
+      },
+      async finish(received) {
+        await engine.write(() => {
+          const now = uploads.get(key);
+          if (now === undefined) throw new BeckonError('not_found', 'the upload ended meanwhile');
+          uploads.put(key, { ...now, received });
+        });
+        return { size: row.size, received };
+      },
+    };
+  }
+
+  async function writeAlone(key: Uint8Array, offset: number, source: AsyncIterable<Uint8Array>) {
+    const row = uploads.get(key);
+    if (row === undefined) throw new BeckonError('not_found', 'there is no such upload');
+    if (offset !== row.received)
+      throw new BeckonError('conflict', 'a part begins where the one before it ended');
+    return writePart(targetOf(key, row, await hashOf(row.blob, row.received)), source);
+  }
+
+  const store: UploadStore = {
+    open(owner, id, size, limits) {
+      const key = keyOf(owner, id);
+      return engine.write((): UploadStatus => {
+        const row = uploads.get(key);
+        if (row !== undefined && row.size !== size)
+          throw new BeckonError('conflict', 'this upload was opened with another size');
+        if (row !== undefined) return { size, received: row.received };
+        if (!hasRoom(size)) throw new BeckonError('storage_full', 'the disk is full but for its reserve');
+        usage.change(owner, { bytes: size }, limits);
+        return { size, received: openRow(owner, key, size).received };
+      });
+    },
+    async status(owner, id) {
+      const row = uploads.get(keyOf(owner, id));
+      return row === undefined ? undefined : { size: row.size, received: row.received };
+    },
+    async write(owner, id, offset, source) {
+      const key = keyOf(owner, id);
+      const name = text(key);
+      if (busy.has(name)) throw new BeckonError('conflict', 'another part of this upload is being written');
+      busy.add(name);
+      try {
+        return await writeAlone(key, offset, source);
+      } finally {
+        busy.delete(name);
+      }
+    },
+    async abandon(owner, id) {
+      const key = keyOf(owner, id);
+      if (busy.has(text(key))) throw new BeckonError('conflict', 'a part of this upload is being written');
+      await engine.write(() => giveUp(key));
+    },
+    expire(now, limit) {
+      return engine.write(() => {
+        const old = byAge.keys({ to: ordered(Math.max(0, now - uploadLife)), limit });
+        for (const key of old) giveUp(key.slice(6));
+        return old.length;
+      });
+    },
+  };
+
+  return {
+    store,
+    async complete(owner, id) {
+      const row = uploads.get(keyOf(owner, id));
+      if (row === undefined || row.received !== row.size) return undefined;
+      const running = await hashOf(row.blob, row.size);
+      return { blob: row.blob, size: row.size, hash: new Uint8Array(running.copy().digest()) };
+    },
+    consume(owner, id, blob) {
+      const key = keyOf(owner, id);
+      const row = uploads.get(key);
+      if (row === undefined || text(row.blob) !== text(blob)) return false;
+      removeRow(key, row);
+      return true;
+    },
+  };
+}
+
+function text(key: Uint8Array): string {
+  return Buffer.from(key).toString('latin1');
+}

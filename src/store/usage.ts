@@ -1,0 +1,71 @@
+/** What waits for each user, each domain and in all, counted in the same write as what it counts. */
+import { BeckonError } from '../errors.ts';
+import { field, record, uint } from '../wire/schema.ts';
+import type { Owner } from './api/common.ts';
+import type { Usage, UsageLimits } from './api/transit.ts';
+import { schemaCodec, type Engine } from './engine.ts';
+import { joined, name } from './keys.ts';
+
+const usageRow = record('usage', {
+  messages: field(1, uint()),
+  bytes: field(2, uint()),
+  reserved: field(3, uint()),
+});
+
+const nothing: Usage = { messages: 0, bytes: 0, reserved: 0 };
+
+/** Changes of counts; negative ones where something goes. */
+export type UsageChange = { readonly [K in keyof Usage]?: number };
+
+export interface UsageCounts {
+  /** Inside a write. Throws `quota_exceeded` where a count rises above its limit. */
+  change(owner: Owner, change: UsageChange, limits?: UsageLimits): void;
+  of(domain: string, user?: Uint8Array): Usage;
+  total(): Usage;
+}
+
+const totalKey = name('');
+
+export function createUsageCounts(engine: Engine): UsageCounts {
+  const table = engine.table('usage', schemaCodec(usageRow));
+  const userKey = (owner: Owner) => joined(name(owner.domain), owner.user);
+
+  function add(key: Uint8Array, change: UsageChange): Usage {
+    const sum = added(table.get(key) ?? nothing, change);
+    if (sum.messages + sum.bytes + sum.reserved === 0) table.remove(key);
+    else table.put(key, sum);
+    return sum;
+  }
+
+  return {
+    change(owner, change, limits = {}) {
+      const user = add(userKey(owner), change);
+      const domain = add(name(owner.domain), change);
+      add(totalKey, change);
+      checkLimit(change.messages, user.messages, limits.userMessages);
+      checkLimit(change.bytes, user.bytes, limits.userBytes);
+      checkLimit(change.messages, domain.messages, limits.domainMessages);
+      checkLimit(change.bytes, domain.bytes, limits.domainBytes);
+      checkLimit(change.reserved, user.reserved, maxReserved);
+    },
+    of: (domain, user) => table.get(user === undefined ? name(domain) : userKey({ domain, user })) ?? nothing,
+    total: () => table.get(totalKey) ?? nothing,
+  };
+}
+
+/** Most ids that an owner may hold without committing them. */
+export const maxReserved = 4096;
+
+function added(usage: Usage, change: UsageChange): Usage {
+  return {
+    ...usage,
+    messages: usage.messages + (change.messages ?? 0),
+    bytes: usage.bytes + (change.bytes ?? 0),
+    reserved: usage.reserved + (change.reserved ?? 0),
+  };
+}
+
+function checkLimit(change: number | undefined, sum: number, limit: number | undefined): void {
+  if (change !== undefined && change > 0 && limit !== undefined && sum > limit)
+    throw new BeckonError('quota_exceeded', 'more would wait than the quota allows');
+}
