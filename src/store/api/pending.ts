@@ -1,4 +1,4 @@
-/** The pending table: the receiver's refs, until they are collected (wire-spec/notification.md section 6, fetch.md). */
+/** The pending table: the receiver's refs, until they are collected (wire-spec/notification.md section 4, fetch.md). */
 import type { Ref, RefLabels } from '../../wire/notification.ts';
 import type { Page, PageRequest, Unsubscribe } from './common.ts';
 
