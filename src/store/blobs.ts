@@ -1,11 +1,11 @@
 /** Blobs: who refers to each, reading them, and removing those that nobody refers to. */
-import { randomBytes } from 'node:crypto';
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length } from '../wire/items.ts';
 import { bytes, field, record, uint, type ValueOf } from '../wire/schema.ts';
 import type { BlobRef, BlobStore } from './api/blobs.ts';
-import type { Owner } from './api/common.ts';
+import type { Owner } from './api/terms.ts';
 import { blobIdSize, chunkSize, type Chunks } from './chunks.ts';
+import { randomId } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import type { UsageCounts } from './usage.ts';
 
@@ -85,7 +85,7 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
   return {
     refs: {
       create(owner, size) {
-        const id = new Uint8Array(randomBytes(blobIdSize));
+        const id = randomId(blobIdSize);
         blobs.put(id, { size, references: 1, domain: owner.domain, user: owner.user });
         return id;
       },

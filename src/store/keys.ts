@@ -1,19 +1,10 @@
 /** Keys of rows: parts one after the other, compared bytewise. */
-import { hash, timingSafeEqual } from 'node:crypto';
 import { BeckonError } from '../errors.ts';
 import { createOutput, finish, writeArrayHead, writeBytes, writeText } from '../wire/cbor.ts';
-import type { Owner } from './api/common.ts';
+import type { Owner } from './api/terms.ts';
+import { sha256 } from './digest.ts';
 
 const utf8 = new TextEncoder();
-
-export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(hash('sha256', bytes, 'buffer'));
-}
-
-/** In constant time for equal lengths. */
-export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && timingSafeEqual(a, b);
-}
 
 export function joined(...parts: readonly Uint8Array[]): Uint8Array {
   const key = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));

@@ -4,7 +4,7 @@ import { domainName, hash, messageId, time } from '../wire/items.ts';
 import { refLabels, type RefLabels } from '../wire/notification.ts';
 import { bool, field, optional, record, uint, type ValueOf } from '../wire/schema.ts';
 import { repeating } from '../wire/registry.ts';
-import type { Unsubscribe } from './api/common.ts';
+import type { Unsubscribe } from './api/terms.ts';
 import type { Outbox, OutboxEntry, OutboxGroup, Rescheduled } from './api/outbox.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { after, joined, ordered } from './keys.ts';

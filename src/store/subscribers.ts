@@ -1,5 +1,5 @@
 /** Who waits for refs: of one recipient hash, or of a whole domain. */
-import type { Unsubscribe } from './api/common.ts';
+import type { Unsubscribe } from './api/terms.ts';
 
 type Listener = (recipientHash: Uint8Array) => void;
 

@@ -1,12 +1,12 @@
 /** Rows of the transit table: what stays of a message, and its copy (header and envelope), which goes first. */
-import type { Owner } from './api/common.ts';
+import type { Owner } from './api/terms.ts';
 import type { LiveMessage, NewMessage, SentMessage } from './api/transit.ts';
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length, time } from '../wire/items.ts';
 import { sizes } from '../wire/registry.ts';
 import { bytes, encode, field, list, optional, record, tuple, uint, type ValueOf } from '../wire/schema.ts';
 import { blobId } from './blobs.ts';
-import { sha256 } from './keys.ts';
+import { sha256 } from './digest.ts';
 import { wakeAt, type Life } from './life.ts';
 import type { NewRef } from './outbox.ts';
 import type { CompleteUpload } from './uploads.ts';

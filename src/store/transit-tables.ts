@@ -5,11 +5,12 @@
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import type { ValueOf } from '../wire/schema.ts';
-import type { Owner, Page, PageRequest } from './api/common.ts';
+import type { Owner, Page, PageRequest } from './api/terms.ts';
 import type { NewMessage, SentMessage } from './api/transit.ts';
 import type { BlobRefs } from './blobs.ts';
+import { equal, sha256 } from './digest.ts';
 import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
-import { after, behind, checkCursor, equal, joined, newestFirst, ordered, ownerKey, sha256 } from './keys.ts';
+import { after, behind, checkCursor, joined, newestFirst, ordered, ownerKey } from './keys.ts';
 import { transition, type Life, type Step, type Transition } from './life.ts';
 import type { OutboxRefs } from './outbox.ts';
 import {

@@ -4,11 +4,12 @@
  */
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
-import type { Owner } from './api/common.ts';
+import type { Owner } from './api/terms.ts';
 import type { Commit, Expired, RetractOutcome, TransitStore, UsageLimits } from './api/transit.ts';
 import type { BlobRefs } from './blobs.ts';
+import { equal, sha256 } from './digest.ts';
 import type { Engine } from './engine.ts';
-import { equal, sha256 } from './keys.ts';
+
 import { isLive, type Outcome } from './life.ts';
 import type { OutboxTables } from './outbox.ts';
 import { contentOf, copySize, digestOf, lifeOf, liveMessage, ownerOf } from './transit-rows.ts';

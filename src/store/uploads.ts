@@ -1,14 +1,14 @@
 /** Uploads: payloads on their way in. Chunks are on disk before the row says so; a day without a commit ends an upload. */
-import { createHash, type Hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { BeckonError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
 import { domainName, hash, length, time } from '../wire/items.ts';
 import { field, record, type ValueOf } from '../wire/schema.ts';
-import type { Owner } from './api/common.ts';
+import type { Owner } from './api/terms.ts';
 import type { UploadStatus, UploadStore } from './api/uploads.ts';
 import { blobId, type BlobRefs } from './blobs.ts';
 import { chunkSize, type Chunks } from './chunks.ts';
+import { startHash, type RunningHash } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { joined, ordered, ownerKey } from './keys.ts';
 import { writePart, type PartTarget } from './part.ts';
@@ -54,8 +54,8 @@ export interface UploadParts {
   readonly hasRoom: (bytes: number) => boolean;
 }
 
-interface RunningHash {
-  readonly hash: Hash;
+interface HashUpTo {
+  readonly hash: RunningHash;
   readonly at: number;
 }
 
@@ -63,7 +63,7 @@ export function createUploads(parts: UploadParts): UploadTables {
   const { engine, chunks, blobs, usage, clock, hasRoom } = parts;
   const uploads = engine.table('uploads', schemaCodec(uploadRow));
   const byAge = engine.table('uploads_by_age', emptyCodec);
-  const hashes = new Map<string, RunningHash>();
+  const hashes = new Map<string, HashUpTo>();
   const busy = new Set<string>();
 
   function keyOf(owner: Owner, id: Uint8Array): Uint8Array {
@@ -71,7 +71,7 @@ export function createUploads(parts: UploadParts): UploadTables {
     return joined(ownerKey(owner), id);
   }
 
-  function remember(blob: Uint8Array, running: RunningHash): void {
+  function remember(blob: Uint8Array, running: HashUpTo): void {
     const name = text(blob);
     hashes.delete(name);
     hashes.set(name, running);
@@ -80,14 +80,14 @@ export function createUploads(parts: UploadParts): UploadTables {
   }
 
   /** The hash of the first `upTo` bytes, from memory or from the chunks. */
-  async function hashOf(blob: Uint8Array, upTo: number): Promise<Hash> {
+  async function hashOf(blob: Uint8Array, upTo: number): Promise<RunningHash> {
     const running = hashes.get(text(blob));
     if (running?.at === upTo) return running.hash;
-    const fresh = createHash('sha256');
+    const fresh = startHash();
     for (let at = 0; at < upTo; at += chunkSize) {
       const chunk = chunks.get(blob, at / chunkSize);
       if (chunk === undefined) throw new BeckonError('conflict', 'the upload ended meanwhile');
-      fresh.update(chunk.subarray(0, Math.min(chunk.length, upTo - at)));
+      fresh.add(chunk.subarray(0, Math.min(chunk.length, upTo - at)));
       await setImmediate();
     }
     remember(blob, { hash: fresh, at: upTo });
@@ -121,7 +121,7 @@ export function createUploads(parts: UploadParts): UploadTables {
     return row;
   }
 
-  function targetOf(key: Uint8Array, row: UploadRow, running: Hash): PartTarget {
+  function targetOf(key: Uint8Array, row: UploadRow, running: RunningHash): PartTarget {
     return {
       size: row.size,
       offset: row.received,
@@ -130,7 +130,7 @@ export function createUploads(parts: UploadParts): UploadTables {
         if (!hasRoom(news.length))
           throw new BeckonError('storage_full', 'the disk is full but for its reserve');
         await chunks.put(row.blob, first, group);
-        running.update(news);
+        running.add(news);
         remember(row.blob, { hash: running, at });
       },
       async finish(received) {
@@ -200,7 +200,7 @@ export function createUploads(parts: UploadParts): UploadTables {
       const row = uploads.get(keyOf(owner, id));
       if (row === undefined || row.received !== row.size) return undefined;
       const running = await hashOf(row.blob, row.size);
-      return { blob: row.blob, size: row.size, hash: new Uint8Array(running.copy().digest()) };
+      return { blob: row.blob, size: row.size, hash: running.soFar() };
     },
     consume(owner, id, blob) {
       const key = keyOf(owner, id);

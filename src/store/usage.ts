@@ -1,7 +1,7 @@
 /** What waits for each user, each domain and in all, counted in the same write as what it counts. */
 import { BeckonError } from '../errors.ts';
 import { field, record, uint } from '../wire/schema.ts';
-import type { Owner } from './api/common.ts';
+import type { Owner } from './api/terms.ts';
 import type { Usage, UsageLimits } from './api/transit.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { joined, name } from './keys.ts';

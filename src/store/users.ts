@@ -5,8 +5,9 @@ import { domainName, hash, time } from '../wire/items.ts';
 import { sizes } from '../wire/registry.ts';
 import { bool, bytes, field, list, optional, record, text, tuple, type ValueOf } from '../wire/schema.ts';
 import type { Enrolment, NewInvitation, User, UserStatus, UserStore } from './api/users.ts';
+import { equal } from './digest.ts';
 import { schemaCodec, type Engine } from './engine.ts';
-import { behind, equal, joined, name } from './keys.ts';
+import { behind, joined, name } from './keys.ts';
 
 const maxDevices = 32;
 const maxUsers = 1_000_000;

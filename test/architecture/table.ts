@@ -46,7 +46,7 @@ export const portable = {
 export const owners: Readonly<Record<string, readonly string[]>> = {
   'sodium-native': ['crypto'],
   '@noble/*': ['crypto'],
-  'node:crypto': ['crypto', 'demo'],
+  'node:crypto': ['crypto', 'store/digest.ts', 'demo'],
   '@peculiar/x509': ['demo'],
   lmdb: ['store'],
   'node:sqlite': ['store'],

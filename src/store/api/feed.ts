@@ -1,5 +1,5 @@
 /** The feed of introductions of a domain (wire-spec/fetch.md, addressing.md); written by `PendingStore.admit`. */
-import type { Cursor } from './common.ts';
+import type { Cursor } from './terms.ts';
 
 export interface FeedItem {
   readonly cursor: Cursor;

@@ -1,6 +1,6 @@
 /** The outbox: refs that are to be notified, and repeated (wire-spec/timing.md). */
 import type { RefLabels } from '../../wire/notification.ts';
-import type { Unsubscribe } from './common.ts';
+import type { Unsubscribe } from './terms.ts';
 
 export interface OutboxEntry {
   /** Names this entry to `reschedule`; opaque. */

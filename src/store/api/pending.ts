@@ -1,6 +1,6 @@
 /** The pending table: the receiver's refs, until they are collected (wire-spec/notification.md section 4, fetch.md). */
 import type { Ref, RefLabels } from '../../wire/notification.ts';
-import type { Page, PageRequest, Unsubscribe } from './common.ts';
+import type { Page, PageRequest, Unsubscribe } from './terms.ts';
 
 /** One verified notification. */
 export interface Admission {

@@ -1,5 +1,5 @@
 /** The transit store: the sender's side, where a message waits (wire-spec/fetch.md). */
-import type { Owner, Page, PageRequest } from './common.ts';
+import type { Owner, Page, PageRequest } from './terms.ts';
 
 /** What an owner and its domain may keep waiting; an absent limit does not limit. */
 export interface UsageLimits {

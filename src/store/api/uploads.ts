@@ -1,5 +1,5 @@
 /** Uploads: payloads on their way in, in parts that can be resumed (wire-spec/account.md). */
-import type { Owner } from './common.ts';
+import type { Owner } from './terms.ts';
 import type { UsageLimits } from './transit.ts';
 
 export interface UploadStatus {
