@@ -2,7 +2,7 @@
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import { parseTraceHandle, traceHandleText } from '../keys/fingerprints.ts';
-import type { Cursor, Page } from '../store/api/common.ts';
+import type { Cursor, Page } from '../store/api/terms.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { RetractOutcome, SentMessage as StoredSent, TransitStore } from '../store/api/transit.ts';
 import type { AccountUser } from './user.ts';

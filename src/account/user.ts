@@ -1,5 +1,5 @@
 /** Who speaks on the account interface, wire-spec/account.md. */
-import type { Owner } from '../store/api/common.ts';
+import type { Owner } from '../store/api/terms.ts';
 
 /** An enrolled user of one of our domains, proven by the signature of one of their devices. */
 export interface AccountUser {
