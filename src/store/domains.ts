@@ -3,26 +3,29 @@ import { BeckonError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
 import { domainName, serial, time } from '../wire/items.ts';
 import { counts } from '../wire/registry.ts';
-import { bytes, field, record, text, uint, type ValueOf } from '../wire/schema.ts';
-import type { Domain, DomainSettings, DomainStore } from './api/domains.ts';
+import { bytes, field, optional, record, text, uint, type ValueOf } from '../wire/schema.ts';
+import {
+  introductionPolicies,
+  unknownUsersPolicies,
+  type Domain,
+  type DomainChanges,
+  type DomainSettings,
+  type DomainStore,
+} from './api/domains.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { name } from './keys.ts';
 
-/** Part of the format on disk: the position is the number. */
-const unknownUsers = ['mail', '404', 'decoy'] as const;
-const introductions = ['open', 'invited', 'closed'] as const;
-
+/** Policies stand by their names, so that their order means nothing. */
 const domainRow = record('domain', {
   domain: field(1, domainName),
   created: field(2, time),
-  contact: field(3, text(254, 0)),
-  unknownUsers: field(4, uint(unknownUsers.length - 1)),
-  introductions: field(5, uint(introductions.length - 1)),
-  introductionsPerHour: field(6, uint()),
-  bucketBits: field(7, uint(counts.bucketBits)),
-  transit: field(8, time),
-  keep: field(9, time),
-  quota: field(10, uint()),
+  contact: optional(3, text(254)),
+  unknownUsers: optional(4, text(16)),
+  introductions: optional(5, text(16)),
+  introductionsPerHour: optional(6, uint()),
+  bucketBits: optional(7, uint(counts.bucketBits)),
+  transit: optional(8, time),
+  quota: optional(9, uint()),
 });
 type DomainRow = ValueOf<typeof domainRow>;
 
@@ -41,10 +44,10 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
   const published = engine.table('published', schemaCodec(publishedRow, 128 * 1024));
 
   const store: DomainStore = {
-    add: (domain, settings) =>
+    add: (domain) =>
       engine.write(() => {
         if (domains.has(name(domain))) throw new BeckonError('exists', 'the domain is here already');
-        domains.put(name(domain), rowOf({ ...settings, domain, created: clock.seconds() }));
+        domains.put(name(domain), { domain, created: clock.seconds() });
       }),
     async get(domain) {
       const row = domains.get(name(domain));
@@ -55,9 +58,9 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
       engine.write(() => {
         const row = domains.get(name(domain));
         if (row === undefined) throw new BeckonError('not_found', 'there is no such domain here');
-        const changed = { ...domainOf(row), ...definedOf(changes) };
-        domains.put(name(domain), { ...row, ...rowOf(changed) });
-        return changed;
+        const changed = withChanges(row, changes);
+        domains.put(name(domain), changed);
+        return domainOf(changed);
       }),
     async published(domain) {
       const row = published.get(name(domain));
@@ -74,29 +77,21 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
   return { store, count: () => domains.count() };
 }
 
-function rowOf(domain: Domain): DomainRow {
-  return {
-    domain: domain.domain,
-    created: domain.created,
-    contact: domain.contact,
-    unknownUsers: unknownUsers.indexOf(domain.unknownUsers),
-    introductions: introductions.indexOf(domain.introductions),
-    introductionsPerHour: domain.introductionsPerHour,
-    bucketBits: domain.bucketBits,
-    transit: domain.transit,
-    keep: domain.keep,
-    quota: domain.quota,
-  };
+function withChanges(row: DomainRow, changes: DomainChanges): DomainRow {
+  const set = Object.entries(changes).filter(([, value]) => value !== undefined);
+  const changed: Record<string, unknown> = { ...row, ...Object.fromEntries(set) };
+  for (const [setting, value] of set) if (value === null) delete changed[setting];
+  return changed as DomainRow;
 }
 
-function domainOf(row: DomainRow): Domain {
-  return {
-    ...row,
-    unknownUsers: unknownUsers[row.unknownUsers] as Domain['unknownUsers'],
-    introductions: introductions[row.introductions] as Domain['introductions'],
-  };
+function domainOf({ domain, created, unknown: _, ...own }: DomainRow): Domain {
+  const { unknownUsers, introductions } = own;
+  expectKnown(unknownUsersPolicies, unknownUsers);
+  expectKnown(introductionPolicies, introductions);
+  return { domain, created, own: own as Partial<DomainSettings> };
 }
 
-function definedOf(changes: Partial<DomainSettings>): Partial<DomainSettings> {
-  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+function expectKnown(known: readonly string[], value: string | undefined): void {
+  if (value !== undefined && !known.includes(value))
+    throw new BeckonError('state_invalid', 'a domain has a policy that this version does not know');
 }

@@ -1,27 +1,30 @@
-/** The domains that this daemon serves: their settings, and the record they last published. */
+/** The domains that this daemon serves: their own settings, and the record they last published. */
 
-export type UnknownUsers = 'mail' | '404' | 'decoy';
-export type IntroductionPolicy = 'open' | 'invited' | 'closed';
+export const unknownUsersPolicies = ['mail', '404'] as const;
+export const introductionPolicies = ['open', 'closed'] as const;
 
+/** What may be set for a domain; what is not is as the configuration says for all. */
 export interface DomainSettings {
   readonly contact: string;
-  readonly unknownUsers: UnknownUsers;
-  readonly introductions: IntroductionPolicy;
+  readonly unknownUsers: (typeof unknownUsersPolicies)[number];
+  readonly introductions: (typeof introductionPolicies)[number];
   readonly introductionsPerHour: number;
   /** k of the feed's buckets, 0 to 12. */
   readonly bucketBits: number;
   /** Default transit time of its users' messages, seconds. */
   readonly transit: number;
-  /** How long ciphertext is kept for its users, seconds. */
-  readonly keep: number;
   /** Bytes of each user. */
   readonly quota: number;
 }
 
-export interface Domain extends DomainSettings {
+export interface Domain {
   readonly domain: string;
   readonly created: number;
+  readonly own: Partial<DomainSettings>;
 }
+
+/** A value sets, null takes the domain's own value back. */
+export type DomainChanges = { readonly [K in keyof DomainSettings]?: DomainSettings[K] | null | undefined };
 
 /** A signed domain record as it was last published. */
 export interface PublishedRecord {
@@ -31,11 +34,11 @@ export interface PublishedRecord {
 
 export interface DomainStore {
   /** Throws `exists`. */
-  add(domain: string, settings: DomainSettings): Promise<void>;
+  add(domain: string): Promise<void>;
   get(domain: string): Promise<Domain | undefined>;
   list(): Promise<readonly Domain[]>;
   /** Throws `not_found`. */
-  update(domain: string, changes: Partial<DomainSettings>): Promise<Domain>;
+  update(domain: string, changes: DomainChanges): Promise<Domain>;
   published(domain: string): Promise<PublishedRecord | undefined>;
   /** Serials rise for ever: throws `record_rollback` unless this one is higher than the last. */
   publish(domain: string, published: PublishedRecord): Promise<void>;
