@@ -48,16 +48,17 @@ const publicKeyOf: Readonly<Record<SuiteName, (secret: Uint8Array) => Uint8Array
   xwing: xwingPublic,
 };
 
+/** When and how a key pair is used. Only these fields are taken from what is passed. */
+export type KeyLife = Pick<KeyPair, 'status' | 'notBefore' | 'notAfter' | 'revokedAt'>;
+
 /** The key pair of a private key (32 bytes), for the given domain and use. Throws `key_invalid` for another length. */
-export function keyPairOf(
-  domain: string,
-  use: KeyUse,
-  secret: Secret,
-  life: Pick<KeyPair, 'status' | 'notBefore' | 'notAfter' | 'revokedAt'>,
-): KeyPair {
+export function keyPairOf(domain: string, use: KeyUse, secret: Secret, life: KeyLife): KeyPair {
+  const { status, notBefore, notAfter, revokedAt } = life;
   const suite = suiteOfUse[use];
   const publicKey = publicKeyOf[suite](secret.expose());
-  return { id: keyId(domain, use, publicKey), use, suite, secret, publicKey, ...life };
+  const id = keyId(domain, use, publicKey);
+  const pair = { id, use, suite, secret, publicKey, status, notBefore, notAfter };
+  return revokedAt === undefined ? pair : { ...pair, revokedAt };
 }
 
 /** A fresh active key pair; `random` is asked once for 32 bytes. */
@@ -67,7 +68,8 @@ export function createKeyPair(
   random: Random,
   life: { readonly notBefore: number; readonly notAfter: number },
 ): KeyPair {
-  return keyPairOf(domain, use, new Secret(random(secretLength)), { status: 'active', ...life });
+  const { notBefore, notAfter } = life;
+  return keyPairOf(domain, use, new Secret(random(secretLength)), { status: 'active', notBefore, notAfter });
 }
 
 /** Whether the time lies in the life of a key, clocks being an hour off at most (wire-spec/timing.md section 1). */
