@@ -46,14 +46,14 @@ export function domainRecords(options: DomainRecordsOptions): DomainRecord[] {
 export function recordLines(records: readonly DomainRecord[]): string[] {
   const width = Math.max(...records.map(({ name }) => name.length)) + 1;
   return records.map(
-    (record) => `${`${record.name}.`.padEnd(width)}  ${record.type.padEnd(5)} ${valueOf(record)}`,
+    (record) => `${`${record.name}.`.padEnd(width)}  ${record.type.padEnd(5)} ${recordValue(record)}`,
   );
 }
 
 /** The same as lines of a zone file (RFC 1035 section 5), each ending with a line feed. */
 export function zoneText(records: readonly DomainRecord[], ttlSeconds = 3600): string {
   return records
-    .map((record) => `${record.name}. ${ttlSeconds} IN ${record.type} ${valueOf(record)}\n`)
+    .map((record) => `${record.name}. ${ttlSeconds} IN ${record.type} ${recordValue(record)}\n`)
     .join('');
 }
 
@@ -62,12 +62,13 @@ export function recordsJson(records: readonly DomainRecord[]): string {
   const rows = records.map((record) => ({
     name: `${record.name}.`,
     type: record.type,
-    value: valueOf(record),
+    value: recordValue(record),
   }));
   return JSON.stringify(rows, null, 2);
 }
 
-function valueOf(record: DomainRecord): string {
+/** The value of a record as it stands in a zone file. */
+export function recordValue(record: DomainRecord): string {
   switch (record.type) {
     case 'SRV':
       return `${record.priority} ${record.weight} ${record.port} ${record.target}.`;
