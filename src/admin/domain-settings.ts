@@ -1,0 +1,32 @@
+/** What holds for a domain of ours: its own settings over the defaults of the configuration. */
+import type { Config } from '../config.ts';
+import type { DomainSettings, DomainStore } from '../store/api/domains.ts';
+
+export interface EffectiveSettings {
+  /** undefined for a domain that is not served here. */
+  of(domain: string): Promise<DomainSettings | undefined>;
+}
+
+/** The defaults that a configuration gives to every domain. */
+export function defaultSettings({ contact, defaults, host }: Config): DomainSettings {
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota } = defaults;
+  return {
+    contact: contact ?? `postmaster@${host}`,
+    unknownUsers,
+    introductions,
+    introductionsPerHour,
+    bucketBits: 0,
+    transit,
+    quota,
+  };
+}
+
+/** `config` is asked each time, so that a reload counts at once. */
+export function createEffectiveSettings(domains: DomainStore, config: () => Config): EffectiveSettings {
+  return {
+    async of(domain) {
+      const known = await domains.get(domain);
+      return known === undefined ? undefined : { ...defaultSettings(config()), ...known.own };
+    },
+  };
+}

@@ -1,0 +1,181 @@
+/** What a hoster asks of a running daemon: domains, users, traces, figures. Values in, values out; the http room serves it. */
+import { base64urlnopad } from '@scure/base';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Random } from '../crypto/random.ts';
+import { domainRecords, recordValue } from '../dns/records.ts';
+import { BeckonError } from '../errors.ts';
+import { createDomainKeys } from '../keys/domain-keys.ts';
+import { addressHash, parseTraceHandle } from '../keys/fingerprints.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import { formatRecoveryKey } from '../keys/recovery-key.ts';
+import type { Metrics } from '../metrics.ts';
+import type { DomainChanges, DomainSettings } from '../store/api/domains.ts';
+import type { Store } from '../store/api/store.ts';
+import type { User } from '../store/api/users.ts';
+import { formatAddress, parseAddress, type Address } from '../wire/address.ts';
+import { canonicalDomain } from '../wire/domain-name.ts';
+import type { EffectiveSettings } from './domain-settings.ts';
+import { saveDomainKeys } from './key-files.ts';
+
+export interface RunningParts {
+  readonly version: string;
+  readonly config: () => Config;
+  /** Ports as bound: what the published records name. */
+  readonly ports: () => { readonly https: number; readonly udp: number | null };
+  readonly store: Store;
+  readonly keyRing: KeyRing;
+  readonly settings: EffectiveSettings;
+  /** An invitation for a new user. Throws `not_found`, `exists`. */
+  readonly invite: (address: Address) => Promise<{ readonly invitation: string; readonly expires: number }>;
+  readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** The operations, all of them throwing BeckonError with the codes that the admin interface documents. */
+export type RunningOperations = ReturnType<typeof createRunningOperations>;
+
+export function createRunningOperations(parts: RunningParts) {
+  return { ...serverOperations(parts), ...domainOperations(parts), ...userOperations(parts) };
+}
+
+function serverOperations({ version, config, store, reload, metrics, clock }: RunningParts) {
+  const started = clock.seconds();
+
+  return {
+    async status() {
+      const stats = await store.stats();
+      const { stored = 0, ...dropped } = await metrics.datagramOutcomes();
+      const { messages, bytes, oldest } = stats;
+      return {
+        version,
+        uptime: clock.seconds() - started,
+        domains: stats.domains,
+        users: stats.users,
+        waiting: {
+          messages,
+          bytes,
+          maxBytes: config().storage.max,
+          ...(oldest === undefined ? {} : { oldest }),
+        },
+        received: { since: started, stored, introductions: stats.feed, dropped },
+      };
+    },
+
+    /** Events of a message at either end; an unknown handle has none. Throws `request_invalid` for what is no handle. */
+    async trace(typed: string) {
+      const handle = parseTraceHandle(typed);
+      if (handle === undefined)
+        throw new BeckonError('request_invalid', 'a trace handle has 16 letters and digits');
+      const events = await store.events.byHandle(handle);
+      return events.map(({ time, kind, counterpart }) => ({
+        time,
+        event: kind,
+        ...(counterpart === undefined ? {} : { peer: counterpart }),
+      }));
+    },
+
+    reload,
+  };
+}
+
+function domainOperations({ config, ports, store, keyRing, settings, clock, random }: RunningParts) {
+  function fingerprintOf(domain: string): Uint8Array {
+    const keys = keyRing.keysOf(domain);
+    if (keys === undefined) throw new BeckonError('not_found', 'this domain is not served here');
+    return keys.fingerprint;
+  }
+
+  function recordsOf(domain: string) {
+    const { https: httpsPort, udp: udpPort } = ports();
+    const fingerprint = fingerprintOf(domain);
+    const records = domainRecords({ domain, host: config().host, httpsPort, udpPort, fingerprint });
+    return records.map((record) => ({ name: record.name, type: record.type, value: recordValue(record) }));
+  }
+
+  async function summary(domain: string) {
+    const known = await store.domains.get(domain);
+    const effective = await settings.of(domain);
+    if (known === undefined || effective === undefined)
+      throw new BeckonError('not_found', 'this domain is not served here');
+    return {
+      domain,
+      fingerprint: base64urlnopad.encode(fingerprintOf(domain)),
+      users: (await store.users.list(domain)).length,
+      settings: effective,
+      own: Object.keys(known.own) as (keyof DomainSettings)[],
+    };
+  }
+
+  return {
+    async domains() {
+      const known = await store.domains.list();
+      return await Promise.all(known.map(({ domain }) => summary(domain)));
+    },
+
+    /** Keys first, then the row, which the next start adds where it is missing. Throws `domain_invalid`, `exists`. */
+    async addDomain(typed: string) {
+      const domain = canonicalDomain(typed);
+      if ((await store.domains.get(domain)) !== undefined)
+        throw new BeckonError('exists', 'the domain is served here already');
+      const { keys, recovery } = createDomainKeys(domain, clock.seconds(), random);
+      await saveDomainKeys(config().data, keys);
+      keyRing.set(keys);
+      await store.domains.add(domain);
+      return {
+        domain,
+        fingerprint: base64urlnopad.encode(keys.fingerprint),
+        recoveryKey: formatRecoveryKey(recovery),
+        dns: recordsOf(domain),
+      };
+    },
+
+    async setDomain(domain: string, changes: DomainChanges) {
+      await store.domains.update(domain, changes);
+      return await summary(domain);
+    },
+
+    async domainDns(domain: string) {
+      return await Promise.resolve(recordsOf(domain));
+    },
+  };
+}
+
+function userOperations({ store, invite }: RunningParts) {
+  async function summary(user: User) {
+    const { domain, local, status, created, addressHash: owner } = user;
+    const { bytes } = await store.transit.usage(domain, owner);
+    return { address: formatAddress({ local, domain }), state: stateOf(status), created, bytes };
+  }
+
+  return {
+    async users(domain: string) {
+      if ((await store.domains.get(domain)) === undefined)
+        throw new BeckonError('not_found', 'this domain is not served here');
+      return await Promise.all((await store.users.list(domain)).map(summary));
+    },
+
+    /** Throws `address_invalid`, `domain_invalid`, `not_found`, `exists`. */
+    async inviteUser(typed: string) {
+      const { address, tag } = parseAddress(typed);
+      if (tag !== undefined) throw new BeckonError('address_invalid', 'an address of a user has no +tag');
+      return { address: formatAddress(address), ...(await invite(address)) };
+    },
+
+    /** Throws `not_found`. */
+    async suspendUser(typed: string, suspended: boolean) {
+      const { address } = parseAddress(typed);
+      const hash = addressHash(formatAddress(address));
+      await store.users.suspend(address.domain, hash, suspended);
+      const user = await store.users.get(address.domain, hash);
+      if (user === undefined) throw new BeckonError('not_found', 'there is no such user');
+      return await summary(user);
+    },
+  };
+}
+
+function stateOf(status: User['status']): 'invited' | 'active' | 'suspended' {
+  return status === 'gone' ? 'suspended' : status;
+}
