@@ -9,8 +9,13 @@ export interface Address {
 }
 
 const maxAddressLength = 512;
-const localForm =
-  /^[\p{L}\p{M}\p{N}\p{S}!#$%&'*\/=?^_`{|}~-]+(?:\.[\p{L}\p{M}\p{N}\p{S}!#$%&'*\/=?^_`{|}~-]+)*$/u;
+/** In bytes of UTF-8. */
+export const maxTagLength = 64;
+/** Letters, marks, digits and symbols of any script, and what RFC 5322 allows in an atom, but `+`, which starts the tag. */
+const atom = "(?:(?![+<>])[\\p{L}\\p{M}\\p{N}\\p{S}!#%&'*\\/?_{}\\-])+";
+const localForm = new RegExp(`^${atom}(?:\\.${atom})*$`, 'u');
+/** Symbols to Unicode, refused in a local part all the same: the tag's sign and the brackets of mail headers. */
+const refusedSymbols = /[+<>]/;
 const utf8 = new TextEncoder();
 
 function invalid(reason: string): BeckonError {
@@ -27,15 +32,16 @@ export function canonicalLocal(local: string): string {
   if (!local.isWellFormed() || /\p{Cn}/u.test(local))
     throw invalid('the local part has unassigned characters');
   const mapped = Array.from(local, lowerCase).join('').normalize('NFC');
-  if (!localForm.test(mapped)) throw invalid('the local part has characters that are not allowed, or none');
+  if (!localForm.test(mapped) || refusedSymbols.test(mapped))
+    throw invalid('the local part has characters that are not allowed, or none');
   if (utf8.encode(mapped).length > sizes.introductionLocal)
     throw invalid('the local part is longer than 64 bytes');
   return mapped;
 }
 
 /**
- * Reads `local@domain` as a person may type it. `tag` is what stood between the first `+` and the `@`, for the
- * private header only. Throws `address_invalid` or `domain_invalid`.
+ * Reads `local@domain` as a person may type it. `tag` is what stood between the first `+` and the `@`, if anything,
+ * for the private header only. Throws `address_invalid` or `domain_invalid`.
  */
 export function parseAddress(typed: string): { address: Address; tag?: string } {
   if (typed.length > maxAddressLength) throw invalid('the address is too long');
@@ -43,7 +49,14 @@ export function parseAddress(typed: string): { address: Address; tag?: string } 
   if (at < 1) throw invalid('an address is local@domain');
   const [local, ...tag] = typed.slice(0, at).split('+');
   const address = { local: canonicalLocal(local ?? ''), domain: canonicalDomain(typed.slice(at + 1)) };
-  return tag.length > 0 ? { address, tag: tag.join('+') } : { address };
+  return tag.join('+') === '' ? { address } : { address, tag: checkedTag(tag.join('+')) };
+}
+
+/** A tag as the private header can carry it. */
+function checkedTag(tag: string): string {
+  if (!tag.isWellFormed() || /\p{C}/u.test(tag) || utf8.encode(tag).length > maxTagLength)
+    throw invalid('the tag has characters that are not allowed, or more than 64 bytes');
+  return tag;
 }
 
 /** `local@domain`. */
