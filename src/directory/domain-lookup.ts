@@ -59,8 +59,8 @@ export interface ChangedPeer {
 export type DomainOutcome = NativePeer | LegacyDomain | NoDomain | LaterPeer | ChangedPeer;
 
 export interface DomainLookup {
-  /** From the cache alone, however old; undefined where nothing valid is there. */
-  cached(name: string): Promise<NativePeer | undefined>;
+  /** From the cache alone, if it was fetched since then (unix seconds); undefined where nothing valid is there. */
+  cached(name: string, since: number): Promise<NativePeer | undefined>;
   lookUp(name: string): Promise<DomainOutcome>;
 }
 
@@ -75,9 +75,9 @@ export interface DomainLookupOptions {
 export function createDomainLookup(options: DomainLookupOptions): DomainLookup {
   const { discover, remote, shelves, clock, log } = options;
 
-  async function cached(name: string): Promise<NativePeer | undefined> {
+  async function cached(name: string, since = 0): Promise<NativePeer | undefined> {
     const [pin, entry] = await Promise.all([shelves.domainPins.get(name), shelves.domainEntries.get(name)]);
-    if (pin === undefined || entry === undefined) return undefined;
+    if (pin === undefined || entry === undefined || entry.fetched < since) return undefined;
     try {
       const expected = {
         domain: name,

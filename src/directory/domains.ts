@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
 import type { Discover } from '../dns/discover.ts';
 import { BeckonError } from '../errors.ts';
+import type { VerifiedDomain } from '../keys/domain-record.ts';
 import type { Log } from '../log.ts';
 import type { Https } from '../outbound/https.ts';
 import { checkDomain } from '../wire/domain-name.ts';
@@ -36,6 +37,8 @@ export interface Domains {
    * minute at most.
    */
   refresh(name: string, atLeastSerial: number): Promise<DomainOutcome>;
+  /** The record that `domain` would use, if nobody has to be asked for it. */
+  known(name: string): Promise<VerifiedDomain | undefined>;
   /** The pin of a domain that was native before. */
   pin(name: string): Promise<DomainPin | undefined>;
   /** Someone's word that a domain's new identity (SHA-256 of its key) is right: it takes the place of the pinned one. */
@@ -80,11 +83,15 @@ export function createDomains(options: DomainsOptions): Domains {
     return peer && isFresh(peer) ? peer : heldBack.get(name);
   }
 
-  async function cachedOrLookedUp(name: string): Promise<DomainOutcome> {
-    const peer = await lookup.cached(name);
-    if (peer === undefined || !isFresh(peer)) return lookUp(name);
+  async function cached(name: string): Promise<NativePeer | undefined> {
+    const peer = await lookup.cached(name, clock.seconds() - cacheSeconds);
+    if (peer === undefined || !isFresh(peer)) return undefined;
     inMemory.set(name, peer);
     return peer;
+  }
+
+  async function cachedOrLookedUp(name: string): Promise<DomainOutcome> {
+    return (await cached(name)) ?? lookUp(name);
   }
 
   async function lookUp(name: string): Promise<DomainOutcome> {
@@ -136,6 +143,11 @@ export function createDomains(options: DomainsOptions): Domains {
       if (sufficient || refreshed.get(name)) return outcome;
       refreshed.hold(name, true, refreshSeconds);
       return once(name, lookUp);
+    },
+    async known(name) {
+      checkDomain(name);
+      const outcome = known(name) ?? (await cached(name));
+      return outcome?.kind === 'native' ? outcome.record : undefined;
     },
     pin: (name) => shelves.domainPins.get(name),
     acceptChange: (name, fingerprint) => setPin(name, () => unseen(fingerprint, clock.seconds(), false)),
