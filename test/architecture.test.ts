@@ -1,5 +1,6 @@
 import { globSync, readFileSync } from 'node:fs';
 import test from 'ava';
+import { importTable } from './architecture/page.ts';
 import * as rules from './architecture/rules.ts';
 import type { House, Rule } from './architecture/rules.ts';
 import { readSource, resolveRelative } from './architecture/sources.ts';
@@ -118,6 +119,17 @@ holds('daemon.ts is a list', rules.daemonIsAList, [
   { 'daemon.ts': 'while (false);' },
   { 'daemon.ts': 'switch (1) {}' },
 ]);
+
+test('CONTRIBUTING.md shows the import table', (t) => {
+  const page = readFileSync(new URL('../CONTRIBUTING.md', src), 'utf8');
+  t.true(page.includes(importTable()), 'run npm run docs');
+});
+
+test('the run of a bare clone types what README.md tells a newcomer to type', (t) => {
+  const command = 'npm ci && npm test';
+  t.true(readFileSync(new URL('../.ci/run', src), 'utf8').includes(`'${command}'`));
+  t.true(readFileSync(new URL('../README.md', src), 'utf8').includes(command));
+});
 
 /** The rule finds nothing in src, and something in each of the planted sets of files. */
 function holds(title: string, rule: Rule, planted: Record<string, string>[]): void {

@@ -80,6 +80,33 @@ test('the installed command runs', (t) => {
   t.is(version.trim(), manifest(root)['version'] as string);
 });
 
+test('the lock lists the optional packages of every platform, or npm 11 refuses npm ci', (t) => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { version?: string; optionalDependencies?: Record<string, string> }>;
+  };
+  const locked = new Set(Object.keys(packages).map((path) => path.replace(/^.*node_modules\//, '')));
+  const wanted = Object.values(packages).flatMap(({ optionalDependencies }) =>
+    Object.keys(optionalDependencies ?? {}),
+  );
+  t.true(wanted.length > 10);
+  t.deepEqual(
+    wanted.filter((name) => !locked.has(name)),
+    [],
+  );
+});
+
+test('no package that is installed needs an install script', (t) => {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { hasInstallScript?: boolean }>;
+  };
+  const scripted = Object.entries(packages)
+    .filter(([, { hasInstallScript }]) => hasInstallScript)
+    .map(([path]) => path.replace(/^.*node_modules\//, ''));
+  const refused = Object.entries(manifest(root)['allowScripts'] as Record<string, boolean>);
+  t.deepEqual(scripted.toSorted(), refused.map(([name]) => name).toSorted());
+  t.true(refused.every(([, allowed]) => !allowed));
+});
+
 function manifest(folder: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, unknown>;
 }
