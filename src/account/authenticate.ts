@@ -1,0 +1,41 @@
+/** Who signed an account request: a device of an enrolled user, wire-spec/account.md section 3. */
+import type { Clock } from '../clock.ts';
+import { constantTimeEqual } from '../crypto/secret.ts';
+import { BeckonError } from '../errors.ts';
+import { verifyRequest, type ReceivedSignature, type SignedRequest } from '../message/http-signature.ts';
+import type { UserStore } from '../store/api/users.ts';
+import type { AccountUser } from './user.ts';
+
+/** A request as received, with the header fields of its signature. */
+export interface ReceivedRequest extends SignedRequest {
+  readonly signature: ReceivedSignature;
+}
+
+export interface Authenticate {
+  /** The user of `domain` whose device signed. Throws `unauthorized`, whatever is wrong. */
+  user(domain: string, request: ReceivedRequest): Promise<AccountUser>;
+  /** Throws `unauthorized` unless this very device signed: a device that is about to be enrolled. */
+  device(request: ReceivedRequest, device: Uint8Array): void;
+}
+
+export interface AuthenticateParts {
+  readonly users: UserStore;
+  readonly clock: Clock;
+}
+
+export function createAuthenticate({ users, clock }: AuthenticateParts): Authenticate {
+  return {
+    async user(domain, request) {
+      const device = verifyRequest(request, request.signature, clock.seconds());
+      const user = await users.byDevice(device);
+      if (user === undefined || user.domain !== domain || user.status !== 'active')
+        throw new BeckonError('unauthorized', 'the request is not signed as it must be');
+      return { owner: { domain, user: user.addressHash }, device };
+    },
+    device(request, device) {
+      const signer = verifyRequest(request, request.signature, clock.seconds());
+      if (!constantTimeEqual(signer, device))
+        throw new BeckonError('unauthorized', 'the request is not signed by the device it names');
+    },
+  };
+}
