@@ -1,0 +1,50 @@
+/** The DNS records of a domain that this configuration serves. */
+import type { Config } from '../config.ts';
+import { domainRecords, recordValue, type DomainRecord } from '../dns/records.ts';
+
+/** A record as text: name without a final dot, value in zone file form. */
+export interface DnsLine {
+  readonly name: string;
+  readonly type: string;
+  readonly value: string;
+}
+
+/** Where strangers connect: `null` for no UDP. */
+export interface PublicPorts {
+  readonly https: number;
+  readonly udp: number | null;
+}
+
+const standardPorts = { https: 443, udp: 4620 };
+
+/**
+ * The ports that the configuration makes public. A proxy, a socket and port 0 (any free one) do not say theirs: they count
+ * as the standard ones.
+ */
+export function publicPorts({ listen, tls }: Pick<Config, 'listen' | 'tls'>): PublicPorts {
+  const { https, udp } = listen;
+  const own = https.kind === 'tcp' && tls.mode !== 'proxy' ? https.port : 0;
+  return {
+    https: own || standardPorts.https,
+    udp: udp === null ? null : udp.port || standardPorts.udp,
+  };
+}
+
+/** The records to publish, wire-spec/discovery.md section 2. `fingerprint`: SHA-256 of the domain identity key. */
+export function publishedDns(
+  domain: string,
+  fingerprint: Uint8Array,
+  { host, ports }: { readonly host: string; readonly ports: PublicPorts },
+): readonly DnsLine[] {
+  return domainRecords({
+    domain,
+    host,
+    httpsPort: ports.https,
+    udpPort: ports.udp,
+    fingerprint,
+  }).map(dnsLine);
+}
+
+function dnsLine(record: DomainRecord): DnsLine {
+  return { name: record.name, type: record.type, value: recordValue(record) };
+}

@@ -1,0 +1,137 @@
+/**
+ * The keys of all domains as files below the data directory:
+ *
+ *   keys/<domain>/working.json    signing, notification, envelope and poll keys with the mandate
+ *   keys/<domain>/identity.json   the identity key; absent where it is kept offline
+ *
+ * A domain's directory is filled under another name and renamed: it is there whole or not at all.
+ */
+import { mkdtemp, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BeckonError } from '../errors.ts';
+import { domainIdentityToJson, domainKeysFromJson, workingKeysToJson } from '../keys/domain-key-file.ts';
+import type { DomainKeys } from '../keys/domain-keys.ts';
+import { checkDomain } from '../wire/domain-name.ts';
+import {
+  alreadyThere,
+  failed,
+  makePrivateDirectory,
+  othersMask,
+  syncDirectory,
+  writeNewFile,
+} from './durable-file.ts';
+
+/** Far above what the keys of a domain take, with all that were retired. */
+const maxKeyFile = 1 << 20;
+
+/** Where the keys of a domain are kept. */
+export function keyDirectory(dataDir: string, domain: string): string {
+  checkDomain(domain);
+  return join(dataDir, 'keys', domain);
+}
+
+/** Whether there are keys of the domain. */
+export async function hasDomainKeys(dataDir: string, domain: string): Promise<boolean> {
+  return (await stat(keyDirectory(dataDir, domain)).catch(() => undefined)) !== undefined;
+}
+
+/** Writes the keys of a new domain; they are on disk when it resolves. Throws `exists`, `storage_failed`. */
+export async function saveDomainKeys(dataDir: string, keys: DomainKeys): Promise<void> {
+  const target = keyDirectory(dataDir, keys.domain);
+  const above = join(dataDir, 'keys');
+  await makePrivateDirectory(above);
+  if (await hasDomainKeys(dataDir, keys.domain)) throw alreadyThere(target);
+  const draft = await mkdtemp(join(above, '.new-')).catch((cause: unknown) => {
+    throw failed(above, cause);
+  });
+  try {
+    await writeNewFile(join(draft, 'working.json'), json(workingKeysToJson(keys)));
+    if (keys.identity !== undefined)
+      await writeNewFile(join(draft, 'identity.json'), json(domainIdentityToJson(keys)));
+    await rename(draft, target);
+  } catch (cause) {
+    await rm(draft, { recursive: true, force: true });
+    throw cause instanceof BeckonError ? cause : failed(target, cause);
+  }
+  await syncDirectory(above);
+}
+
+/**
+ * The keys of all domains below the data directory, by name; none where nothing was made yet. Throws `config_invalid`
+ * for a file that others may open, `state_invalid` for a damaged one; both name the file.
+ */
+export async function loadDomainKeys(dataDir: string): Promise<readonly DomainKeys[]> {
+  const above = join(dataDir, 'keys');
+  const names = await readdir(above).catch((cause: unknown) => {
+    if (isMissing(cause)) return [];
+    throw failed(above, cause);
+  });
+  // What begins with a dot was left by a crash before it was complete.
+  const domains = names.filter((name) => !name.startsWith('.')).sort();
+  return await Promise.all(domains.map((name) => loadKeys(above, name)));
+}
+
+async function loadKeys(above: string, name: string): Promise<DomainKeys> {
+  const working = join(above, name, 'working.json');
+  const identity = join(above, name, 'identity.json');
+  const workingText = await readPrivate(working);
+  if (workingText === undefined) throw new BeckonError('state_invalid', `${working}: no such file`);
+  const workingJson = parse(workingText, working);
+  const keys = inFile(working, () => domainKeysFromJson(workingJson));
+  if (keys.domain !== name)
+    throw new BeckonError('state_invalid', `${working}: these are the keys of another domain`);
+  const identityText = await readPrivate(identity);
+  if (identityText === undefined) return keys;
+  const identityJson = parse(identityText, identity);
+  return inFile(identity, () => domainKeysFromJson(workingJson, identityJson));
+}
+
+/** The text of a file that only its owner may open; undefined where there is none. */
+async function readPrivate(path: string): Promise<string | undefined> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    if (isMissing(cause)) return undefined;
+    throw failed(path, cause);
+  });
+  if (file === undefined) return undefined;
+  try {
+    return await readChecked(file, path);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readChecked(file: FileHandle, path: string): Promise<string> {
+  const { mode, size } = await file.stat();
+  if ((mode & othersMask) !== 0)
+    throw new BeckonError('config_invalid', `${path}: others may open it; run: chmod 600 ${path}`);
+  if (size > maxKeyFile) throw new BeckonError('state_invalid', `${path}: too large for a key file`);
+  return await file.readFile('utf8').catch((cause: unknown) => {
+    throw failed(path, cause);
+  });
+}
+
+function parse(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The cause is not passed on: the parser quotes what it was given.
+    throw new BeckonError('state_invalid', `${path}: not a key file`);
+  }
+}
+
+function inFile<T>(path: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof BeckonError)) throw cause;
+    throw new BeckonError(cause.code, `${path}: ${cause.message}`, { cause });
+  }
+}
+
+function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,31 @@
+/** The keys of a new domain, made and on disk. */
+import type { Clock } from '../clock.ts';
+import { createDomainKeys, type DomainKeys } from '../keys/domain-keys.ts';
+import { formatRecoveryKey } from '../keys/recovery-key.ts';
+import { saveDomainKeys } from './key-files.ts';
+
+export interface NewDomainParts {
+  readonly dataDir: string;
+  readonly clock: Clock;
+  readonly random: (length: number) => Uint8Array;
+}
+
+export interface NewDomain {
+  readonly keys: DomainKeys;
+  /** `BECKON-RECOVERY-...`: for the owner's eyes, once. It is kept nowhere. */
+  readonly recoveryKey: string;
+}
+
+/** Makes and saves the keys of a (canonical) domain. Throws `exists` where there are some, `storage_failed`. */
+export async function createDomain(
+  domain: string,
+  { dataDir, clock, random }: NewDomainParts,
+): Promise<NewDomain> {
+  const { keys, recovery } = createDomainKeys(domain, clock.seconds(), random);
+  try {
+    await saveDomainKeys(dataDir, keys);
+    return { keys, recoveryKey: formatRecoveryKey(recovery) };
+  } finally {
+    recovery.wipe();
+  }
+}
