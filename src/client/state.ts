@@ -1,5 +1,5 @@
 /**
- * What a client remembers, and the one function that changes it. The state is plain JSON (bytes as base64url), so that
+ * What a client remembers, and the events that change it (`reduce.ts`). The state is plain JSON (bytes as base64url), so that
  * it can be stored as one blob; the chain value that drops are derived from stays out of it (wire-spec/addressing.md
  * section 4) and lives in `DeviceSecrets`.
  */
@@ -78,8 +78,18 @@ export interface OpenedMessage {
   readonly payloadHash: Text64;
   readonly contentKey: Text64;
   readonly acceptToken: Text64;
-  /** Message ids that this cover lists. */
-  readonly parts?: readonly Text64[];
+  /** What this cover lists. */
+  readonly parts?: readonly ListedPart[];
+}
+
+/** A message that a cover lists. */
+export interface ListedPart {
+  readonly id: Text64;
+  readonly expires: number;
+  readonly mediaType: string;
+  /** Of the plaintext, in bytes. */
+  readonly length: number;
+  readonly fileName?: string;
 }
 
 export interface Received {
@@ -94,12 +104,15 @@ export interface Received {
   readonly status: ReceivedStatus;
   /** Why it was refused: a stable error code. */
   readonly refusal?: string;
+  /** Why it could not be opened yet: a stable error code; it is tried again. */
+  readonly held?: string;
   readonly opened?: OpenedMessage;
 }
 
 export interface SentPart {
   readonly handle: string;
   readonly messageId: Text64;
+  readonly letterId: Text64;
   readonly to: string;
   /** How it travels: by published keys alone, or over a drop they handed over. */
   readonly way: 'introduction' | 'drop';
@@ -122,6 +135,9 @@ export interface Sent {
 export interface ClientState {
   readonly version: 1;
   readonly address: string;
+  /** The user's own record, signed: what enrolment is repeated with until it is known to have arrived. */
+  readonly record: Text64;
+  readonly enrolled: boolean;
   /** Serialised user keys, wire-spec/keys.md section 5. */
   readonly userKeys: unknown;
   /** Secret that drops' poll keys come from, and the epoch of this device. */
@@ -136,6 +152,8 @@ export interface ClientState {
   readonly sent: readonly Sent[];
   readonly nextNumber: number;
   readonly feedCursor?: Text64;
+  /** Message ids whose accept the sender's domain has not answered yet. */
+  readonly accepts: readonly Text64[];
   /** Message ids to report as done at the next poll, by poll key. */
   readonly done: Readonly<Record<Text64, readonly Text64[]>>;
   /** Pins and cached records of the directory. */
@@ -145,6 +163,7 @@ export interface ClientState {
 }
 
 export type ClientEvent =
+  | { readonly type: 'enrolled' }
   | { readonly type: 'contact-known'; readonly address: string }
   | { readonly type: 'drop-made'; readonly pollKey: Text64; readonly drop: HandedDrop }
   | { readonly type: 'introduction-found'; readonly pollKey: Text64; readonly drop: IntroducedDrop }
@@ -159,153 +178,18 @@ export type ClientEvent =
       readonly message: OpenedMessage;
       readonly letterHash: Text64;
     }
-  | { readonly type: 'parts-listed'; readonly id: Text64; readonly parts: readonly Text64[] }
+  | { readonly type: 'parts-listed'; readonly id: Text64; readonly parts: readonly ListedPart[] }
   | { readonly type: 'drop-adopted'; readonly address: string; readonly drop: TheirDrop }
+  | { readonly type: 'held'; readonly id: Text64; readonly code: string }
   | { readonly type: 'refused'; readonly id: Text64; readonly code: string }
   | {
       readonly type: 'ended';
       readonly id: Text64;
       readonly status: 'accepted' | 'withdrawn' | 'expired' | 'ignored';
     }
+  | { readonly type: 'accept-answered'; readonly id: Text64 }
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }
   | { readonly type: 'directory-put'; readonly key: string; readonly value: Text64 }
   | { readonly type: 'directory-deleted'; readonly key: string }
   | { readonly type: 'time-passed'; readonly now: number };
-
-/** The key of a letter in `letters`. */
-export function letterKey(author: string, letterId: Text64): string {
-  return `${author} ${letterId}`;
-}
-
-/** The state after an event. Pure; an event about something unknown changes nothing. */
-export function reduce(state: ClientState, event: ClientEvent): ClientState {
-  switch (event.type) {
-    case 'contact-known':
-      return withContact(state, event.address, { known: true });
-    case 'drop-made':
-      return withContact(
-        {
-          ...state,
-          nextDrop: Math.max(state.nextDrop, event.drop.n + 1),
-          drops: { ...state.drops, [event.pollKey]: event.drop },
-        },
-        event.drop.correspondent,
-        { handedOut: event.pollKey },
-      );
-    case 'introduction-found':
-      return event.pollKey in state.drops
-        ? state
-        : { ...state, drops: { ...state.drops, [event.pollKey]: event.drop } };
-    case 'feed-read':
-      return { ...state, feedCursor: event.cursor };
-    case 'ref-seen':
-      return refSeen(state, event.ref);
-    case 'opened':
-      return messageOpened(state, event);
-    case 'parts-listed':
-      return withReceived(state, event.id, (received) =>
-        received.opened === undefined
-          ? received
-          : { ...received, opened: { ...received.opened, parts: event.parts } },
-      );
-    case 'drop-adopted':
-      return adopt(state, event.address, event.drop);
-    case 'refused':
-      return finished(state, event.id, { status: 'refused', refusal: event.code });
-    case 'ended':
-      return finished(state, event.id, { status: event.status });
-    case 'done-reported':
-      return doneReported(state, event.pollKey, event.ids);
-    case 'sent':
-      return {
-        ...state,
-        sent: [...state.sent, { ...event.sent, number: state.nextNumber }],
-        nextNumber: state.nextNumber + 1,
-      };
-    case 'directory-put':
-      return { ...state, directory: { ...state.directory, [event.key]: event.value } };
-    case 'directory-deleted':
-      return { ...state, directory: without(state.directory, event.key) };
-    case 'time-passed':
-      return forgetPast(state, event.now);
-  }
-}
-
-function without<T>(entries: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
-  return Object.fromEntries(Object.entries(entries).filter(([name]) => name !== key));
-}
-
-function withContact(state: ClientState, address: string, change: Partial<Contact>): ClientState {
-  const contact = state.contacts[address] ?? { address, known: false };
-  return { ...state, contacts: { ...state.contacts, [address]: { ...contact, ...change } } };
-}
-
-function withReceived(state: ClientState, id: Text64, change: (received: Received) => Received): ClientState {
-  const received = state.received[id];
-  return received === undefined
-    ? state
-    : { ...state, received: { ...state.received, [id]: change(received) } };
-}
-
-type SeenRef = Extract<ClientEvent, { type: 'ref-seen' }>['ref'];
-
-function refSeen(state: ClientState, ref: SeenRef): ClientState {
-  if (ref.id in state.received) return state;
-  const received: Received = { ...ref, number: state.nextNumber, status: 'waiting' };
-  const drop = state.drops[ref.pollKey];
-  const drops =
-    drop?.kind === 'handed' ? { ...state.drops, [ref.pollKey]: { ...drop, used: true } } : state.drops;
-  return {
-    ...state,
-    drops,
-    nextNumber: state.nextNumber + 1,
-    received: { ...state.received, [ref.id]: received },
-  };
-}
-
-function messageOpened(state: ClientState, event: Extract<ClientEvent, { type: 'opened' }>): ClientState {
-  const { id, message, letterHash } = event;
-  const known = withReceived(state, id, (received) => ({ ...received, status: 'opened', opened: message }));
-  const key = letterKey(message.author, message.letterId);
-  return { ...known, letters: { ...known.letters, [key]: known.letters[key] ?? letterHash } };
-}
-
-function adopt(state: ClientState, address: string, drop: TheirDrop): ClientState {
-  const current = state.contacts[address]?.drop;
-  return current !== undefined && current.created >= drop.created
-    ? state
-    : withContact(state, address, { drop });
-}
-
-function finished(state: ClientState, id: Text64, change: Pick<Received, 'status' | 'refusal'>): ClientState {
-  const received = state.received[id];
-  if (received === undefined) return state;
-  const done = state.done[received.pollKey] ?? [];
-  return {
-    ...withReceived(state, id, (before) => ({ ...before, ...change })),
-    done: done.includes(id) ? state.done : { ...state.done, [received.pollKey]: [...done, id] },
-  };
-}
-
-function doneReported(state: ClientState, pollKey: Text64, ids: readonly Text64[]): ClientState {
-  const left = (state.done[pollKey] ?? []).filter((id) => !ids.includes(id));
-  return {
-    ...state,
-    done: left.length > 0 ? { ...state.done, [pollKey]: left } : without(state.done, pollKey),
-  };
-}
-
-/** Drops past their not-after are forgotten and their seeds with them; waiting refs past their expiry end. */
-function forgetPast(state: ClientState, now: number): ClientState {
-  const live = Object.entries(state.drops).filter(([, drop]) => drop.notAfter > now);
-  const received = Object.entries(state.received).map(([id, entry]) => [
-    id,
-    (entry.status === 'waiting' || entry.status === 'opened') && entry.expires <= now
-      ? { ...entry, status: 'expired' as const }
-      : entry,
-  ]);
-  const drops = Object.fromEntries(live);
-  const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
-  return { ...state, drops, done, received: Object.fromEntries(received) as ClientState['received'] };
-}

@@ -121,15 +121,20 @@ export interface DerivedDrop {
  * durable. wire-spec/addressing.md section 4.
  */
 export function deriveDrop(source: DropSource, n: number, chain: Secret): DerivedDrop {
-  const { master, epoch } = source;
-  const scalar = new Secret(hkdf(master.expose(), context('drop-poll', epoch, n)));
+  const { epoch } = source;
   const sealingSeed = new Secret(hkdf(chain.expose(), context('drop-seal', epoch, n)));
   return {
-    owner: { kind: 'handed-over', pollKey: x25519Public(scalar.expose()), scalar },
+    owner: handedOverOwner(source, n),
     sealingSeed,
     sealingKey: xwingPublic(sealingSeed.expose()),
     nextChain: new Secret(hkdf(chain.expose(), context('drop-chain', epoch, n))),
   };
+}
+
+/** The private side of drop n, for polling: the master alone gives it, whatever became of the chain. wire-spec/addressing.md section 4. */
+export function handedOverOwner({ master, epoch }: DropSource, n: number): DropOwner {
+  const scalar = new Secret(hkdf(master.expose(), context('drop-poll', epoch, n)));
+  return { kind: 'handed-over', pollKey: x25519Public(scalar.expose()), scalar };
 }
 
 /** The public side of a derived drop as a reply drop carries it, for `lifetime` seconds (at most, and by default, 90 days). */

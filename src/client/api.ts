@@ -1,0 +1,277 @@
+/** What the client library offers: plain values in and out, so that a program can print them as JSON. */
+import type { DirectoryCache } from '../directory/cache.ts';
+import type { Domains } from '../directory/domains.ts';
+import type { Remote } from '../directory/remote.ts';
+import type { Trust } from '../directory/trust.ts';
+import type { Users } from '../directory/users.ts';
+import type { Https } from '../outbound/https.ts';
+import type { ReceivedStatus } from './state.ts';
+
+/** How a client reaches the world. */
+export interface ClientNetwork {
+  readonly domains: Pick<Domains, 'domain' | 'refresh' | 'confirm' | 'acceptChange'>;
+  readonly users: Pick<Users, 'user' | 'pin' | 'confirm' | 'acceptChange'>;
+  readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'accept'>;
+  readonly https: Pick<Https, 'request'>;
+  close(): Promise<void>;
+}
+
+/** Builds the network over the client's own cache of pins and records. */
+export type ConnectNetwork = (cache: DirectoryCache) => ClientNetwork;
+
+/** A text kept somewhere: a file of mode 0600, a row, a browser's storage. */
+export interface TextFile {
+  /** Undefined before the first write. */
+  read(): Promise<string | undefined>;
+  /** Atomic, and durable when it resolves. */
+  write(text: string): Promise<void>;
+}
+
+export interface Client {
+  /** The enrolled address, or undefined before enrolment. */
+  address(): string | undefined;
+  /**
+   * Makes keys and becomes a user. Repeating it with the same invitation finishes what was cut off. Throws
+   * `invitation_invalid`, `fingerprint_mismatch` (domain and invitation disagree), `discovery_later`, `discovery_none`,
+   * `discovery_legacy`, `exists` (this home serves another address or is enrolled), `record_mismatch` (the domain lists somebody
+   * else's keys), network codes.
+   */
+  enroll(invitation: string): Promise<Enrolled>;
+  /**
+   * Sends to all recipients, or, unless `partial`, to none where one cannot be written to. One part is one message, several get a
+   * cover. Throws `request_invalid`, `quota_exceeded`, `storage_full`, `payload_mismatch` (a part is not as long as announced),
+   * network codes.
+   */
+  send(message: Outgoing, progress?: OnProgress): Promise<SendResult>;
+  /** Feed, poll, headers of known contacts, accepts owed. Throws where the own domain cannot be asked. */
+  sync(): Promise<SyncResult>;
+  /** Everything received, by number; parts stand under their cover. */
+  inbox(): readonly InboxEntry[];
+  /** One entry, a part too. Throws `not_found`. */
+  entry(number: number): InboxEntry;
+  /**
+   * Fetches header and envelope of a waiting message, and of all others of the same sender: from now on a known contact. What
+   * cannot be opened says so in `held` or `refusal`. Throws `not_found`.
+   */
+  open(number: number): Promise<InboxEntry>;
+  /**
+   * Writes the plaintext of a message into a sink, then accepts it. Opens it first where needed. A cover has no content of its own:
+   * take its parts. Throws `not_found`, `message_gone`, `payload_mismatch` and other refusals, `unavailable`, network codes.
+   */
+  payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry>;
+  /** Done with it, unread. Throws `not_found`. */
+  ignore(number: number): Promise<InboxEntry>;
+  /** What an answer takes. Throws `not_found`, `request_invalid` for what is not opened. */
+  reply(number: number): Reply;
+  /** What was sent and what became of it, newest first. Throws network codes. */
+  sent(): Promise<readonly SentEntry[]>;
+  /**
+   * Takes back what was not accepted yet, and asks those who accepted to forget it. By number, or by trace handle for one message.
+   * Throws `not_found`, network codes.
+   */
+  retract(what: number | string): Promise<RetractResult>;
+  readonly trust: ClientTrust;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+export interface Enrolled {
+  readonly address: string;
+  /** Identity fingerprint, base64url: what people compare. */
+  readonly fingerprint: string;
+  /** Whether the domain lists the keys already. */
+  readonly listed: boolean;
+}
+
+export interface OutgoingPart {
+  readonly mediaType: string;
+  readonly fileName?: string;
+  /** In bytes, exactly. */
+  readonly length: number;
+  /** Called once. */
+  open(): AsyncIterable<Uint8Array>;
+}
+
+export interface Outgoing {
+  /** As typed: `local+tag@domain`; at most 64. */
+  readonly to: readonly string[];
+  /** 1 to 128; the body first. */
+  readonly parts: readonly OutgoingPart[];
+  /** For the own list of sent messages; it does not travel. */
+  readonly subject: string;
+  /** End of transit, unix seconds: 1 hour to 90 days from now, 14 days unless told. */
+  readonly expires?: number;
+  /** Letter ids (base64url) that this answers. */
+  readonly parents?: readonly string[];
+  /** Letter id (base64url) of an own letter that this asks to forget. */
+  readonly retracts?: string;
+  /** Send to those who can be written to though others cannot. */
+  readonly partial?: boolean;
+}
+
+export interface Progress {
+  /** Part of a message, from 0. */
+  readonly part: number;
+  readonly parts: number;
+  /** Bytes of ciphertext (sending) or plaintext (receiving). */
+  readonly done: number;
+  readonly total: number;
+}
+export type OnProgress = (progress: Progress) => void;
+
+export type RecipientOutcome = 'native' | 'legacy' | 'later' | 'none' | 'unknown' | 'changed';
+
+export interface RecipientReport {
+  /** As typed. */
+  readonly to: string;
+  /** Canonical; absent for what is no address. */
+  readonly address?: string;
+  readonly outcome: RecipientOutcome;
+  /**
+   * Why not, where it cannot be written to: `discovery_legacy` (the SMTP bridge will deliver it; not in this version),
+   * `discovery_later`, `discovery_none`, `user_unknown`, `trust_changed`, or why the address or record is invalid.
+   */
+  readonly code?: string;
+  /** More of why, for people. */
+  readonly reason?: string;
+  readonly trust?: Trust;
+  /** Where a message was sent. */
+  readonly way?: 'introduction' | 'drop';
+  /** Trace handles, the first that of the cover where there is one. */
+  readonly handles?: readonly string[];
+}
+
+export interface SendResult {
+  /** What `sent` and `retract` call it; absent where nothing was sent. */
+  readonly number?: number;
+  readonly recipients: readonly RecipientReport[];
+  /** Letter id that answers point to, base64url. */
+  readonly letterId?: string;
+  readonly expires?: number;
+}
+
+export interface SyncResult {
+  /** New or changed since the last time. */
+  readonly entries: readonly InboxEntry[];
+}
+
+export interface InboxEntry {
+  readonly number: number;
+  /** `waiting` for a word of the user's or another try (`held`); `opened`: the content is still at the sender's domain. */
+  readonly status: ReceivedStatus;
+  /** The sender's address: verified once opened, before that what the introduction claims or whose drop it is. */
+  readonly from?: string;
+  readonly fromVerified: boolean;
+  /** By introduction, or over a drop that was handed to `from`. */
+  readonly way: 'introduction' | 'drop';
+  readonly senderDomain: string;
+  /** By which the hosters at both ends can find it. */
+  readonly handle: string;
+  readonly expires: number;
+  readonly firstSeen: number;
+  /** At most so many bytes. */
+  readonly sizeAtMost: number;
+  readonly refusal?: string;
+  readonly held?: string;
+  /** From here on, once opened. */
+  readonly author?: string;
+  /** Author and sender differ and nothing explains it. */
+  readonly forwarded?: boolean;
+  readonly created?: number;
+  readonly mediaType?: string;
+  readonly fileName?: string;
+  /** Of the plaintext, in bytes. */
+  readonly length?: number;
+  /** Of the plaintext, base64url. */
+  readonly sha256?: string;
+  readonly tag?: string;
+  readonly letterId?: string;
+  readonly parents?: readonly string[];
+  /** Number of the own message or of the received one that this answers, where it is known. */
+  readonly answers?: { readonly kind: 'sent' | 'received'; readonly number: number };
+  /** Number of an earlier entry that this one asks to forget. */
+  readonly retracts?: number;
+  /** Number of a later entry that asks to forget this one. */
+  readonly retractedBy?: number;
+  readonly cover?: boolean;
+  readonly parts?: readonly InboxEntry[];
+}
+
+/** Where a payload goes. What was written before and may be resumed is kept by the sink. */
+export interface PayloadSink {
+  /** Bytes that an earlier attempt left, 0 at first. */
+  size(): Promise<number>;
+  /** The first `length` of them. */
+  read(length: number): AsyncIterable<Uint8Array>;
+  /** Keeps the first `length` bytes only. */
+  truncate(length: number): Promise<void>;
+  /** Appends; the bytes may be kept. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** All is there and verified: durable under its final name when it resolves. */
+  commit(): Promise<void>;
+}
+
+export interface Reply {
+  readonly to: string;
+  readonly parents: readonly string[];
+}
+
+export type SentState = 'stored' | 'accepted' | 'withdrawn' | 'expired' | 'unknown';
+
+export interface SentMessageEntry {
+  readonly handle: string;
+  readonly state: SentState;
+  readonly mediaType: string;
+  readonly fileName?: string;
+  readonly length: number;
+  readonly sha256: string;
+  readonly expires: number;
+  readonly fetched?: number;
+  readonly accepted?: number;
+}
+
+export interface SentEntry {
+  readonly number: number;
+  readonly subject: string;
+  readonly created: number;
+  readonly letterId: string;
+  readonly recipients: readonly {
+    readonly to: string;
+    readonly way: 'introduction' | 'drop';
+    /** Of the message as a whole: `accepted` once all of it is. */
+    readonly state: SentState;
+    readonly messages: readonly SentMessageEntry[];
+  }[];
+}
+
+export interface RetractResult {
+  readonly number: number;
+  readonly recipients: readonly {
+    readonly to: string;
+    /** `gone`: expired and forgotten. */
+    readonly outcome: 'withdrawn' | 'withdrawn_maybe_read' | 'already_accepted' | 'gone';
+    /** A message that asks to forget it was sent. */
+    readonly asked: boolean;
+  }[];
+}
+
+export interface TrustReport {
+  readonly address: string;
+  readonly outcome: RecipientOutcome;
+  readonly code?: string;
+  readonly trust?: Trust;
+  /** Identity fingerprint, base64url. */
+  readonly fingerprint?: string;
+  /** Of another identity that waits for the user's word, and of whom. */
+  readonly offered?: string;
+  readonly of?: 'user' | 'domain';
+}
+
+export interface ClientTrust {
+  /** The own address unless told. Throws `address_invalid`, `domain_invalid`. */
+  show(address?: string): Promise<TrustReport>;
+  /** The fingerprint was compared out of band. Throws `fingerprint_mismatch`. */
+  verify(address: string, fingerprint: string): Promise<TrustReport>;
+  /** Takes the offered identity in the place of the pinned one. */
+  accept(address: string): Promise<TrustReport>;
+}

@@ -1,0 +1,217 @@
+/** The one function that changes the state. */
+import { payloadSize } from '../message/payload.ts';
+import { sizeClass } from '../wire/padding.ts';
+import type {
+  ClientEvent,
+  ClientState,
+  Contact,
+  IntroducedDrop,
+  ListedPart,
+  Received,
+  Text64,
+  TheirDrop,
+} from './state.ts';
+
+/** The key of a letter in `letters`. */
+export function letterKey(author: string, letterId: Text64): string {
+  return `${author} ${letterId}`;
+}
+
+/** The state after an event. Pure; an event about something unknown changes nothing. */
+export function reduce(state: ClientState, event: ClientEvent): ClientState {
+  switch (event.type) {
+    case 'enrolled':
+      return { ...state, enrolled: true };
+    case 'contact-known':
+      return withContact(state, event.address, { known: true });
+    case 'drop-made':
+      return withContact(
+        {
+          ...state,
+          nextDrop: Math.max(state.nextDrop, event.drop.n + 1),
+          drops: { ...state.drops, [event.pollKey]: event.drop },
+        },
+        event.drop.correspondent,
+        { handedOut: event.pollKey },
+      );
+    case 'introduction-found':
+      return introductionFound(state, event.pollKey, event.drop);
+    case 'feed-read':
+      return { ...state, feedCursor: event.cursor };
+    case 'ref-seen':
+      return refSeen(state, event.ref);
+    case 'opened':
+      return messageOpened(state, event);
+    case 'parts-listed':
+      return partsListed(state, event.id, event.parts);
+    case 'drop-adopted':
+      return adopt(state, event.address, event.drop);
+    case 'held':
+      return withReceived(state, event.id, (received) =>
+        isUnderWay(received) ? { ...received, held: event.code } : received,
+      );
+    case 'refused':
+      return finished(state, event.id, { status: 'refused', refusal: event.code });
+    case 'ended':
+      return ended(state, event.id, event.status);
+    case 'accept-answered':
+      return { ...state, accepts: state.accepts.filter((id) => id !== event.id) };
+    case 'done-reported':
+      return doneReported(state, event.pollKey, event.ids);
+    case 'sent':
+      return {
+        ...state,
+        sent: [...state.sent, { ...event.sent, number: state.nextNumber }],
+        nextNumber: state.nextNumber + 1,
+      };
+    case 'directory-put':
+      return { ...state, directory: { ...state.directory, [event.key]: event.value } };
+    case 'directory-deleted':
+      return { ...state, directory: without(state.directory, event.key) };
+    case 'time-passed':
+      return forgetPast(state, event.now);
+  }
+}
+
+function without<T>(entries: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(entries).filter(([name]) => name !== key));
+}
+
+function withContact(state: ClientState, address: string, change: Partial<Contact>): ClientState {
+  const contact = state.contacts[address] ?? { address, known: false };
+  return { ...state, contacts: { ...state.contacts, [address]: { ...contact, ...change } } };
+}
+
+function withReceived(state: ClientState, id: Text64, change: (received: Received) => Received): ClientState {
+  const received = state.received[id];
+  return received === undefined
+    ? state
+    : { ...state, received: { ...state.received, [id]: change(received) } };
+}
+
+/** Whether there is still something to do about it. */
+export function isUnderWay(received: Received): boolean {
+  return received.status === 'waiting' || received.status === 'opened';
+}
+
+/** The same correspondent introduces themselves with every message until a drop was handed over: the last one counts. */
+function introductionFound(state: ClientState, pollKey: Text64, drop: IntroducedDrop): ClientState {
+  const known = state.drops[pollKey];
+  if (known === undefined) return { ...state, drops: { ...state.drops, [pollKey]: drop } };
+  const notAfter = Math.max(known.notAfter, drop.notAfter);
+  return known.kind === 'handed' || notAfter === known.notAfter
+    ? state
+    : { ...state, drops: { ...state.drops, [pollKey]: { ...known, notAfter } } };
+}
+
+type SeenRef = Extract<ClientEvent, { type: 'ref-seen' }>['ref'];
+
+function refSeen(state: ClientState, ref: SeenRef): ClientState {
+  const known = state.received[ref.id];
+  if (known !== undefined) return isUnderWay(known) ? state : withDone(state, ref.id, known.pollKey);
+  const received: Received = { ...ref, number: state.nextNumber, status: 'waiting' };
+  const drop = state.drops[ref.pollKey];
+  const drops =
+    drop?.kind === 'handed' ? { ...state.drops, [ref.pollKey]: { ...drop, used: true } } : state.drops;
+  return {
+    ...state,
+    drops,
+    nextNumber: state.nextNumber + 1,
+    received: { ...state.received, [ref.id]: received },
+  };
+}
+
+function messageOpened(state: ClientState, event: Extract<ClientEvent, { type: 'opened' }>): ClientState {
+  const { id, message, letterHash } = event;
+  if (state.received[id]?.status !== 'waiting') return state;
+  const known = withReceived(state, id, ({ held: _, ...received }) => ({
+    ...received,
+    status: 'opened',
+    opened: message,
+  }));
+  const key = letterKey(message.author, message.letterId);
+  return { ...known, letters: { ...known.letters, [key]: known.letters[key] ?? letterHash } };
+}
+
+/** The parts are under way from now on, whether their own refs were seen or not: the cover says all that is needed. */
+function partsListed(state: ClientState, id: Text64, parts: readonly ListedPart[]): ClientState {
+  const cover = state.received[id];
+  if (cover?.opened === undefined) return state;
+  const { pollKey, senderDomain, firstSeen } = cover;
+  const listed = withReceived(state, id, ({ held: _, ...received }) => ({
+    ...received,
+    ...(received.opened === undefined ? {} : { opened: { ...received.opened, parts } }),
+  }));
+  return parts
+    .filter((part) => !(part.id in state.received))
+    .reduce<ClientState>(
+      (before, part) =>
+        refSeen(before, {
+          ...{ id: part.id, pollKey, senderDomain, expires: part.expires, firstSeen },
+          sizeClass: sizeClass(payloadSize(part.length)),
+        }),
+      listed,
+    );
+}
+
+function adopt(state: ClientState, address: string, drop: TheirDrop): ClientState {
+  const current = state.contacts[address]?.drop;
+  return current !== undefined && current.created >= drop.created
+    ? state
+    : withContact(state, address, { drop });
+}
+
+function finished(state: ClientState, id: Text64, change: Pick<Received, 'status' | 'refusal'>): ClientState {
+  const received = state.received[id];
+  if (received === undefined || !isUnderWay(received)) return state;
+  const known = withReceived(state, id, ({ held: _, ...before }) => ({ ...before, ...change }));
+  return withDone(known, id, received.pollKey);
+}
+
+type Ended = Extract<ClientEvent, { type: 'ended' }>['status'];
+
+/** What was accepted is owed to the sender's domain until it answered. */
+function ended(state: ClientState, id: Text64, status: Ended): ClientState {
+  const received = state.received[id];
+  if (status !== 'accepted') return finished(state, id, { status });
+  if (received?.status !== 'opened') return state;
+  const { accepts } = state;
+  return {
+    ...finished(state, id, { status }),
+    accepts: accepts.includes(id) ? accepts : [...accepts, id],
+  };
+}
+
+function withDone(state: ClientState, id: Text64, pollKey: Text64): ClientState {
+  const done = state.done[pollKey] ?? [];
+  return done.includes(id) || !(pollKey in state.drops)
+    ? state
+    : { ...state, done: { ...state.done, [pollKey]: [...done, id] } };
+}
+
+function doneReported(state: ClientState, pollKey: Text64, ids: readonly Text64[]): ClientState {
+  const left = (state.done[pollKey] ?? []).filter((id) => !ids.includes(id));
+  return {
+    ...state,
+    done: left.length > 0 ? { ...state.done, [pollKey]: left } : without(state.done, pollKey),
+  };
+}
+
+/** Drops past their not-after are forgotten and their seeds with them; waiting refs past their expiry end. */
+function forgetPast(state: ClientState, now: number): ClientState {
+  const live = Object.entries(state.drops).filter(([, drop]) => drop.notAfter > now);
+  const received = Object.entries(state.received).map(([id, entry]) => [
+    id,
+    isUnderWay(entry) && entry.expires <= now ? { ...entry, status: 'expired' as const } : entry,
+  ]);
+  const drops = Object.fromEntries(live);
+  const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
+  const accepts = state.accepts.filter((id) => (state.received[id]?.expires ?? 0) > now);
+  return {
+    ...state,
+    drops,
+    done,
+    accepts,
+    received: Object.fromEntries(received) as ClientState['received'],
+  };
+}
