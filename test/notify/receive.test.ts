@@ -1,0 +1,147 @@
+import test, { type ExecutionContext } from 'ava';
+import { systemRandom } from '../../src/crypto/random.ts';
+import type { VerifiedDomain } from '../../src/keys/domain-record.ts';
+import { createKeyRing } from '../../src/keys/key-ring.ts';
+import { silentLog } from '../../src/log.ts';
+import { recipientHash } from '../../src/message/drops.ts';
+import { sealNotification } from '../../src/message/notification.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createReceive, type SenderRecords } from '../../src/notify/receive.ts';
+import type { Ref } from '../../src/wire/notification.ts';
+import { opened } from '../store/fixture.ts';
+import { flipped, keyOf, makeDomain, now as made } from '../support/identities.ts';
+import { testClock } from '../support/clock.ts';
+
+const alpha = makeDomain('alpha.test');
+const beta = makeDomain('beta.test');
+const stranger = makeDomain('alpha.test', 'an impostor');
+const day = 86_400;
+
+const pollKey = new Uint8Array(32).fill(9);
+const hash = recipientHash(pollKey, 'beta.test');
+
+function refFor(id: number, expires = made + 7 * day): Ref {
+  return { recipientHash: hash, messageId: new Uint8Array(32).fill(id), expires, sizeClass: 12 };
+}
+
+function datagram(
+  refs: readonly Ref[],
+  options: { from?: typeof alpha; time?: number; serial?: number } = {},
+): Uint8Array {
+  const { from = alpha, time = made, serial = made } = options;
+  return sealNotification({
+    sender: 'alpha.test',
+    serial,
+    time,
+    refs,
+    signing: keyOf(from.keys, 'domainSigning'),
+    receiver: 'beta.test',
+    receiverKey: beta.verified.keys.find(({ use }) => use === 'notification')!,
+    random: systemRandom,
+  });
+}
+
+/** A receiving domain with a real store; the directory is what the test says. */
+async function receiver(
+  t: ExecutionContext,
+  directory: { known?: VerifiedDomain; learnt?: VerifiedDomain } = {},
+) {
+  const { store } = await opened(t);
+  const clock = testClock(made);
+  const metrics = createMetrics();
+  const keyRing = createKeyRing();
+  keyRing.set(beta.keys);
+  const learns: number[] = [];
+  let known = directory.known;
+  const records: SenderRecords = {
+    known: async () => known,
+    async learn(_sender, atLeast) {
+      learns.push(atLeast);
+      known = directory.learnt ?? known;
+      return known;
+    },
+  };
+  const receive = createReceive({
+    findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
+    records,
+    pending: store.pending,
+    events: store.events,
+    introductionsPerHour: async () => 100,
+    refQuota: 1000,
+    clock,
+    metrics,
+    log: silentLog,
+  });
+  return {
+    learns,
+    clock,
+    async take(bytes: Uint8Array): Promise<void> {
+      receive.receive(bytes, '192.0.2.7');
+      await receive.settled();
+    },
+    settled: receive.settled,
+    outcomes: metrics.datagramOutcomes,
+    waiting: async () =>
+      (await store.pending.poll('beta.test', hash, { limit: 100, now: clock.seconds() })).items,
+  };
+}
+
+test('a genuine notification is stored once, however often it is repeated', async (t) => {
+  const beta = await receiver(t, { known: alpha.verified });
+  const bytes = datagram([refFor(1), refFor(2)]);
+  for (let i = 0; i < 3; i++) await beta.take(bytes);
+  await beta.take(datagram([refFor(2), refFor(3)]));
+  t.deepEqual((await beta.waiting()).map(({ sender, messageId }) => [sender, messageId[0]]).sort(), [
+    ['alpha.test', 1],
+    ['alpha.test', 2],
+    ['alpha.test', 3],
+  ]);
+});
+
+test('what is forged, damaged or stale is dropped without a trace', async (t) => {
+  const beta = await receiver(t, { known: alpha.verified });
+  await beta.take(datagram([refFor(1)], { from: stranger }));
+  await beta.take(flipped(datagram([refFor(1)])));
+  await beta.take(datagram([refFor(1)], { time: made - day - 1 }));
+  await beta.take(datagram([refFor(1)], { time: made + day + 1 }));
+  await beta.take(datagram([refFor(1, made - 1)]));
+  await beta.take(new Uint8Array(512));
+  t.deepEqual(await beta.waiting(), []);
+  const { stored: _, ...dropped } = await beta.outcomes();
+  t.deepEqual(dropped, {
+    key_unknown: 1,
+    open_failed: 1,
+    datagram_stale: 2,
+    datagram_version: 1,
+  });
+});
+
+test('a notification of an unknown sender waits for its record, and is then stored', async (t) => {
+  const beta = await receiver(t, { learnt: alpha.verified });
+  await beta.take(datagram([refFor(1)]));
+  for (let i = 0; i < 100 && (await beta.waiting()).length === 0; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await beta.settled();
+  }
+  t.is((await beta.waiting()).length, 1);
+  t.is(beta.learns.length, 1);
+});
+
+test('a sender whose record cannot be had leaves nothing behind', async (t) => {
+  const beta = await receiver(t);
+  await beta.take(datagram([refFor(1)]));
+  for (let i = 0; i < 10; i++) await new Promise((resolve) => setImmediate(resolve));
+  await beta.settled();
+  t.deepEqual(await beta.waiting(), []);
+  t.is(beta.learns.length, 1);
+});
+
+test('a higher serial with an unknown key makes the record be read again; a known key does not', async (t) => {
+  const rotated = makeDomain('alpha.test', 'rotated');
+  const beta = await receiver(t, { known: alpha.verified, learnt: rotated.verified });
+  await beta.take(datagram([refFor(1)], { serial: made + 5 }));
+  t.deepEqual(beta.learns, []);
+  await beta.take(datagram([refFor(2)], { from: rotated, serial: made + 5 }));
+  t.deepEqual(beta.learns, [made + 5]);
+  t.is((await beta.waiting()).length, 2);
+});
