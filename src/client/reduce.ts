@@ -147,7 +147,11 @@ function partsListed(state: ClientState, id: Text64, parts: readonly ListedPart[
     .reduce<ClientState>(
       (before, part) =>
         refSeen(before, {
-          ...{ id: part.id, pollKey, senderDomain, expires: part.expires, firstSeen },
+          id: part.id,
+          pollKey,
+          senderDomain,
+          expires: part.expires,
+          firstSeen,
           sizeClass: sizeClass(payloadSize(part.length)),
         }),
       listed,

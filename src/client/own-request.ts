@@ -1,0 +1,115 @@
+/**
+ * One signed request to the user's own domain, wire-spec/account.md section 3.
+ *
+ *  1. the domain, through the directory: pinned, its record verified
+ *  2. signed by the device key over method, authority, path, query and body
+ *  3. sent; where the network failed, sent again: whatever is asked for may be repeated
+ *  4. a failure becomes the code that the domain names, or `unavailable`
+ */
+import type { Clock } from '../clock.ts';
+import type { DomainOutcome, NativePeer } from '../directory/domain-lookup.ts';
+import { BeckonError, codeOf, errorCodes, type ErrorCode } from '../errors.ts';
+import type { KeyPair } from '../keys/key-pair.ts';
+import { signRequest } from '../message/http-signature.ts';
+import { problem } from '../wire/collect.ts';
+import { mediaTypes, publicPath } from '../wire/registry.ts';
+import { decode } from '../wire/schema.ts';
+import type { ClientNetwork } from './api.ts';
+
+export interface OwnRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Behind `/.well-known/beckon/`, with its query. */
+  readonly path: string;
+  readonly body?: { readonly type: string; readonly bytes: Uint8Array };
+  /** Content type of the success. */
+  readonly answer: string;
+  readonly maxBytes: number;
+}
+
+/** The body of a success. Throws the domain's code, `unavailable`, network codes, `discovery_*`, `trust_changed`. */
+export type AskOwn = (request: OwnRequest) => Promise<Uint8Array>;
+
+export interface OwnRequestParts {
+  readonly network: Pick<ClientNetwork, 'domains' | 'https'>;
+  readonly domain: string;
+  /** Signs; absent for what anyone may ask. */
+  readonly device: KeyPair;
+  readonly clock: Clock;
+  /** Waits for so many milliseconds before another try. */
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** How often a request is sent before a network failure is believed. */
+const tries = 3;
+const firstWait = 500;
+
+export function createAskOwn(parts: OwnRequestParts): AskOwn {
+  return async (request) => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await askOnce(parts, request);
+      } catch (error) {
+        if (codeOf(error) !== 'network_failed' || attempt === tries) throw error;
+        await parts.wait(firstWait * 2 ** attempt);
+      }
+    }
+  };
+}
+
+async function askOnce(
+  { network, domain, device, clock }: OwnRequestParts,
+  request: OwnRequest,
+): Promise<Uint8Array> {
+  const peer = expectNative(await network.domains.domain(domain));
+  const { method, body, maxBytes } = request;
+  const path = publicPath + request.path;
+  const signature = signRequest({ method, domain, target: path, body: body?.bytes }, device, clock.seconds());
+  const answer = await network.https.request({
+    domain,
+    targets: peer.targets,
+    method,
+    path,
+    maxBytes,
+    headers: { ...signature, ...(body === undefined ? {} : { 'content-type': body.type }) },
+    ...(body === undefined ? {} : { body: body.bytes }),
+  });
+  const type = answer.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
+  if (answer.status < 200 || answer.status > 299) throw failure(answer.status, type, answer.body);
+  if (type !== request.answer) throw foreign();
+  return answer.body;
+}
+
+/** The own domain, reached. Throws `discovery_later`, `discovery_legacy`, `discovery_none`, `trust_changed`. */
+export function expectNative(outcome: DomainOutcome): NativePeer {
+  if (outcome.kind === 'native') return outcome;
+  const code = outcome.kind === 'changed' ? 'trust_changed' : (`discovery_${outcome.kind}` as const);
+  const reason = 'reason' in outcome ? `: ${outcome.reason}` : '';
+  throw new BeckonError(code, `the domain cannot be asked${reason}`);
+}
+
+/** An answer that is none of this protocol. */
+export function foreign(cause?: unknown): BeckonError {
+  return new BeckonError('unavailable', 'the domain answered something else than was asked', { cause });
+}
+
+function failure(status: number, type: string | undefined, body: Uint8Array): BeckonError {
+  const { code, detail } = saidProblem(type, body) ?? {};
+  const known = errorCodes.find((candidate) => candidate === code && candidate !== 'internal');
+  if (known !== undefined) return new BeckonError(known, detail ?? 'the domain refused');
+  const fallback: ErrorCode = status === 401 ? 'unauthorized' : 'unavailable';
+  return new BeckonError(fallback, `the domain answered with status ${status}`);
+}
+
+function saidProblem(
+  type: string | undefined,
+  body: Uint8Array,
+): { code?: unknown; detail?: string } | undefined {
+  try {
+    if (type === mediaTypes.beckon) return decode(problem, body);
+    if (type !== 'application/problem+json') return undefined;
+    const { code, detail } = JSON.parse(new TextDecoder().decode(body)) as Record<string, unknown>;
+    return typeof detail === 'string' ? { code, detail: detail.slice(0, 512) } : { code };
+  } catch {
+    return undefined;
+  }
+}

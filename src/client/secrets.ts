@@ -1,0 +1,81 @@
+/**
+ * What never leaves a device: the key that signs its account requests, and the chain that its drops' sealing keys come from
+ * (wire-spec/addressing.md section 4). Kept apart from the state, so that the state can be stored elsewhere.
+ */
+import type { Random } from '../crypto/random.ts';
+import { Secret } from '../crypto/secret.ts';
+import { BeckonError } from '../errors.ts';
+import { bytesToJson, keyPairFromJson, keyPairToJson } from '../keys/key-file.ts';
+import type { KeyPair } from '../keys/key-pair.ts';
+import { createDeviceKey } from '../keys/user-keys.ts';
+import type { TextFile } from './api.ts';
+import { bytes64, count, exactly, oneOf, text } from './json.ts';
+import { parseSaved } from './state-json.ts';
+
+export interface DeviceSecrets {
+  readonly domain: string;
+  /** Ed25519: signs account requests. */
+  readonly device: KeyPair;
+  /** 16 bytes: the one epoch that the chain is good for. */
+  readonly epoch: Uint8Array;
+  readonly n: number;
+  /** chain(n). */
+  readonly chain: Secret;
+}
+
+/** Fresh ones; `random` is asked for the device key (32), the epoch (16), the chain (32). */
+export function createDeviceSecrets(domain: string, random: Random, now: number): DeviceSecrets {
+  const device = createDeviceKey(domain, random, now);
+  return { domain, device, epoch: random(16), n: 0, chain: new Secret(random(32)) };
+}
+
+const format = 'beckon-device-1';
+const fields = exactly({
+  format: oneOf(format),
+  domain: text,
+  device: (value) => value,
+  epoch: bytes64(16),
+  n: count,
+  chain: bytes64(32),
+});
+
+export interface SecretsStore {
+  /** Throws `state_invalid`. */
+  load(): Promise<DeviceSecrets | undefined>;
+  save(secrets: DeviceSecrets): Promise<void>;
+}
+
+/** Over a text file, which holds the secrets in the clear. */
+export function createSecretsStore(file: TextFile): SecretsStore {
+  return {
+    async load() {
+      const saved = await file.read();
+      return saved === undefined ? undefined : parseSecrets(saved);
+    },
+    async save({ domain, device, epoch, n, chain }) {
+      const value = {
+        format,
+        domain,
+        device: keyPairToJson(device),
+        epoch: bytesToJson(epoch),
+        n,
+        chain: bytesToJson(chain.expose()),
+      };
+      await file.write(`${JSON.stringify(value)}\n`);
+    },
+  };
+}
+
+function parseSecrets(saved: string): DeviceSecrets {
+  return parseSaved(saved, (value) => {
+    const { domain, device, epoch, n, chain } = fields(value);
+    const pair = keyPairFromJson(device, domain, ['device']);
+    return { domain, device: pair, epoch, n, chain: new Secret(chain) };
+  });
+}
+
+/** Throws `state_invalid` unless state and secrets were saved by the same client. */
+export function expectSameEpoch(secrets: DeviceSecrets, epoch: string): void {
+  if (bytesToJson(secrets.epoch) !== epoch)
+    throw new BeckonError('state_invalid', 'the secrets of this device belong to another state');
+}

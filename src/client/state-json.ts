@@ -1,0 +1,147 @@
+/** The state as text and back, strictly: a file that was damaged is never taken for an empty or a smaller one. */
+import { BeckonError } from '../errors.ts';
+import { userKeysFromJson } from '../keys/user-key-file.ts';
+import { sizes } from '../wire/registry.ts';
+import { arrayOf, byKind, count, exactly, flag, mapOf, oneOf, text, text64, type Reader } from './json.ts';
+import type { ClientState } from './state.ts';
+
+const key = text64(sizes.x25519Public);
+const hash = text64(sizes.hash);
+const messageId = text64(sizes.messageId);
+const letterId = text64(sizes.letterId);
+const way = oneOf('introduction', 'drop');
+
+const handedDrop = exactly({
+  kind: oneOf('handed'),
+  epoch: text64(16),
+  n: count,
+  seed: text64(32),
+  correspondent: text,
+  created: count,
+  notAfter: count,
+  used: flag,
+});
+
+const introducedDrop = exactly({
+  kind: oneOf('introduced'),
+  scalar: text64(32),
+  addressingKeyId: text64(sizes.keyId),
+  claimedAddress: text,
+  identityFingerprint: hash,
+  theirAddressingKey: key,
+  created: count,
+  notAfter: count,
+});
+
+const theirDrop = exactly({
+  pollKey: key,
+  suite: count,
+  sealingKey: text64(),
+  created: count,
+  notAfter: count,
+});
+const contact = exactly({ address: text, known: flag }, { drop: theirDrop, handedOut: key });
+
+const listedPart = exactly(
+  { id: messageId, expires: count, mediaType: text, length: count },
+  { fileName: text },
+);
+
+const opened = exactly(
+  {
+    sender: text,
+    author: text,
+    forwarded: flag,
+    letterId,
+    parents: arrayOf(letterId),
+    created: count,
+    mediaType: text,
+    length: count,
+    plaintextHash: hash,
+    payloadSize: count,
+    payloadHash: hash,
+    contentKey: text64(32),
+    acceptToken: text64(sizes.acceptToken),
+  },
+  { retracts: letterId, fileName: text, tag: text, parts: arrayOf(listedPart) },
+);
+
+const received = exactly(
+  {
+    number: count,
+    id: messageId,
+    pollKey: key,
+    senderDomain: text,
+    expires: count,
+    firstSeen: count,
+    sizeClass: count,
+    status: oneOf('waiting', 'opened', 'accepted', 'withdrawn', 'expired', 'refused', 'ignored'),
+  },
+  { refusal: text, held: text, opened },
+);
+
+const sentPart = exactly(
+  {
+    handle: text,
+    messageId,
+    letterId,
+    to: text,
+    way,
+    mediaType: text,
+    plaintextHash: hash,
+    length: count,
+    expires: count,
+  },
+  { fileName: text },
+);
+
+const sent = exactly({
+  number: count,
+  letterIds: arrayOf(letterId),
+  subject: text,
+  created: count,
+  parts: arrayOf(sentPart),
+});
+
+const clientState: Reader<ClientState> = exactly(
+  {
+    version: oneOf(1),
+    address: text,
+    record: text64(),
+    enrolled: flag,
+    userKeys: (value) => (userKeysFromJson(value), value),
+    master: text64(32),
+    epoch: text64(16),
+    nextDrop: count,
+    contacts: mapOf(contact),
+    drops: mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key),
+    received: mapOf(received, messageId),
+    sent: arrayOf(sent),
+    nextNumber: count,
+    accepts: arrayOf(messageId),
+    done: mapOf(arrayOf(messageId), key),
+    directory: mapOf(text64()),
+    letters: mapOf(hash),
+  },
+  { feedCursor: text64() },
+);
+
+export function formatState(state: ClientState): string {
+  return `${JSON.stringify(state)}\n`;
+}
+
+/** Reads what `formatState` wrote. Throws `state_invalid`. */
+export function parseState(saved: string): ClientState {
+  return parseSaved(saved, clientState);
+}
+
+/** The value that a reader finds in a saved text. Throws `state_invalid`. */
+export function parseSaved<T>(saved: string, reader: Reader<T>): T {
+  try {
+    return reader(JSON.parse(saved));
+  } catch (cause) {
+    throw new BeckonError('state_invalid', 'what was saved of this client is damaged: it is left as it is', {
+      cause,
+    });
+  }
+}
