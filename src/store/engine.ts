@@ -112,6 +112,8 @@ export interface Writes {
   write<T>(change: () => T): Promise<T>;
   /** Throws unless a write runs. */
   expectWrite(): void;
+  /** Throws `unavailable` after the end: reading a closed environment would end the process. */
+  expectOpen(): void;
   /** Runs one operation of the engine inside a write: its errors are failures of the disk, not of the change. */
   operate(operation: () => void): void;
   /** No more writes; resolves when those on their way ended. */
@@ -163,7 +165,7 @@ export function createWrites(
   return {
     async write(change) {
       if (failed) throw fail(undefined);
-      if (ended) throw new BeckonError('unavailable', 'the store is closed');
+      if (ended) throw closed();
       const outcome = attempt(change);
       open.add(outcome);
       try {
@@ -174,6 +176,9 @@ export function createWrites(
     },
     expectWrite() {
       if (!running) throw new BeckonError('internal', 'tables change inside a write only');
+    },
+    expectOpen() {
+      if (ended && open.size === 0) throw closed();
     },
     operate(operation) {
       try {
@@ -190,6 +195,10 @@ export function createWrites(
   };
 }
 
+function closed(): BeckonError {
+  return new BeckonError('unavailable', 'the store is closed');
+}
+
 /** A failed commit carries a second promise with the cause, which nobody else awaits. */
 function quiet(error: unknown): void {
   const cause = (error as { commitError?: Promise<unknown> } | undefined)?.commitError;
@@ -201,17 +210,24 @@ function createTable<V>(
   codec: Codec<V>,
   writes: Writes,
 ): Table<V> {
-  const bounds = ({ from, to, limit }: Range) => ({
-    limit,
-    ...(from === undefined ? {} : { start: from }),
-    ...(to === undefined ? {} : { end: to }),
-  });
+  const bounds = ({ from, to, limit }: Range) => {
+    writes.expectOpen();
+    return {
+      limit,
+      ...(from === undefined ? {} : { start: from }),
+      ...(to === undefined ? {} : { end: to }),
+    };
+  };
   return {
     get(key) {
+      writes.expectOpen();
       const bytes = database.getBinary(key);
       return bytes === undefined ? undefined : codec.decode(bytes);
     },
-    has: (key) => database.doesExist(key),
+    has(key) {
+      writes.expectOpen();
+      return database.doesExist(key);
+    },
     put(key, value) {
       writes.expectWrite();
       if (key.length === 0 || key.length > maxKey)
@@ -230,9 +246,13 @@ function createTable<V>(
       })),
     keys: (range) => Array.from(database.getKeys(bounds(range)), (key) => new Uint8Array(key)),
     lastKey() {
+      writes.expectOpen();
       for (const key of database.getKeys({ reverse: true, limit: 1 })) return new Uint8Array(key);
       return undefined;
     },
-    count: () => (database.getStats() as { entryCount: number }).entryCount,
+    count() {
+      writes.expectOpen();
+      return (database.getStats() as { entryCount: number }).entryCount;
+    },
   };
 }

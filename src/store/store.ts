@@ -54,10 +54,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     opened.push(engine);
     return engine;
   };
-  async function close(): Promise<void> {
+  let closing: Promise<void> | undefined;
+  async function closeAll(): Promise<void> {
     for (const engine of opened) await engine.close();
     unlock();
   }
+  const close = () => (closing ??= closeAll());
   try {
     const tables = open('tables', tablesSpace);
     await checkVersion(tables);

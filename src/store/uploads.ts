@@ -153,7 +153,7 @@ export function createUploads(parts: UploadParts): UploadTables {
   }
 
   const store: UploadStore = {
-    open(owner, id, size, limits) {
+    async open(owner, id, size, limits) {
       const key = keyOf(owner, id);
       return engine.write((): UploadStatus => {
         const row = uploads.get(key);
