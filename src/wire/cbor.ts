@@ -74,7 +74,7 @@ function wrongType(initial: number): BeckonError {
 /** Reads the argument of a head whose initial byte was just consumed; integers above 2^53 - 1 are refused. */
 function readArgument(input: Input, info: number): number {
   if (info < 24) return info;
-  if (info > 27) throw new BeckonError(info === 31 ? 'cbor_indefinite' : 'cbor_type', 'reserved length');
+  if (info > 27) throw new BeckonError('cbor_type', 'a reserved length');
   const { bytes, at } = input;
   const size = 1 << (info - 24);
   if (at + size > bytes.length) throw truncated();
@@ -108,7 +108,9 @@ export function readLabel(input: Input): number {
   if (initial === undefined) throw truncated();
   if (initial >> 5 !== NEGATIVE) return readHead(input, UNSIGNED);
   input.at++;
-  return -1 - readArgument(input, initial & 31);
+  const argument = readArgument(input, initial & 31);
+  if (argument === Number.MAX_SAFE_INTEGER) throw new BeckonError('cbor_range', 'integers start at 1 - 2^53');
+  return -1 - argument;
 }
 
 export function readBool(input: Input): boolean {
@@ -289,11 +291,14 @@ export function writeBytes(output: Output, value: Uint8Array): void {
   writeRaw(output, value);
 }
 
-export function writeText(output: Output, value: string): void {
+/** Gives the length in bytes. Throws `cbor_range` where that is above `max`. */
+export function writeText(output: Output, value: string, max = Infinity): number {
   if (!value.isWellFormed()) throw new BeckonError('cbor_utf8', 'a text has a lone surrogate');
   const encoded = utf8Encoder.encode(value);
+  if (encoded.length > max) throw new BeckonError('cbor_range', 'a text is longer than its limit');
   writeHead(output, TEXT, encoded.length);
   writeRaw(output, encoded);
+  return encoded.length;
 }
 
 export function writeArrayHead(output: Output, count: number): void {

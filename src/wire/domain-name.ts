@@ -5,7 +5,11 @@ import { BeckonError } from '../errors.ts';
 /** So that `_beckon._tcp.` in front still fits into 253 octets. */
 export const maxDomainLength = 240;
 
+/** Longer input is not mapped at all: Punycode takes quadratic time. */
+const maxTypedLength = 1024;
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+/** A label with hyphens where A-labels have them. */
+const marked = /(?:^|\.)..--/;
 const canonical = new RegExp(`^${label}(?:\\.${label})*\\.(?![0-9]+$)${label}$`);
 
 /**
@@ -13,7 +17,15 @@ const canonical = new RegExp(`^${label}(?:\\.${label})*\\.(?![0-9]+$)${label}$`)
  * non-transitional). Throws `domain_invalid`; IP addresses and single labels are not domains.
  */
 export function canonicalDomain(name: string): string {
-  const ascii = toASCII(name.replace(/\.$/, ''), {
+  const ascii = toALabels(name.replace(/\.$/, ''));
+  if (ascii === null || !isCanonicalForm(ascii))
+    throw new BeckonError('domain_invalid', 'not a valid domain name');
+  return ascii;
+}
+
+function toALabels(name: string): string | null {
+  if (name.length > maxTypedLength) return null;
+  return toASCII(name, {
     checkBidi: true,
     checkHyphens: true,
     checkJoiners: true,
@@ -21,14 +33,15 @@ export function canonicalDomain(name: string): string {
     useSTD3ASCIIRules: true,
     verifyDNSLength: true,
   });
-  if (ascii === null) throw new BeckonError('domain_invalid', 'not a valid domain name');
-  checkDomain(ascii);
-  return ascii;
+}
+
+function isCanonicalForm(name: string): boolean {
+  return name.length <= maxDomainLength && canonical.test(name);
 }
 
 /** Throws `domain_invalid` unless the name is canonical already: what comes over the wire must be. */
 export function checkDomain(name: string): void {
-  if (name.length > maxDomainLength || !canonical.test(name))
+  if (!isCanonicalForm(name) || (marked.test(name) && toALabels(name) !== name))
     throw new BeckonError('domain_invalid', 'not a canonical domain name');
 }
 

@@ -1,4 +1,5 @@
 /** What a message is made of: drop, letter, private header, envelope, cover, wire-spec/message.md and addressing.md. */
+import { maxTagLength } from './address.ts';
 import {
   addressText,
   domainName,
@@ -51,7 +52,7 @@ export const privateHeader = record('private-header', {
   bindingKey: field(3, secret),
   acceptToken: field(4, bytes(sizes.acceptToken)),
   replyDrop: optional(5, drop),
-  tag: optional(6, text(64)),
+  tag: optional(6, text(maxTagLength)),
   recordFingerprint: field(7, hash),
   letter: field(8, signedBytes(8 * 1024)),
 });

@@ -97,11 +97,8 @@ export function text(max: number, min = 1, check: (value: string) => void = () =
     },
     write(output, value) {
       check(value);
-      const start = output.at;
-      writeText(output, value);
-      const length = output.at - start;
-      if (length > max + 3 || value.length < min)
-        throw new BeckonError('cbor_range', 'a text is not of the right length');
+      if (writeText(output, value, max) < min)
+        throw new BeckonError('cbor_range', 'a text is shorter than it must be');
     },
   };
 }
@@ -281,7 +278,7 @@ export function record<const F extends Record<string, { label: number; optional:
       optional: entry.optional,
     })),
     read: (input) => readRecord(input, name, byLabel, required) as RecordValue<F>,
-    write: (output, value) => writeRecord(output, known, value as Readonly<Record<string, unknown>>),
+    write: (output, value) => writeRecord(output, known, value),
   };
 }
 
