@@ -67,7 +67,7 @@ export const endless =
   (response) => {
     response.writeHead(200, { 'content-type': type });
     const more = () => {
-      while (response.write(new Uint8Array(16384)));
+      while (!response.destroyed && response.write(new Uint8Array(16384)));
     };
     response.on('drain', more);
     more();
@@ -79,6 +79,8 @@ export interface Site {
   readonly server: TestHttps;
   /** Below the prefix; anything else is 404 `not_found`. */
   readonly routes: Map<string, Route>;
+  /** Of all requests that had one. */
+  readonly bodies: Uint8Array[];
   /** What its zone should hold. */
   readonly zone: DnsRecord[];
   /** Serves a fresh record with this serial, made by these keys. */
@@ -136,6 +138,7 @@ export async function startWorld(t: ExecutionContext): Promise<World> {
 
   async function addSite(domain = 'a.test', options: { authority?: TestAuthority } = {}): Promise<Site> {
     const routes = new Map<string, Route>();
+    const bodies: Uint8Array[] = [];
     const { keys } = createDomainKeys(domain, clock.seconds() - 30 * 86_400, systemRandom);
     const server = await startHttps({
       authority,
@@ -143,7 +146,12 @@ export async function startWorld(t: ExecutionContext): Promise<World> {
       names: [`beckon.${domain}`],
       handle(request, response) {
         const route = routes.get((request.url ?? '').slice(prefix.length)) ?? failed(404, 'not_found');
-        request.resume().on('end', () => route(response));
+        const chunks: Uint8Array[] = [];
+        request.on('data', (chunk: Uint8Array) => chunks.push(chunk));
+        request.on('end', () => {
+          if (chunks.length > 0) bodies.push(new Uint8Array(Buffer.concat(chunks)));
+          route(response);
+        });
       },
     });
     t.teardown(server.close);
@@ -152,6 +160,7 @@ export async function startWorld(t: ExecutionContext): Promise<World> {
       keys,
       server,
       routes,
+      bodies,
       zone: zoneOf(domain, server.port, keys.fingerprint),
       publish: (serial = clock.seconds(), by = keys) =>
         void routes.set(`domains/${domain}`, found(recordAnswer(by, serial, clock.seconds()))),

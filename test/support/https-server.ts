@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import type { TestAuthority } from './certificates.ts';
 
@@ -45,7 +46,13 @@ export async function startHttps(options: TestHttpsOptions): Promise<TestHttps> 
     });
     handle(request, response);
   });
-  server.on('connection', () => (connections += 1));
+  // A connection whose answer broke off is not among those that `closeAllConnections` knows.
+  const open = new Set<Socket>();
+  server.on('connection', (socket) => {
+    connections += 1;
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+  });
   server.on('secureConnection', (socket) => serials.set(socket, connections));
   server.on('tlsClientError', () => {});
   server.listen(0, host);
@@ -54,7 +61,7 @@ export async function startHttps(options: TestHttpsOptions): Promise<TestHttps> 
   const close = async () => {
     const closed = once(server, 'close');
     server.close();
-    server.closeAllConnections();
+    for (const socket of open) socket.destroy();
     await closed;
   };
   return {
