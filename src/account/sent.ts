@@ -27,6 +27,8 @@ export interface SentMessages {
     page: { readonly after?: Cursor | undefined; readonly limit: number },
   ): Promise<Page<SentMessage>>;
   /** Throws `not_found`. */
+  find(user: AccountUser, handle: string): Promise<SentMessage>;
+  /** Throws `not_found`. */
   retract(user: AccountUser, handle: string): Promise<Exclude<RetractOutcome, 'gone'>>;
 }
 
@@ -43,15 +45,31 @@ export function createSentMessages({ transit, events, clock }: SentParts): SentM
       return { items: items.map(describe), ...(next === undefined ? {} : { next }) };
     },
 
+    async find({ owner }, handle) {
+      const found = await transit.find(owner, handleOf(handle));
+      if (found === undefined) throw noSuchMessage();
+      return describe(found);
+    },
+
     async retract({ owner }, handle) {
-      const bytes = parseTraceHandle(handle);
+      const bytes = handleOf(handle);
       const time = clock.seconds();
-      const outcome = bytes === undefined ? 'gone' : await transit.retract(owner, bytes, time);
-      if (bytes === undefined || outcome === 'gone') throw new BeckonError('not_found', 'no such message');
+      const outcome = await transit.retract(owner, bytes, time);
+      if (outcome === 'gone') throw noSuchMessage();
       await events.add([{ handle: bytes, time, kind: outcome }]);
       return outcome;
     },
   };
+}
+
+function handleOf(typed: string): Uint8Array {
+  const handle = parseTraceHandle(typed);
+  if (handle === undefined) throw noSuchMessage();
+  return handle;
+}
+
+function noSuchMessage(): BeckonError {
+  return new BeckonError('not_found', 'there is no such message');
 }
 
 function describe(sent: StoredSent): SentMessage {

@@ -12,7 +12,7 @@ import type { Engine } from './engine.ts';
 
 import { isLive, type Outcome } from './life.ts';
 import type { OutboxTables } from './outbox.ts';
-import { contentOf, copySize, digestOf, lifeOf, liveMessage, ownerOf } from './transit-rows.ts';
+import { contentOf, copySize, digestOf, lifeOf, liveMessage, ownerOf, sentMessage } from './transit-rows.ts';
 import { createTransitTables, isOf, type Waiting } from './transit-tables.ts';
 import type { CompleteUpload, UploadTables } from './uploads.ts';
 import type { UsageCounts } from './usage.ts';
@@ -119,6 +119,11 @@ export function createTransit(parts: TransitParts): Transit {
       });
       if (outcome === 'withdrawn' || outcome === 'withdrawn_maybe_read') outbox.wake();
       return retracted(outcome);
+    },
+
+    async find(owner, handleOrIdHash) {
+      const [idHash, row] = messages.find(owner, handleOrIdHash) ?? [];
+      return idHash && row?.content && sentMessage(idHash, row, row.content);
     },
 
     list: async (owner, page) => messages.sent(owner, page),

@@ -18,7 +18,7 @@ const nothing: Usage = { messages: 0, bytes: 0, reserved: 0 };
 export type UsageChange = { readonly [K in keyof Usage]?: number };
 
 export interface UsageCounts {
-  /** Inside a write. Throws `quota_exceeded` where a count rises above its limit. */
+  /** Inside a write. Throws `quota_exceeded`, or `storage_full` for the total, where a count rises above its limit. */
   change(owner: Owner, change: UsageChange, limits?: UsageLimits): void;
   of(domain: string, user?: Uint8Array): Usage;
   total(): Usage;
@@ -41,11 +41,12 @@ export function createUsageCounts(engine: Engine): UsageCounts {
     change(owner, change, limits = {}) {
       const user = add(userKey(owner), change);
       const domain = add(name(owner.domain), change);
-      add(totalKey, change);
+      const total = add(totalKey, change);
       checkLimit(change.messages, user.messages, limits.userMessages);
       checkLimit(change.bytes, user.bytes, limits.userBytes);
       checkLimit(change.messages, domain.messages, limits.domainMessages);
       checkLimit(change.bytes, domain.bytes, limits.domainBytes);
+      checkLimit(change.bytes, total.bytes, limits.totalBytes, 'storage_full');
       checkLimit(change.reserved, user.reserved, maxReserved);
     },
     of: (domain, user) => table.get(user === undefined ? name(domain) : userKey({ domain, user })) ?? nothing,
@@ -65,7 +66,12 @@ function added(usage: Usage, change: UsageChange): Usage {
   };
 }
 
-function checkLimit(change: number | undefined, sum: number, limit: number | undefined): void {
+function checkLimit(
+  change: number | undefined,
+  sum: number,
+  limit: number | undefined,
+  code: 'quota_exceeded' | 'storage_full' = 'quota_exceeded',
+): void {
   if (change !== undefined && change > 0 && limit !== undefined && sum > limit)
-    throw new BeckonError('quota_exceeded', 'more would wait than the quota allows');
+    throw new BeckonError(code, 'more would wait than the limits allow');
 }

@@ -1,12 +1,14 @@
 /** The transit store: the sender's side, where a message waits (wire-spec/fetch.md). */
 import type { Owner, Page, PageRequest } from './terms.ts';
 
-/** What an owner and its domain may keep waiting; an absent limit does not limit. */
+/** What an owner, its domain and all together may keep waiting; an absent limit does not limit. */
 export interface UsageLimits {
   readonly userMessages?: number;
   readonly userBytes?: number;
   readonly domainMessages?: number;
   readonly domainBytes?: number;
+  /** Of all owners together. */
+  readonly totalBytes?: number;
 }
 
 /** Messages and bytes that wait (payloads count from the moment their upload is opened). */
@@ -125,6 +127,8 @@ export interface TransitStore {
   accept(idHash: Uint8Array, acceptTokenHash: Uint8Array, at: number): Promise<AcceptOutcome>;
   /** Compare and set, by trace handle (10 bytes) or id hash (32 bytes). Retracting again gives the first answer again. */
   retract(owner: Owner, handleOrIdHash: Uint8Array, at: number): Promise<RetractOutcome>;
+  /** One of the owner's messages, by trace handle (10 bytes) or id hash (32 bytes). */
+  find(owner: Owner, handleOrIdHash: Uint8Array): Promise<SentMessage | undefined>;
   /** The owner's messages, newest first; reservations are not listed. */
   list(owner: Owner, page: PageRequest): Promise<Page<SentMessage>>;
   /** Ends what is due at `now`, at most `limit` rows: reservations, messages, records of ended messages. */

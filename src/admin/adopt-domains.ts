@@ -1,0 +1,12 @@
+/** At start: the domains that have keys here are served, also those that `init` made while no daemon ran. */
+import type { KeyRing } from '../keys/key-ring.ts';
+import type { DomainStore } from '../store/api/domains.ts';
+import { loadDomainKeys } from './key-files.ts';
+
+/** Reads all keys below the data directory and adds rows for domains that have none. Throws as `loadDomainKeys`. */
+export async function adoptDomains(dataDir: string, keyRing: KeyRing, domains: DomainStore): Promise<void> {
+  for (const keys of await loadDomainKeys(dataDir)) {
+    keyRing.set(keys);
+    if ((await domains.get(keys.domain)) === undefined) await domains.add(keys.domain);
+  }
+}

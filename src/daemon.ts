@@ -1,0 +1,285 @@
+/**
+ * The composition root: the only file that sees every part. It makes the parts in their order, hands each what it needs,
+ * and ends them in the opposite order. No logic.
+ */
+import { join } from 'node:path';
+import { schedule, type ScheduledTask } from 'node-cron';
+import { createAuthenticate } from './account/authenticate.ts';
+import { createEnroll } from './account/enroll.ts';
+import { createInvite } from './account/invite.ts';
+import { createSentMessages } from './account/sent.ts';
+import { createSubmit } from './account/submit.ts';
+import { adoptDomains } from './admin/adopt-domains.ts';
+import { createEffectiveSettings } from './admin/domain-settings.ts';
+import { createRunningOperations } from './admin/running.ts';
+import { systemClock, type Clock } from './clock.ts';
+import { restartNeeded, type Config, type ListenAddress } from './config.ts';
+import { createSha256 } from './crypto/kdf.ts';
+import { systemRandom } from './crypto/random.ts';
+import { createDomains } from './directory/domains.ts';
+import { createPublisher } from './directory/publish.ts';
+import { createRemote } from './directory/remote.ts';
+import { createSenders } from './directory/senders.ts';
+import { createDiscover } from './dns/discover.ts';
+import { createResolver } from './dns/resolver.ts';
+import { createAccept } from './fetch/accept.ts';
+import { createUpkeep } from './fetch/expire.ts';
+import { createReadFeed } from './fetch/feed.ts';
+import { createPoll } from './fetch/poll.ts';
+import { createServe } from './fetch/serve.ts';
+import { accountRoutes } from './http/account.ts';
+import { adminRoutes } from './http/admin.ts';
+import type { BindAddress } from './http/bind.ts';
+import { listen, type Listener, type Transport } from './http/listen.ts';
+import { metricsRoutes } from './http/metrics.ts';
+import { publicRoutes } from './http/public.ts';
+import { selectKey } from './keys/key-pair.ts';
+import { createKeyRing } from './keys/key-ring.ts';
+import type { Log } from './log.ts';
+import { claimedDigest } from './message/http-signature.ts';
+import { createMetrics } from './metrics.ts';
+import { createCredit } from './notify/credit.ts';
+import { createFindDestination } from './notify/destination.ts';
+import { createReceive } from './notify/receive.ts';
+import { createSend } from './notify/send.ts';
+import { openNotificationSocket } from './notify/socket.ts';
+import { createHttps } from './outbound/https.ts';
+import { createUdpSender } from './outbound/udp.ts';
+import { createDiskRoom } from './store/disk-room.ts';
+import { openStore } from './store/store.ts';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  /** Reads the configuration again, for a reload. Throws `config_invalid`. */
+  readonly readConfig: () => Config;
+  readonly version: string;
+  readonly log: Log;
+  /** The disk failed: nothing may be acknowledged any more. Must end the process. */
+  readonly onFailure: (error: unknown) => void;
+  readonly clock?: Clock;
+}
+
+export interface Daemon {
+  /** As bound; 0 for a socket, null where there is none. */
+  readonly ports: { readonly https: number; readonly udp: number | null };
+  reload(): Promise<{ readonly restartNeeded: readonly string[] }>;
+  /** Takes nothing new, finishes what is under way, and closes the store. */
+  close(): Promise<void>;
+}
+
+/** Refs that one registrable domain may have waiting here: 200 MB of rows at most. */
+const refQuota = 200_000;
+
+/** Starts everything. Throws what the parts throw, and then nothing is left running. */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { version, log, onFailure, clock = systemClock } = options;
+  let config = options.config;
+  const stop = new AbortController();
+  await using parts = new AsyncDisposableStack();
+
+  const metrics = createMetrics();
+  const credit = createCredit(clock);
+  const keyRing = createKeyRing();
+
+  const store = await openStore({
+    dir: join(config.data, 'store'),
+    clock,
+    onFailure,
+    hasRoom: createDiskRoom(config.data, config.storage.reserve),
+  });
+  parts.defer(() => store.close());
+  await adoptDomains(config.data, keyRing, store.domains);
+  const settings = createEffectiveSettings(store.domains, () => config);
+
+  const { allow, caFiles } = config.outbound;
+  const resolver = createResolver({ servers: [...config.dns.resolvers] });
+  const https = createHttps({ resolver, allow, caFiles });
+  parts.defer(() => https.close());
+  const udp = createUdpSender({ resolver, allow });
+  parts.defer(() => udp.close());
+  const discover = createDiscover(resolver);
+  const domains = createDomains({ discover, https, cache: store.directory, clock, log });
+  const remote = createRemote({ https });
+  const publisher = createPublisher({
+    keysOf: keyRing.keysOf,
+    domains: { ...store.domains, get: settings.of },
+    users: store.users,
+    clock,
+    log,
+  });
+
+  const receive = createReceive({
+    findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
+    records: createSenders({ domains, log }),
+    pending: store.pending,
+    events: store.events,
+    introductionsPerHour: async (domain) => introductionsOf(await settings.of(domain)),
+    refQuota,
+    clock,
+    metrics,
+    log,
+  });
+  parts.defer(() => receive.settled());
+  const send = createSend({
+    outbox: store.outbox,
+    find: createFindDestination({ domains, remote, udp, log }),
+    signer: async (sender) => ({
+      signing: selectKey(keyRing.keysOf(sender)?.keys ?? [], 'domainSigning', clock.seconds()),
+      serial: (await publisher.published(sender))?.serial ?? 0,
+    }),
+    credit,
+    clock,
+    random: systemRandom,
+    draw: Math.random,
+    metrics,
+    log,
+  });
+
+  const serve = createServe({ ...store, earnCredit: credit.earn, clock, metrics, log });
+  const accept = createAccept({ ...store, clock });
+  const poll = createPoll({
+    pollKey: (domain, id) => keyRing.pollKey(domain, id, clock.seconds()),
+    pending: store.pending,
+    clock,
+  });
+  const readFeed = createReadFeed({
+    feed: store.feed,
+    bucketBits: async (domain) => (await settings.of(domain))?.bucketBits ?? 0,
+    clock,
+  });
+  const upkeep = createUpkeep(store, clock, stop.signal);
+
+  const authenticate = createAuthenticate({ users: store.users, clock });
+  const enroll = createEnroll({ users: store.users, clock });
+  const sent = createSentMessages({ ...store, clock });
+  const submit = createSubmit({
+    ...store,
+    limitsOf: async (domain) => ({
+      userBytes: (await settings.of(domain))?.quota ?? 0,
+      totalBytes: config.storage.max,
+    }),
+    clock,
+    random: systemRandom,
+    metrics,
+  });
+  const invite = createInvite({
+    users: store.users,
+    fingerprintOf: (domain) => keyRing.keysOf(domain)?.fingerprint,
+    clock,
+    random: systemRandom,
+  });
+
+  const digests = { claimed: claimedDigest, createSha256 };
+  const serves = (domain: string): boolean => keyRing.keysOf(domain) !== undefined;
+  const publicListener = await listen(
+    { address: bindAddress(config.listen.https, 0o660), transport: transportOf(config), log },
+    (app) => {
+      publicRoutes(app, {
+        handlers: {
+          serves,
+          domainAnswer: publisher.domainAnswer,
+          userAnswer: publisher.userAnswer,
+          notify: (_domain, datagram, source) => receive.receive(datagram, source),
+          poll,
+          introductions: async (domain, request, page) => {
+            await authenticate.user(domain, request);
+            return await readFeed(domain, page);
+          },
+          readMessage: serve.readMessage,
+          readPayload: serve.readPayload,
+          accept,
+        },
+        digests,
+        metrics,
+        log,
+      });
+      accountRoutes(app, {
+        handlers: {
+          serves,
+          authenticate: authenticate.user,
+          async enroll(domain, request, enrolment) {
+            authenticate.device(request, enrolment.device);
+            return await enroll(domain, enrolment);
+          },
+          ...submit,
+          sent: sent.list,
+          sentMessage: sent.find,
+          retract: sent.retract,
+        },
+        digests,
+        log,
+      });
+    },
+  );
+  parts.defer(() => publicListener.close());
+
+  const socket = config.listen.udp && (await openNotificationSocket(config.listen.udp, receive.receive, log));
+  if (socket) parts.defer(() => socket.close());
+  const ports = { https: publicListener.port, udp: socket?.port ?? null };
+
+  async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
+    const next = options.readConfig();
+    await publicListener.reload();
+    const changed = restartNeeded(config, next);
+    config = next;
+    await publisher.renew();
+    return { restartNeeded: changed };
+  }
+
+  const operations = createRunningOperations({
+    version,
+    config: () => config,
+    ports: () => ports,
+    store,
+    keyRing,
+    settings,
+    invite,
+    reload,
+    metrics,
+    clock,
+    random: systemRandom,
+  });
+  const adminListener = await listen(
+    { address: bindAddress(config.listen.admin, 0o600), transport: { kind: 'plain' }, log },
+    (app) => adminRoutes(app, { handlers: operations, log }),
+  );
+  parts.defer(() => adminListener.close());
+  const metricsListener: Listener | null =
+    config.listen.metrics &&
+    (await listen(
+      { address: bindAddress(config.listen.metrics, 0o660), transport: { kind: 'plain' }, log },
+      (app) => metricsRoutes(app, { metrics }),
+    ));
+  if (metricsListener) parts.defer(() => metricsListener.close());
+
+  await publisher.renew();
+  const sending = send.run(stop.signal);
+  parts.defer(() => sending);
+  const everyMinute = schedule('* * * * *', () => upkeep.run(), { noOverlap: true });
+  parts.defer(() => endTask(everyMinute));
+  const everyHour = schedule('17 * * * *', () => publisher.renew(), { noOverlap: true });
+  parts.defer(() => endTask(everyHour));
+  parts.defer(() => stop.abort());
+
+  const running = parts.move();
+  return { ports, reload, close: () => running.disposeAsync() };
+}
+
+function introductionsOf(
+  settings: { introductions: string; introductionsPerHour: number } | undefined,
+): number {
+  return settings?.introductions === 'open' ? settings.introductionsPerHour : 0;
+}
+
+function bindAddress(address: ListenAddress, mode: number): BindAddress {
+  return address.kind === 'unix' ? { ...address, mode } : address;
+}
+
+function transportOf({ tls, listen: { trustedProxies } }: Config): Transport {
+  if (tls.mode === 'files') return { kind: 'tls', ...tls };
+  return tls.mode === 'proxy' ? { kind: 'proxy', trusted: trustedProxies } : { kind: 'plain' };
+}
+
+async function endTask(task: ScheduledTask): Promise<void> {
+  await task.destroy();
+}
