@@ -23,8 +23,8 @@ export interface AccountHandlers<User> {
   writePart(user: User, upload: Uint8Array, part: UploadPart): Promise<UploadProgress>;
   /** The trace handles, in order. Throws `payload_mismatch`, `conflict`, `not_found` for the upload. */
   commit(user: User, submission: Submission): Promise<readonly string[]>;
-  /** Sent messages after the one with the handle `after`, oldest first. */
-  sent(user: User, page: SentPage): Promise<readonly SentMessage[]>;
+  /** One page of what became of the user's messages. */
+  sent(user: User, page: SentPage): Promise<SentMessages>;
   /** Throws `not_found`. */
   sentMessage(user: User, handle: string): Promise<SentMessage>;
   /** Throws `not_found`. */
@@ -82,8 +82,15 @@ export interface SubmittedMessage {
 }
 
 export interface SentPage {
-  readonly after?: string;
+  /** The cursor of the page before. */
+  readonly after?: Uint8Array;
   readonly limit: number;
+}
+
+export interface SentMessages {
+  readonly items: readonly SentMessage[];
+  /** There when there may be more. */
+  readonly next?: Uint8Array;
 }
 
 export const sentStates = ['stored', 'accepted', 'withdrawn', 'expired'] as const;

@@ -1,21 +1,36 @@
 /**
- * What the verifier of a signed request needs to know about it, as a plain value: the components of
- * wire-spec/account.md section 3. The routes only gather; they verify nothing.
+ * What the verifier of a signed request needs, as a plain value (wire-spec/account.md section 3). The routes only gather
+ * it; that Host is `beckon.<domain>` was checked before.
  */
 export interface SignedRequest {
   /** Upper case. */
   readonly method: string;
-  /** `@authority`: `beckon.<domain>`, lower case, without a port. */
-  readonly authority: string;
-  /** `@path`: as received, percent-encoding untouched. */
-  readonly path: string;
-  /** `@query`: with its leading `?`, which stands alone where there is no query (RFC 9421 section 2.2.7). */
-  readonly query: string;
-  /** All header fields, names in lower case, several lines of one field joined by `, `. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly domain: string;
+  /** Path and query as received, percent-encoding untouched. */
+  readonly target: string;
   /**
-   * SHA-256 of the body, absent where the request has none. For an uploaded part it is what the client claims in
-   * `content-digest`, because the request is authenticated before its bytes arrive; the route compares at the end.
+   * There where the request claims a digest of its body: the request is authenticated before the body arrives, which
+   * the route then compares. A body without a claim never reaches a handler.
    */
-  readonly bodyDigest?: Uint8Array;
+  readonly body?: { readonly sha256: Uint8Array };
+  readonly signature: SignatureFields;
+}
+
+/** The header fields as received. */
+export interface SignatureFields {
+  readonly 'signature-input'?: string;
+  readonly signature?: string;
+  readonly 'content-digest'?: string;
+}
+
+/** How bodies are digested: passed in, because this room has no cryptography. */
+export interface BodyDigests {
+  /** The SHA-256 that `content-digest` claims. Throws `unauthorized` where it claims none. */
+  claimed(signature: SignatureFields): Uint8Array;
+  createSha256(): IncrementalDigest;
+}
+
+export interface IncrementalDigest {
+  update(bytes: Uint8Array): void;
+  digest(): Uint8Array;
 }

@@ -1,0 +1,36 @@
+/** Reading requests: text forms of binary values, and what a signature covers. */
+import { base64urlnopad } from '@scure/base';
+import type { FastifyRequest } from 'fastify';
+import type { BodyDigests, SignatureFields, SignedRequest } from './signed-request.ts';
+
+/** Bytes from base64url without padding; undefined where it is not that, or not of `min` to `max` bytes. */
+export function bytesOf(text: unknown, min: number, max = min): Uint8Array | undefined {
+  if (typeof text !== 'string' || text.length > Math.ceil((max * 4) / 3)) return undefined;
+  try {
+    const bytes = base64urlnopad.decode(text);
+    return bytes.length >= min && bytes.length <= max ? bytes : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return base64urlnopad.encode(bytes);
+}
+
+/** What the verifier needs. Throws `unauthorized` for a digest that is not one. */
+export function gatherSigned(request: FastifyRequest, domain: string, digests: BodyDigests): SignedRequest {
+  const signature: Record<string, string> = {};
+  for (const name of ['signature-input', 'signature', 'content-digest'] as const) {
+    const value = request.headers[name];
+    if (typeof value === 'string') signature[name] = value;
+  }
+  const fields: SignatureFields = signature;
+  return {
+    method: request.method,
+    domain,
+    target: request.raw.url ?? '',
+    ...(fields['content-digest'] === undefined ? {} : { body: { sha256: digests.claimed(fields) } }),
+    signature: fields,
+  };
+}

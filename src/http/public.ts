@@ -1,0 +1,171 @@
+/** The routes of the public interface, wire-spec/fetch.md: decode, call, encode. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BeckonError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { feedResponse, maxPollRequest, pollRequest, pollResponse } from '../wire/collect.ts';
+import { acceptRequest } from '../wire/message.ts';
+import { counts, mediaTypes, publicPath, sizes } from '../wire/registry.ts';
+import { decode, encode } from '../wire/schema.ts';
+import { problemHandler } from './app.ts';
+import { addCors } from './cors.ts';
+import { addDoor } from './door.ts';
+import { requestedDomain } from './domain.ts';
+import { bytesOf, gatherSigned } from './gather.ts';
+import { sendPayload } from './payload.ts';
+import type { FeedPage, PublicHandlers } from './public-handlers.ts';
+import type { BodyDigests } from './signed-request.ts';
+
+export interface PublicParts {
+  readonly handlers: PublicHandlers;
+  readonly digests: BodyDigests;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+/** An id that nobody has: malformed ids go the way of dead ones. */
+const noId = new Uint8Array(sizes.messageId);
+const maxAcceptRequest = 1024;
+const maxCursor = 64;
+
+type Params = Readonly<Record<string, string | undefined>>;
+
+/** Adds the public interface to a listener. */
+export function publicRoutes(app: FastifyInstance, parts: PublicParts): void {
+  app.register(
+    async (scope) => {
+      scope.setErrorHandler(problemHandler('cbor', parts.log));
+      scope.setNotFoundHandler(() => {
+        throw new BeckonError('unsupported', 'this version has no such path');
+      });
+      addCors(scope);
+      scope.addHook('onRequest', (_request, reply, done) => {
+        void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+        done();
+      });
+      scope.addContentTypeParser(mediaTypes.beckon, { parseAs: 'buffer' }, (_request, body, done) =>
+        done(null, body),
+      );
+      addDoor(scope, parts.handlers);
+      addRecords(scope, parts);
+      addCollecting(scope, parts);
+      addMessages(scope, parts);
+    },
+    { prefix: publicPath.slice(0, -1) },
+  );
+}
+
+function addRecords(scope: FastifyInstance, { handlers }: PublicParts): void {
+  const own = (request: FastifyRequest): string => {
+    const domain = requestedDomain(request, handlers.serves);
+    if ((request.params as Params)['domain'] !== domain)
+      throw new BeckonError('not_found', 'another domain than that of the host');
+    return domain;
+  };
+
+  scope.route({
+    method: ['GET', 'HEAD'],
+    url: '/domains/:domain',
+    handler: async (request, reply) => {
+      const answer = await handlers.domainAnswer(own(request));
+      if (answer === undefined) throw new BeckonError('not_found', 'this domain has no record');
+      return sendCbor(reply, answer);
+    },
+  });
+  scope.route({
+    method: ['GET', 'HEAD'],
+    url: '/users/:domain/:addressHash',
+    handler: async (request, reply) => {
+      const domain = own(request);
+      const hash = bytesOf((request.params as Params)['addressHash'], sizes.hash);
+      const answer = hash === undefined ? undefined : await handlers.userAnswer(domain, hash);
+      if (answer === undefined) throw new BeckonError('user_unknown', 'nobody has this address');
+      return sendCbor(reply, answer);
+    },
+  });
+}
+
+function addCollecting(scope: FastifyInstance, { handlers, digests }: PublicParts): void {
+  scope.route({
+    method: 'POST',
+    url: '/poll',
+    bodyLimit: maxPollRequest,
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const asked = decode(pollRequest, bodyOf(request), maxPollRequest);
+      return sendCbor(reply, encode(pollResponse, await handlers.poll(domain, asked)));
+    },
+  });
+  scope.route({
+    method: 'GET',
+    url: '/introductions',
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const page = feedPageOf(request.query as Readonly<Record<string, unknown>>);
+      const feed = await handlers.introductions(domain, gatherSigned(request, domain, digests), page);
+      return sendCbor(reply, encode(feedResponse, feed));
+    },
+  });
+}
+
+function addMessages(scope: FastifyInstance, { handlers, metrics }: PublicParts): void {
+  scope.route({
+    method: ['GET', 'HEAD'],
+    url: '/m/:id',
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      return sendCbor(reply, (await handlers.readMessage(domain, idOf(request))) ?? gone());
+    },
+  });
+  scope.route({
+    method: ['GET', 'HEAD'],
+    url: '/m/:id/payload',
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const payload = (await handlers.readPayload(domain, idOf(request))) ?? gone();
+      return sendPayload(request, reply, payload, metrics);
+    },
+  });
+  scope.route({
+    method: 'POST',
+    url: '/m/:id/accept',
+    bodyLimit: maxAcceptRequest,
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const accept = decode(acceptRequest, bodyOf(request), maxAcceptRequest);
+      const named = idOf(request).every((byte, at) => byte === accept.id[at]);
+      if (!named || !(await handlers.accept(domain, accept))) gone();
+      return reply.code(204).send();
+    },
+  });
+}
+
+function idOf(request: FastifyRequest): Uint8Array {
+  return bytesOf((request.params as Params)['id'], sizes.messageId) ?? noId;
+}
+
+/** Never existed, expired, retracted, accepted, malformed, wrong token: one answer. */
+function gone(): never {
+  throw new BeckonError('message_gone', 'there is no such message');
+}
+
+function bodyOf(request: FastifyRequest): Uint8Array {
+  return request.body instanceof Uint8Array ? request.body : new Uint8Array();
+}
+
+function sendCbor(reply: FastifyReply, body: Uint8Array): FastifyReply {
+  return reply.header('content-type', mediaTypes.beckon).send(body);
+}
+
+function feedPageOf({ bucket, after }: Readonly<Record<string, unknown>>): FeedPage {
+  const cursor = bytesOf(after, 1, maxCursor);
+  const number = typeof bucket === 'string' && /^(0|[1-9]\d{0,3})$/.test(bucket) ? Number(bucket) : undefined;
+  if (after !== undefined && cursor === undefined)
+    throw new BeckonError('request_invalid', 'after is not a cursor');
+  if (bucket !== undefined && (number === undefined || number >= 2 ** counts.bucketBits))
+    throw new BeckonError('request_invalid', 'bucket is not a number below 2^12');
+  return {
+    ...(number === undefined ? {} : { bucket: number }),
+    ...(cursor === undefined ? {} : { after: cursor }),
+  };
+}
