@@ -24,9 +24,10 @@ export interface PublishedRecord {
 /** The settings that a domain's record and answers show. */
 export interface PublishedSettings {
   readonly contact: string;
+  readonly introductions: 'open' | 'closed';
   readonly introductionsPerHour: number;
   readonly bucketBits: number;
-  readonly unknownUsers: 'mail' | '404' | 'decoy';
+  readonly unknownUsers: 'mail' | '404';
 }
 
 /** The table of our domains, as far as the publisher needs it. */
@@ -174,12 +175,13 @@ function contentOf(
   keys: DomainKeys,
   settings: PublishedSettings,
 ): Omit<DomainRecordContent, 'serial' | 'now'> {
-  const { contact, introductionsPerHour, bucketBits } = settings;
+  const { contact, introductions, bucketBits } = settings;
+  const introductionsPerHour = introductions === 'open' ? settings.introductionsPerHour : 0;
   return { keys, contact, limits: { introductionsPerHour }, bucketBits };
 }
 
-function shownOf({ contact, introductionsPerHour, bucketBits }: PublishedSettings): string {
-  return JSON.stringify([contact, introductionsPerHour, bucketBits]);
+function shownOf({ contact, introductions, introductionsPerHour, bucketBits }: PublishedSettings): string {
+  return JSON.stringify([contact, introductions, introductionsPerHour, bucketBits]);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

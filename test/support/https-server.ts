@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import type { TestAuthority } from './certificates.ts';
 
@@ -47,7 +47,7 @@ export async function startHttps(options: TestHttpsOptions): Promise<TestHttps> 
     handle(request, response);
   });
   // A connection whose answer broke off is not among those that `closeAllConnections` knows.
-  const open = new Set<Socket>();
+  const open = new Set<Duplex>();
   server.on('connection', (socket) => {
     connections += 1;
     open.add(socket);
