@@ -1,0 +1,107 @@
+/**
+ * Works on the store in the directory given until it is killed, and prints a line for each operation that was
+ * acknowledged: `WORD HEX`. What belongs to an id is computed from the id, so that another process can check it.
+ */
+import { writeSync } from 'node:fs';
+import { systemClock } from '../../src/clock.ts';
+import type { Owner } from '../../src/store/api/terms.ts';
+import type { NewMessage } from '../../src/store/api/transit.ts';
+import { openStore } from '../../src/store/store.ts';
+import { filled, pieces, random, sha256 } from './fixture.ts';
+
+export const owner: Owner = { domain: 'alpha.test', user: filled(1) };
+const workers = 12;
+
+export function headerOf(idHash: Uint8Array): Uint8Array {
+  return filled(idHash[0] ?? 0, 4096 + (idHash[1] ?? 0));
+}
+
+export function payloadOf(idHash: Uint8Array): Uint8Array {
+  return filled(idHash[2] ?? 0, 4096 + (idHash[3] ?? 0) * 3000);
+}
+
+export function tokenOf(idHash: Uint8Array): Uint8Array {
+  return sha256(idHash);
+}
+
+function messageOf(id: Uint8Array, expires: number): NewMessage {
+  const idHash = sha256(id);
+  return {
+    id,
+    destination: 'beta.test',
+    recipientHash: filled(3),
+    sizeClass: 12,
+    header: headerOf(idHash),
+    envelope: headerOf(idHash),
+    acceptTokenHash: tokenOf(idHash),
+    expires,
+    traceHandle: idHash.slice(0, 10),
+  };
+}
+
+function acknowledged(word: string, bytes: Uint8Array): void {
+  writeSync(1, `${word} ${Buffer.from(bytes).toString('hex')}\n`);
+}
+
+async function work(dir: string): Promise<void> {
+  const store = await openStore({ dir, clock: systemClock, onFailure: () => process.exit(2) });
+
+  async function send(): Promise<Uint8Array> {
+    const now = systemClock.seconds();
+    const id = random(32);
+    const idHash = sha256(id);
+    const upload = random(16);
+    const payload = payloadOf(idHash);
+    await store.transit.reserve(owner, [id], now + 3600);
+    await store.uploads.open(owner, upload, payload.length);
+    await store.uploads.write(owner, upload, 0, pieces(payload));
+    await store.transit.commit(owner, {
+      upload,
+      hash: sha256(payload),
+      messages: [messageOf(id, now + 86_400)],
+    });
+    acknowledged('stored', idHash);
+    return idHash;
+  }
+
+  async function receive(): Promise<void> {
+    const now = systemClock.seconds();
+    const messageId = random(32);
+    await store.pending.admit({
+      domain: 'alpha.test',
+      sender: 'beta.test',
+      now,
+      quota: { key: 'beta.test', refs: 1e6 },
+      introductionsPerHour: 0,
+      refs: [{ recipientHash: messageId, messageId, expires: now + 86_400, sizeClass: 1 }],
+    });
+    acknowledged('admitted', messageId);
+    if (messageId[0]! % 2 === 0) return;
+    await store.pending.done('alpha.test', messageId, [messageId]);
+    acknowledged('done', messageId);
+  }
+
+  async function workOn(): Promise<never> {
+    for (;;) {
+      const idHash = await send();
+      await receive();
+      const now = systemClock.seconds();
+      if (idHash[4]! % 3 === 0) {
+        acknowledged('ending', idHash);
+        await store.transit.accept(idHash, tokenOf(idHash), now);
+        acknowledged('accepted', idHash);
+      } else if (idHash[4]! % 3 === 1) {
+        acknowledged('ending', idHash);
+        await store.transit.retract(owner, idHash, now);
+        acknowledged('withdrawn', idHash);
+      }
+      if (idHash[5]! % 4 === 0) await store.blobs.sweep(10);
+    }
+  }
+
+  writeSync(1, 'ready -\n');
+  await Promise.all(Array.from({ length: workers }, workOn));
+}
+
+const [dir] = process.argv.slice(2);
+if (import.meta.main && dir !== undefined) await work(dir);
