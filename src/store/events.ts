@@ -3,6 +3,7 @@ import { domainName, time } from '../wire/items.ts';
 import { sizes } from '../wire/registry.ts';
 import { bytes, field, optional, record, text, type ValueOf } from '../wire/schema.ts';
 import type { EventStore, TraceEvent } from './api/events.ts';
+import { createBatch } from './batch.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, ordered, readOrdered } from './keys.ts';
 
@@ -41,13 +42,19 @@ export function createEvents(engine: Engine, maxEvents = defaultMaxEvents): Even
     return old.length;
   }
 
+  function appendAll(batch: readonly (readonly TraceEvent[])[]): readonly undefined[] {
+    for (const event of batch.flat()) append(rowOf(event));
+    const above = ring.count() - maxEvents;
+    if (above > 0) removeOldest(above, () => true);
+    return batch.map(() => undefined);
+  }
+
+  const additions = createBatch((batch: readonly (readonly TraceEvent[])[]) =>
+    engine.write(() => appendAll(batch)),
+  );
+
   return {
-    add: (events) =>
-      engine.write(() => {
-        for (const event of events) append(rowOf(event));
-        const above = ring.count() - maxEvents;
-        if (above > 0) removeOldest(above, () => true);
-      }),
+    add: (events) => additions.add(events),
     async byHandle(handle) {
       const keys = byHandle.keys({ from: handle, to: behind(handle), limit: maxListed });
       return keys.flatMap((key) => {
