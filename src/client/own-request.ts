@@ -29,11 +29,15 @@ export interface OwnRequest {
 /** The body of a success. Throws the domain's code, `unavailable`, network codes, `discovery_*`, `trust_changed`. */
 export type AskOwn = (request: OwnRequest) => Promise<Uint8Array>;
 
+export interface Signer {
+  readonly domain: string;
+  readonly device: KeyPair;
+}
+
 export interface OwnRequestParts {
   readonly network: Pick<ClientNetwork, 'domains' | 'https'>;
-  readonly domain: string;
-  /** Signs; absent for what anyone may ask. */
-  readonly device: KeyPair;
+  /** Who asks whom. */
+  readonly signer: () => Promise<Signer>;
   readonly clock: Clock;
   /** Waits for so many milliseconds before another try. */
   readonly wait: (ms: number) => Promise<void>;
@@ -57,9 +61,10 @@ export function createAskOwn(parts: OwnRequestParts): AskOwn {
 }
 
 async function askOnce(
-  { network, domain, device, clock }: OwnRequestParts,
+  { network, signer, clock }: OwnRequestParts,
   request: OwnRequest,
 ): Promise<Uint8Array> {
+  const { domain, device } = await signer();
   const peer = expectNative(await network.domains.domain(domain));
   const { method, body, maxBytes } = request;
   const path = publicPath + request.path;

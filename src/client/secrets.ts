@@ -74,8 +74,16 @@ function parseSecrets(saved: string): DeviceSecrets {
   });
 }
 
+/** The secrets, for the state with this epoch. Throws `state_invalid`. */
+export async function loadSecrets(store: SecretsStore, epoch: string): Promise<DeviceSecrets> {
+  const saved = await store.load();
+  if (saved === undefined) throw new BeckonError('state_invalid', 'the secrets of this device are missing');
+  expectSameEpoch(saved, epoch);
+  return saved;
+}
+
 /** Throws `state_invalid` unless state and secrets were saved by the same client. */
-export function expectSameEpoch(secrets: DeviceSecrets, epoch: string): void {
+function expectSameEpoch(secrets: DeviceSecrets, epoch: string): void {
   if (bytesToJson(secrets.epoch) !== epoch)
     throw new BeckonError('state_invalid', 'the secrets of this device belong to another state');
 }

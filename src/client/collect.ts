@@ -1,0 +1,84 @@
+/**
+ * What is new for this user.
+ *
+ *  1. time     what is past its end is forgotten
+ *  2. feed     introductions since the last time: drops to poll
+ *  3. poll     refs for all drops, telling what is done with
+ *  4. open     headers of known contacts; others wait for the user's word
+ *  5. list     what opened covers hold
+ *  6. accept   what is owed to senders' domains
+ */
+import type { Clock } from '../clock.ts';
+import type { SyncResult } from './api.ts';
+import { deliverAccepts, type AcceptParts } from './accept.ts';
+import { unlistedCovers, type ListParts } from './cover.ts';
+import { readFeed } from './feed.ts';
+import { inboxOf } from './inbox.ts';
+import type { OpenOne } from './open.ts';
+import type { OwnDomain } from './own-domain.ts';
+import { expectNative } from './own-request.ts';
+import { pollDrops, type PollParts } from './poll.ts';
+import type { ClientState, Received } from './state.ts';
+
+export interface CollectParts extends PollParts, AcceptParts {
+  readonly network: PollParts['network'] & AcceptParts['network'];
+  readonly own: Pick<OwnDomain, 'poll' | 'feed'>;
+  readonly clock: Clock;
+  readonly openOne: OpenOne;
+  readonly listParts: ListParts;
+}
+
+/** Collects. Throws where the own domain cannot be asked. */
+export function createSync(parts: CollectParts): () => Promise<SyncResult> {
+  const { session, network, own, clock } = parts;
+  return async () => {
+    const before = session.state();
+    await session.commit({ type: 'time-passed', now: clock.seconds() });
+    const { record } = expectNative(await network.domains.domain(session.keys().domain));
+    await readFeed(session, own, record.bucketBits);
+    await pollDrops(parts);
+    await openKnown(parts);
+    await deliverAccepts(parts);
+    return { entries: changedSince(before, session.state()) };
+  };
+}
+
+/** Opens what waits from known contacts, covers and what they list. */
+export async function openKnown(
+  parts: Pick<CollectParts, 'session' | 'openOne' | 'listParts'>,
+): Promise<void> {
+  const { session, openOne, listParts } = parts;
+  for (const { id } of waitingFromKnown(session.state())) await openOne(id);
+  for (const { id } of unlistedCovers(session.state())) await listParts(id);
+  // What a cover listed without its own ref having come yet.
+  for (const { id } of waitingFromKnown(session.state()).filter(({ held }) => held === undefined))
+    await openOne(id);
+}
+
+function waitingFromKnown(state: ClientState): readonly Received[] {
+  return Object.values(state.received).filter(({ status, pollKey }) => {
+    const drop = state.drops[pollKey];
+    if (status !== 'waiting' || drop === undefined) return false;
+    const correspondent = drop.kind === 'handed' ? drop.correspondent : drop.claimedAddress;
+    return state.contacts[correspondent]?.known === true;
+  });
+}
+
+function changedSince(before: ClientState, now: ClientState): SyncResult['entries'] {
+  const changed = new Set(
+    Object.values(now.received)
+      .filter((received) => !isSame(before.received[received.id], received))
+      .map(({ number }) => number),
+  );
+  return inboxOf(now).filter(
+    ({ number, parts }) => changed.has(number) || parts?.some((part) => changed.has(part.number)),
+  );
+}
+
+function isSame(before: Received | undefined, now: Received): boolean {
+  return (
+    before?.status === now.status &&
+    before.held === now.held &&
+    before.opened?.parts?.length === now.opened?.parts?.length
+  );
+}

@@ -1,0 +1,101 @@
+/** Covers: which messages belong together, wire-spec/message.md section 6. */
+import { base64urlnopad } from '@scure/base';
+import { concat } from '../crypto/kdf.ts';
+import { Secret } from '../crypto/secret.ts';
+import { BeckonError, codeOf } from '../errors.ts';
+import { bytesToJson } from '../keys/key-file.ts';
+import { decodeCover } from '../message/cover.ts';
+import { decryptPayload, type ExpectedPayload } from '../message/payload.ts';
+import { mediaTypes } from '../wire/registry.ts';
+import type { ClientNetwork } from './api.ts';
+import { isHeld, notFetched, reach } from './open.ts';
+import { isUnderWay } from './reduce.ts';
+import type { ClientEvent, ClientState, ListedPart, OpenedMessage, Received, Text64 } from './state.ts';
+import type { Session } from './store.ts';
+
+/** The most bytes of a cover's plaintext that are read. */
+const maxCover = 64 * 1024;
+
+export function isCover({ opened }: Received): boolean {
+  return opened?.mediaType === mediaTypes.cover;
+}
+
+/** Opened covers whose list was not fetched yet. */
+export function unlistedCovers(state: ClientState): readonly Received[] {
+  return Object.values(state.received).filter(
+    (received) => received.status === 'opened' && isCover(received) && received.opened?.parts === undefined,
+  );
+}
+
+/** Opened covers of whose parts none is under way any more: they are accepted. */
+export function settledCovers(state: ClientState): readonly Text64[] {
+  return Object.values(state.received).flatMap((received) => {
+    const parts = received.opened?.parts;
+    const settled = received.status === 'opened' && parts?.every(({ id }) => hasEnded(state.received[id]));
+    return settled === true ? [received.id] : [];
+  });
+}
+
+function hasEnded(part: Received | undefined): boolean {
+  return part !== undefined && !isUnderWay(part);
+}
+
+/** What decryption needs of an opened message. */
+export function expectedPayload(opened: OpenedMessage): ExpectedPayload & { readonly contentKey: Secret } {
+  return {
+    contentKey: new Secret(base64urlnopad.decode(opened.contentKey)),
+    plaintextLength: opened.length,
+    plaintextHash: base64urlnopad.decode(opened.plaintextHash),
+    payloadHash: base64urlnopad.decode(opened.payloadHash),
+  };
+}
+
+/** Fetches an opened cover's list and writes it down; what goes wrong stands in the state. */
+export type ListParts = (id: Text64) => Promise<void>;
+
+export function createListParts(
+  session: Session,
+  network: Pick<ClientNetwork, 'domains' | 'remote'>,
+): ListParts {
+  return async (id) => {
+    const received = session.state().received[id];
+    if (received?.opened === undefined) return;
+    await session.commit(await listing(received, received.opened));
+  };
+
+  async function listing(received: Received, opened: OpenedMessage): Promise<ClientEvent> {
+    const { id } = received;
+    try {
+      return { type: 'parts-listed', id, parts: await fetchParts(received, opened) };
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'internal' || code === 'storage_failed') throw error;
+      if (isHeld(error) || code === 'network_failed') return { type: 'held', id, code };
+      return code === 'message_gone'
+        ? { type: 'ended', id, status: 'expired' }
+        : { type: 'refused', id, code };
+    }
+  }
+
+  async function fetchParts(
+    { id, senderDomain }: Received,
+    opened: OpenedMessage,
+  ): Promise<readonly ListedPart[]> {
+    if (opened.length > maxCover)
+      throw new BeckonError('cbor_too_large', 'the cover is larger than its limit');
+    const peer = await reach(network, senderDomain);
+    const request = { hash: base64urlnopad.decode(opened.payloadHash), size: opened.payloadSize };
+    const fetched = await network.remote.fetchPayload(peer, base64urlnopad.decode(id), request);
+    if (fetched.kind !== 'found') throw notFetched(fetched);
+    const { contentKey, ...expected } = expectedPayload(opened);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of decryptPayload(contentKey, fetched.body, expected)) pieces.push(piece);
+    return decodeCover(concat(...pieces)).map((part) => ({
+      id: bytesToJson(part.id),
+      expires: part.expires,
+      mediaType: part.mediaType,
+      length: part.length,
+      ...(part.fileName === undefined ? {} : { fileName: part.fileName }),
+    }));
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * An invitation becomes a user.
+ *
+ *  1. the domain is discovered and its record verified against the invitation's fingerprint
+ *  2. keys are made, the record signed; device secrets, then state, durable before anything is sent
+ *  3. enrolled: a lost answer is repeated with the same bytes, in this run or a later one
+ *  4. the own listing is read back: the domain must show the keys that were made here
+ */
+import { base64urlnopad } from '@scure/base';
+import type { Clock } from '../clock.ts';
+import type { Random } from '../crypto/random.ts';
+import { BeckonError } from '../errors.ts';
+import { bytesToJson } from '../keys/key-file.ts';
+import { nextSerial } from '../keys/serial.ts';
+import { userKeysToJson } from '../keys/user-key-file.ts';
+import { createUserKeys } from '../keys/user-keys.ts';
+import { signUserRecord } from '../keys/user-record.ts';
+import { recordFingerprint } from '../keys/fingerprints.ts';
+import { formatAddress } from '../wire/address.ts';
+import { parseInvitation, type Invitation } from '../wire/invitation.ts';
+import type { ClientNetwork, Enrolled } from './api.ts';
+import type { OwnDomain } from './own-domain.ts';
+import { expectNative, type Signer } from './own-request.ts';
+import { createDeviceSecrets, loadSecrets, type SecretsStore } from './secrets.ts';
+import type { ClientState } from './state.ts';
+import type { Session } from './store.ts';
+
+export interface EnrollParts {
+  readonly session: Session;
+  readonly secrets: SecretsStore;
+  readonly network: Pick<ClientNetwork, 'domains' | 'users'>;
+  /** Calls to a domain, signed by a device. */
+  readonly ownDomain: (signer: () => Promise<Signer>) => Pick<OwnDomain, 'enroll'>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Throws as `Client.enroll`. */
+export function createEnroll(parts: EnrollParts): (invitation: string) => Promise<Enrolled> {
+  const { session, secrets, network, ownDomain, clock, random } = parts;
+
+  return async (typed) => {
+    const invitation = parseInvitation(typed);
+    const address = formatAddress(invitation);
+    expectFree(session.current(), address);
+    await expectDomain(network, session, invitation);
+    if (session.current() === undefined) await begin(address, invitation.domain);
+    const { record, epoch } = session.state();
+    const { device } = await loadSecrets(secrets, epoch);
+    const enrolment = {
+      token: invitation.token,
+      record: base64urlnopad.decode(record),
+      device: device.publicKey,
+    };
+    await ownDomain(async () => ({ domain: invitation.domain, device })).enroll(enrolment);
+    await session.commit({ type: 'enrolled' });
+    const listed = await isListed(network, session);
+    return { address, fingerprint: bytesToJson(session.keys().identityFingerprint), listed };
+  };
+
+  async function begin(address: string, domain: string): Promise<void> {
+    const now = clock.seconds();
+    const keys = createUserKeys(domain, random, now);
+    const record = signUserRecord({ keys, address, serial: nextSerial(undefined, now), now });
+    const device = createDeviceSecrets(domain, random, now);
+    await secrets.save(device);
+    await session.begin({
+      ...emptyState,
+      address,
+      record: bytesToJson(record),
+      userKeys: userKeysToJson(keys),
+      master: bytesToJson(random(32)),
+      epoch: bytesToJson(device.epoch),
+    });
+  }
+}
+
+const emptyState: Omit<ClientState, 'address' | 'record' | 'userKeys' | 'master' | 'epoch'> = {
+  version: 1,
+  enrolled: false,
+  nextDrop: 0,
+  contacts: {},
+  drops: {},
+  received: {},
+  sent: [],
+  nextNumber: 1,
+  accepts: [],
+  done: {},
+  directory: {},
+  letters: {},
+};
+
+function expectFree(state: ClientState | undefined, address: string): void {
+  if (state === undefined || (state.address === address && !state.enrolled)) return;
+  const reason = state.address === address ? 'this address is enrolled here' : 'another address lives here';
+  throw new BeckonError('exists', `${reason} already`);
+}
+
+/** The domain's record, under the identity that the invitation names. */
+async function expectDomain(
+  { domains }: Pick<ClientNetwork, 'domains'>,
+  session: Session,
+  { domain, fingerprint }: Invitation,
+): Promise<void> {
+  try {
+    await domains.confirm(domain, fingerprint);
+    const outcome = await domains.domain(domain);
+    if (outcome.kind === 'changed' || (outcome.kind === 'later' && outcome.reason === 'fingerprint_mismatch'))
+      throw new BeckonError('fingerprint_mismatch', 'the domain is not the one that the invitation names');
+    expectNative(outcome);
+  } catch (error) {
+    session.forgetEarly();
+    throw error;
+  }
+}
+
+/** Whether the domain lists what was made here. Throws `record_mismatch` where it lists something else. */
+async function isListed({ users }: Pick<ClientNetwork, 'users'>, session: Session): Promise<boolean> {
+  const { address, record } = session.state();
+  await users.confirm(address, session.keys().identityFingerprint);
+  const outcome = await users.user(address);
+  const own = bytesToJson(recordFingerprint(base64urlnopad.decode(record)));
+  const differs =
+    outcome.kind === 'changed' ||
+    (outcome.kind === 'native' && bytesToJson(outcome.user.recordFingerprint) !== own);
+  if (differs) throw new BeckonError('record_mismatch', 'the domain lists other keys than those made here');
+  return outcome.kind === 'native';
+}

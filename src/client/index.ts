@@ -1,0 +1,120 @@
+/** The native client as a library: everything a program needs to be somebody's end of Beckon. */
+import type { Clock } from '../clock.ts';
+import type { Random } from '../crypto/random.ts';
+import { BeckonError } from '../errors.ts';
+import type { Client, ConnectNetwork, InboxEntry, OnProgress, PayloadSink, TextFile } from './api.ts';
+import { deliverAccepts } from './accept.ts';
+import { createSync, openKnown } from './collect.ts';
+import { createListParts } from './cover.ts';
+import { createEnroll } from './enroll.ts';
+import { entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
+import { createOpenOne } from './open.ts';
+import { createOwnDomain, type OwnDomain } from './own-domain.ts';
+import { createReplyDrops } from './own-drops.ts';
+import { createAskOwn, type Signer } from './own-request.ts';
+import { createReadPayload } from './read.ts';
+import { createRetract } from './retract.ts';
+import { createSecretsStore, loadSecrets } from './secrets.ts';
+import { createSend } from './send.ts';
+import { listSent } from './sent.ts';
+import { createSession, createStateStore } from './store.ts';
+import type { ClientEvent, ClientState } from './state.ts';
+import { createTrust } from './trust.ts';
+
+export type * from './api.ts';
+
+export interface ClientParts {
+  /** The state, with the user's private keys in the clear. */
+  readonly state: TextFile;
+  /** What never leaves the device, in the clear. */
+  readonly secrets: TextFile;
+  readonly connect: ConnectNetwork;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Before another try; `setTimeout` unless told. */
+  readonly wait?: (ms: number) => Promise<void>;
+  /** Of an upload's parts, in bytes; 8 MiB unless told. */
+  readonly partBytes?: number;
+}
+
+/**
+ * A client over saved state. One at a time: whoever saves keeps others away. Throws `state_invalid` for a damaged state, which stays
+ * as it is.
+ */
+export async function createClient(parts: ClientParts): Promise<Client> {
+  const { clock, random, wait = sleep, partBytes } = parts;
+  const session = await createSession(createStateStore(parts.state));
+  const secrets = createSecretsStore(parts.secrets);
+  const network = parts.connect(session.cache);
+  const ownDomain = (signer: () => Promise<Signer>): OwnDomain =>
+    createOwnDomain(createAskOwn({ network, signer, clock, wait }));
+  const own = ownDomain(async () => {
+    const { enrolled, epoch } = session.state();
+    if (!enrolled) throw new BeckonError('unauthorized', 'the enrolment was not finished: repeat it');
+    return await loadSecrets(secrets, epoch);
+  });
+  const openOne = createOpenOne({ session, network, clock });
+  const listParts = createListParts(session, network);
+  const known = { session, openOne, listParts };
+  const readPayload = createReadPayload({ session, network, wait });
+  const send = createSend({
+    session,
+    network,
+    own,
+    replyDrop: createReplyDrops(session, secrets),
+    clock,
+    random,
+    wait,
+    ...(partBytes === undefined ? {} : { partBytes }),
+  });
+
+  async function open(number: number): Promise<InboxEntry> {
+    const { id } = receivedOf(session.state(), number);
+    await openOne(id);
+    await session.commit(...welcome(session.state(), id));
+    await openKnown(known);
+    return entryOf(session.state(), number);
+  }
+
+  async function payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry> {
+    if (receivedOf(session.state(), number).status === 'waiting') await open(number);
+    await readPayload(receivedOf(session.state(), number), sink, progress);
+    await deliverAccepts({ session, network });
+    return entryOf(session.state(), number);
+  }
+
+  return {
+    address: () => (session.current()?.enrolled === true ? session.state().address : undefined),
+    enroll: createEnroll({ session, secrets, network, ownDomain, clock, random }),
+    send,
+    sync: createSync({ ...known, network, own, clock, random }),
+    inbox: () => inboxOf(session.state()),
+    entry: (number) => entryOf(session.state(), number),
+    open,
+    payload,
+    async ignore(number) {
+      const { id } = receivedOf(session.state(), number);
+      await session.commit({ type: 'ended', id, status: 'ignored' });
+      return entryOf(session.state(), number);
+    },
+    reply: (number) => replyTo(session.state(), number),
+    sent: () => listSent(session.state(), own),
+    retract: createRetract({ session, own, send }),
+    trust: createTrust({ session, network, clock }),
+    close: () => network.close(),
+  };
+}
+
+/** Whose message the user opened is a known contact from now on. */
+function welcome(state: ClientState, id: string): readonly ClientEvent[] {
+  const received = state.received[id];
+  const drop = received === undefined ? undefined : state.drops[received.pollKey];
+  const claimed = drop?.kind === 'handed' ? drop.correspondent : drop?.claimedAddress;
+  const address = received?.opened?.sender ?? claimed;
+  const welcomed = received?.status === 'opened' || received?.status === 'waiting';
+  return welcomed && address !== undefined ? [{ type: 'contact-known', address }] : [];
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

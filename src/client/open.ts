@@ -1,0 +1,191 @@
+/**
+ * One waiting message, from its ref to what may be shown.
+ *
+ *  1. the sender's domain, through the directory
+ *  2. its message-object; gone there is expired here
+ *  3. private header and envelope open, agree with the ref, and are for this user
+ *  4. the records of sender and author; a changed identity waits for the user's word
+ *  5. introduction, envelope and letter verified (wire-spec/message.md section 5)
+ *  6. the letter compared with those seen: the same id over other bytes is an alarm
+ *  7. written down with the reply drop
+ */
+import { base64urlnopad } from '@scure/base';
+import type { Clock } from '../clock.ts';
+import { sha256 } from '../crypto/kdf.ts';
+import type { NativePeer } from '../directory/domain-lookup.ts';
+import type { Fetched } from '../directory/remote.ts';
+import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import { recordFingerprint } from '../keys/fingerprints.ts';
+import { bytesToJson } from '../keys/key-file.ts';
+import type { VerifiedUser } from '../keys/user-answer.ts';
+import { recipientHash } from '../message/drops.ts';
+import type { OpenedIntroduction } from '../message/introduction.ts';
+import {
+  openMessage,
+  verifyMessage,
+  type ExpectedMessage,
+  type VerifiedMessage,
+} from '../message/message.ts';
+import type { ClientNetwork } from './api.ts';
+import { seedsOf } from './own-drops.ts';
+import { letterKey } from './reduce.ts';
+import type { ClientEvent, OpenedMessage, OwnDrop, Received, Text64 } from './state.ts';
+import type { Session } from './store.ts';
+
+export interface OpenParts {
+  readonly session: Session;
+  readonly network: Pick<ClientNetwork, 'domains' | 'users' | 'remote'>;
+  readonly clock: Clock;
+}
+
+/** Opens one waiting message; whatever goes wrong stands in the state: held, refused or expired. Throws where saving fails. */
+export type OpenOne = (id: Text64) => Promise<void>;
+
+/** It may succeed later: the message stays waiting. */
+class Held extends BeckonError {}
+
+export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
+  return async (id) => {
+    const received = session.state().received[id];
+    if (received?.status !== 'waiting') return;
+    await session.commit(...(await outcomeOf(received)));
+  };
+
+  async function outcomeOf(received: Received): Promise<readonly ClientEvent[]> {
+    const { id } = received;
+    try {
+      return await opened(received);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === 'internal' || code === 'storage_failed') throw error;
+      if (error instanceof Held) return [{ type: 'held', id, code }];
+      return [
+        code === 'message_gone' ? { type: 'ended', id, status: 'expired' } : { type: 'refused', id, code },
+      ];
+    }
+  }
+
+  async function opened(received: Received): Promise<readonly ClientEvent[]> {
+    const drop = session.state().drops[received.pollKey];
+    if (drop === undefined) throw new BeckonError('message_gone', 'the drop is forgotten');
+    const peer = await reach(network, received.senderDomain);
+    const object = foundOf(await network.remote.fetchMessage(peer, base64urlnopad.decode(received.id)));
+    const message = openMessage(object, expectedOf(session, received, drop));
+    const sender = await recordOf(network, message.senderAddress);
+    const other = message.authorAddress !== message.senderAddress;
+    const verified = verifyMessage(
+      message,
+      {
+        sender,
+        ...(other ? { author: await recordOf(network, message.authorAddress) } : {}),
+        ...(drop.kind === 'introduced' ? { introduction: introductionOf(drop) } : {}),
+      },
+      clock.seconds(),
+    );
+    return eventsOf(received.id, verified);
+  }
+
+  function eventsOf(id: Text64, verified: VerifiedMessage): readonly ClientEvent[] {
+    const { envelope, replyDrop } = verified;
+    const message = describe(verified);
+    const letterHash = bytesToJson(sha256(verified.signedLetter));
+    const known = session.state().letters[letterKey(message.author, message.letterId)];
+    if (known !== undefined && known !== letterHash)
+      throw new BeckonError('message_mismatch', 'another letter of the same author had this id');
+    const opening: ClientEvent = { type: 'opened', id, message, letterHash };
+    if (replyDrop === undefined) return [opening];
+    const { pollKey, suite, sealingKey, notAfter } = replyDrop;
+    const drop = {
+      pollKey: bytesToJson(pollKey),
+      suite,
+      sealingKey: bytesToJson(sealingKey),
+      created: envelope.created,
+      notAfter,
+    };
+    return [opening, { type: 'drop-adopted', address: envelope.sender, drop }];
+  }
+}
+
+/** The domain of a sender. Throws an error that holds the message where it cannot be asked now. */
+export async function reach(network: Pick<ClientNetwork, 'domains'>, domain: string): Promise<NativePeer> {
+  const outcome = await network.domains.domain(domain);
+  if (outcome.kind === 'native') return outcome;
+  const code: ErrorCode = outcome.kind === 'changed' ? 'trust_changed' : 'discovery_later';
+  throw new Held(code, 'the domain of the sender cannot be asked now');
+}
+
+/** The bytes of an answer. Throws `message_gone`, or an error that holds the message. */
+export function foundOf(fetched: Fetched): Uint8Array {
+  if (fetched.kind === 'found') return fetched.bytes;
+  throw notFetched(fetched);
+}
+
+/** Why a fetch gave nothing: `message_gone`, else `network_failed`, `tls_failed` or `unavailable`, which hold the message. */
+export function notFetched(fetched: Exclude<Fetched, { kind: 'found' }>): BeckonError {
+  if (fetched.kind === 'gone')
+    return new BeckonError('message_gone', 'the domain of the sender has it no more');
+  const codes: readonly ErrorCode[] = ['network_failed', 'tls_failed', 'network_refused'];
+  const code = codes.find((known) => known === fetched.reason) ?? 'unavailable';
+  return new Held(code, `the domain of the sender could not serve it now: ${fetched.reason}`);
+}
+
+export function isHeld(error: unknown): boolean {
+  return error instanceof Held;
+}
+
+async function recordOf(network: Pick<ClientNetwork, 'users'>, address: string): Promise<VerifiedUser> {
+  const outcome = await network.users.user(address);
+  if (outcome.kind === 'native') return outcome.user;
+  if (outcome.kind === 'changed') throw new Held('trust_changed', 'the identity of the sender changed');
+  if (outcome.kind === 'later')
+    throw new Held('discovery_later', 'the record of the sender cannot be read now');
+  throw new BeckonError('user_unknown', 'the domain of the sender does not list the sender');
+}
+
+function introductionOf(drop: Extract<OwnDrop, { kind: 'introduced' }>): OpenedIntroduction {
+  return {
+    senderAddress: drop.claimedAddress,
+    senderKey: base64urlnopad.decode(drop.theirAddressingKey),
+    senderFingerprint: base64urlnopad.decode(drop.identityFingerprint),
+  };
+}
+
+function expectedOf(session: Session, received: Received, drop: OwnDrop): ExpectedMessage {
+  const { address, record } = session.state();
+  const keys = session.keys();
+  return {
+    domain: keys.domain,
+    recipientHash: recipientHash(base64urlnopad.decode(received.pollKey), keys.domain),
+    messageId: base64urlnopad.decode(received.id),
+    senderDomain: received.senderDomain,
+    seeds: seedsOf(drop, keys),
+    own: {
+      addresses: [address],
+      identityFingerprint: keys.identityFingerprint,
+      recordFingerprints: [recordFingerprint(base64urlnopad.decode(record))],
+    },
+  };
+}
+
+function describe(verified: VerifiedMessage): OpenedMessage {
+  const { envelope, letter, tag } = verified;
+  const { retracts, fileName } = letter;
+  return {
+    sender: envelope.sender,
+    author: letter.author,
+    forwarded: verified.authorship === 'forwarded',
+    letterId: bytesToJson(letter.id),
+    parents: (letter.parents ?? []).map(bytesToJson),
+    ...(retracts === undefined ? {} : { retracts: bytesToJson(retracts) }),
+    created: letter.created,
+    mediaType: letter.mediaType,
+    ...(fileName === undefined ? {} : { fileName }),
+    ...(tag === undefined ? {} : { tag }),
+    length: letter.plaintextLength,
+    plaintextHash: bytesToJson(letter.plaintextHash),
+    payloadSize: envelope.payloadSize,
+    payloadHash: bytesToJson(envelope.payloadHash),
+    contentKey: bytesToJson(verified.contentKey.expose()),
+    acceptToken: bytesToJson(verified.acceptToken.expose()),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * The user's own drops, wire-spec/addressing.md sections 3 and 4. A new one is handed out in this order:
+ *
+ *  1. derived from master, epoch, n and chain(n)
+ *  2. epoch, n and seed durable in the state
+ *  3. chain(n + 1) durable in the place of chain(n)
+ *  4. only then does anyone see it
+ */
+import { base64urlnopad } from '@scure/base';
+import { Secret } from '../crypto/secret.ts';
+import { xwingPublic } from '../crypto/xwing.ts';
+import { bytesToJson } from '../keys/key-file.ts';
+import type { UserKeys } from '../keys/user-keys.ts';
+import {
+  deriveDrop,
+  handedOverOwner,
+  publishDrop,
+  type DropOwner,
+  type DropSource,
+} from '../message/drops.ts';
+import type { Drop } from '../wire/message.ts';
+import { suites, times } from '../wire/registry.ts';
+import { loadSecrets, type SecretsStore } from './secrets.ts';
+import type { ClientState, HandedDrop, OwnDrop, Text64 } from './state.ts';
+import type { Session } from './store.ts';
+
+/** What proves polls of an own drop. Undefined for an introduction to an addressing key that is not kept any more. */
+export function ownerOf(
+  pollKey: Text64,
+  drop: OwnDrop,
+  state: ClientState,
+  keys: UserKeys,
+): DropOwner | undefined {
+  if (drop.kind === 'handed') return handedOverOwner(sourceOf(state, drop.epoch), drop.n);
+  const addressing = keys.keys.find((key) => bytesToJson(key.id) === drop.addressingKeyId);
+  return (
+    addressing && {
+      kind: 'introduction',
+      pollKey: base64urlnopad.decode(pollKey),
+      addressing: addressing.secret,
+      shared: new Secret(base64urlnopad.decode(drop.scalar)),
+    }
+  );
+}
+
+function sourceOf(state: ClientState, epoch: Text64): DropSource {
+  return { master: new Secret(base64urlnopad.decode(state.master)), epoch: base64urlnopad.decode(epoch) };
+}
+
+/** X-Wing seeds that open private headers sent to a drop: its own, or for an introduction the user's sealing keys, newest first. */
+export function seedsOf(drop: OwnDrop, keys: UserKeys): readonly Secret[] {
+  if (drop.kind === 'handed') return [new Secret(base64urlnopad.decode(drop.seed))];
+  return keys.keys
+    .filter((key) => key.use === 'sealing' && (key.status === 'active' || key.status === 'retired'))
+    .sort((a, b) => b.notBefore - a.notBefore)
+    .map((key) => key.secret);
+}
+
+/** The drop to put into the next header for a correspondent. */
+export type ReplyDropFor = (correspondent: string, now: number) => Promise<Drop>;
+
+/** Hands out the correspondent's current drop, or a new one where that was used, is a week old or gone. */
+export function createReplyDrops(session: Session, secrets: SecretsStore): ReplyDropFor {
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function replyDrop(correspondent: string, now: number): Promise<Drop> {
+    const state = session.state();
+    const pollKey = state.contacts[correspondent]?.handedOut;
+    const drop = pollKey === undefined ? undefined : state.drops[pollKey];
+    if (pollKey !== undefined && drop?.kind === 'handed' && isCurrent(drop, now))
+      return published(pollKey, drop);
+    return await makeDrop(session, secrets, correspondent, now);
+  }
+
+  return async (correspondent, now) => {
+    const turn = afterThat(last, () => replyDrop(correspondent, now));
+    last = turn;
+    return await turn;
+  };
+}
+
+/** One after another: no n is used twice. */
+async function afterThat<T>(before: Promise<unknown>, action: () => Promise<T>): Promise<T> {
+  await before.catch(() => undefined);
+  return await action();
+}
+
+function isCurrent(drop: HandedDrop, now: number): boolean {
+  return !drop.used && now - drop.created < times.dropRenewal;
+}
+
+async function makeDrop(
+  session: Session,
+  secrets: SecretsStore,
+  correspondent: string,
+  now: number,
+): Promise<Drop> {
+  const state = session.state();
+  const saved = await loadSecrets(secrets, state.epoch);
+  const source = sourceOf(state, state.epoch);
+  const { n, chain } = forward(saved, state.nextDrop, source);
+  const derived = deriveDrop(source, n, chain);
+  const { created, notAfter } = publishDrop(derived, now);
+  const pollKey = bytesToJson(derived.owner.pollKey);
+  const drop: HandedDrop = {
+    kind: 'handed',
+    epoch: state.epoch,
+    n,
+    seed: bytesToJson(derived.sealingSeed.expose()),
+    correspondent,
+    created,
+    notAfter,
+    used: false,
+  };
+  await session.commit({ type: 'drop-made', pollKey, drop });
+  await secrets.save({ ...saved, n: n + 1, chain: derived.nextChain });
+  return published(pollKey, drop);
+}
+
+/** The chain at the next n that neither state nor secrets have used: a crash between the two leaves one behind. */
+function forward(
+  saved: { readonly n: number; readonly chain: Secret },
+  nextDrop: number,
+  source: DropSource,
+): { readonly n: number; readonly chain: Secret } {
+  let { n, chain } = saved;
+  for (; n < nextDrop; n++) chain = deriveDrop(source, n, chain).nextChain;
+  return { n, chain };
+}
+
+function published(pollKey: Text64, drop: HandedDrop): Drop {
+  return {
+    pollKey: base64urlnopad.decode(pollKey),
+    suite: suites.xwing,
+    sealingKey: xwingPublic(base64urlnopad.decode(drop.seed)),
+    created: drop.created,
+    notAfter: drop.notAfter,
+  };
+}

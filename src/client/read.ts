@@ -1,0 +1,149 @@
+/**
+ * A payload, from the sender's domain into a sink.
+ *
+ *  1. what an earlier attempt left in the sink is kept to its last whole chunk
+ *  2. the rest is fetched, decrypted and written; a broken line is taken up again
+ *  3. length and hashes are verified over everything, the kept part included
+ *  4. the sink commits: the bytes are durable
+ *  5. accepted, durable here; only then is the sender's domain told
+ */
+import { base64urlnopad } from '@scure/base';
+import { CHUNKED_HEADER } from '../crypto/chunked.ts';
+import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import type { PayloadStream } from '../directory/remote.ts';
+import { decryptPayload, resumePoint, type Resumption } from '../message/payload.ts';
+import type { ClientNetwork, OnProgress, PayloadSink } from './api.ts';
+import { expectedPayload, isCover } from './cover.ts';
+import { notFetched, reach } from './open.ts';
+import type { OpenedMessage, Received } from './state.ts';
+import type { Session } from './store.ts';
+
+export interface ReadParts {
+  readonly session: Session;
+  readonly network: Pick<ClientNetwork, 'domains' | 'remote'>;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** Writes the payload of an opened message into the sink and marks it accepted. Throws as `Client.payload`. */
+export type ReadPayload = (received: Received, sink: PayloadSink, progress?: OnProgress) => Promise<void>;
+
+/** Tries of a transfer that does not move. */
+const tries = 4;
+/** What says that the message is not what was signed. */
+const refusing: readonly ErrorCode[] = ['payload_mismatch', 'open_failed', 'commitment_mismatch'];
+/** What another try may mend. */
+const passing: readonly ErrorCode[] = ['network_failed', 'payload_truncated'];
+
+export function createReadPayload({ session, network, wait }: ReadParts): ReadPayload {
+  return async (received, sink, progress) => {
+    const { id, opened } = received;
+    if (opened === undefined || received.status !== 'opened') throw notReadable(received);
+    if (isCover(received))
+      throw new BeckonError('request_invalid', 'a cover has parts and no content of its own');
+    try {
+      await transfer(received, opened, sink, progress);
+    } catch (error) {
+      await noteFailure(id, codeOf(error));
+      throw error;
+    }
+    await sink.commit();
+    await session.commit({ type: 'ended', id, status: 'accepted' });
+  };
+
+  async function noteFailure(id: string, code: ErrorCode): Promise<void> {
+    if (code === 'message_gone') await session.commit({ type: 'ended', id, status: 'expired' });
+    if (refusing.includes(code)) await session.commit({ type: 'refused', id, code });
+  }
+
+  /** A kept part that turns out wrong is the sink's fault, not the sender's: then everything is fetched once more. */
+  async function transfer(
+    received: Received,
+    opened: OpenedMessage,
+    sink: PayloadSink,
+    progress: OnProgress | undefined,
+  ): Promise<void> {
+    let failures = 0;
+    let trusted = false;
+    for (;;) {
+      const before = await sink.size();
+      try {
+        await attempt(received, opened, sink, progress);
+        return;
+      } catch (error) {
+        const code = codeOf(error);
+        if (refusing.includes(code) && before > 0 && !trusted) {
+          trusted = true;
+          await sink.truncate(0);
+          continue;
+        }
+        failures = (await sink.size()) > before ? 1 : failures + 1;
+        if (!passing.includes(code) || failures === tries) throw error;
+        await wait(500 * 2 ** failures);
+      }
+    }
+  }
+
+  async function attempt(
+    received: Received,
+    opened: OpenedMessage,
+    sink: PayloadSink,
+    progress: OnProgress | undefined,
+  ): Promise<void> {
+    const { contentKey, ...expected } = expectedPayload(opened);
+    const resumption = await resumptionOf(received, opened, sink);
+    const start = resumption?.point.payloadOffset ?? 0;
+    const fetched = await fetchFrom(received, opened, start);
+    const resume = fetched.start === start ? resumption : undefined;
+    let done = resume?.point.plaintextOffset ?? 0;
+    if (resume === undefined) await sink.truncate(0);
+    for await (const piece of decryptPayload(contentKey, fetched.body, expected, resume)) {
+      await sink.write(piece);
+      done += piece.length;
+      progress?.({ part: 0, parts: 1, done, total: opened.length });
+    }
+  }
+
+  /** Undefined where less than a chunk is there to go on from. */
+  async function resumptionOf(
+    received: Received,
+    opened: OpenedMessage,
+    sink: PayloadSink,
+  ): Promise<Resumption | undefined> {
+    const saved = await sink.size();
+    const point = resumePoint(saved > opened.length ? 0 : saved);
+    if (point.chunk === 0) return undefined;
+    await sink.truncate(point.plaintextOffset);
+    const header = await firstBytes((await fetchFrom(received, opened, 0)).body, CHUNKED_HEADER);
+    return { point, header, saved: sink.read(point.plaintextOffset) };
+  }
+
+  async function fetchFrom(received: Received, opened: OpenedMessage, start: number): Promise<PayloadStream> {
+    const peer = await reach(network, received.senderDomain);
+    const request = { start, hash: base64urlnopad.decode(opened.payloadHash), size: opened.payloadSize };
+    const fetched = await network.remote.fetchPayload(peer, base64urlnopad.decode(received.id), request);
+    if (fetched.kind !== 'found') throw notFetched(fetched);
+    return fetched;
+  }
+}
+
+/** The first bytes of a stream, which is then left. Fewer where it ends before. */
+async function firstBytes(source: AsyncIterable<Uint8Array>, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  for await (const piece of source) {
+    const taken = piece.subarray(0, length - filled);
+    bytes.set(taken, filled);
+    filled += taken.length;
+    if (filled === length) break;
+  }
+  return bytes.subarray(0, filled);
+}
+
+/** Why the content of a message that is not open cannot be read. */
+function notReadable({ status, refusal, held }: Received): BeckonError {
+  const code = (refusal ?? held) as ErrorCode | undefined;
+  if (status === 'accepted')
+    return new BeckonError('message_gone', 'it was accepted: the sender keeps it no more');
+  if (code !== undefined) return new BeckonError(code, 'this message could not be opened');
+  return new BeckonError('message_gone', `this message is ${status}`);
+}

@@ -1,0 +1,99 @@
+/**
+ * Taking back, wire-spec/fetch.md section 8.
+ *
+ *  1. every message that was sent is retracted at the own domain: what was not accepted is withdrawn
+ *  2. who accepted is asked: a message whose letter retracts the first
+ */
+import { BeckonError, codeOf } from '../errors.ts';
+import { mediaTypes } from '../wire/registry.ts';
+import type { OutgoingPart, RetractResult } from './api.ts';
+import type { OwnDomain } from './own-domain.ts';
+import type { Send } from './send.ts';
+import type { Sent, SentPart } from './state.ts';
+import type { Session } from './store.ts';
+
+export interface RetractParts {
+  readonly session: Session;
+  readonly own: Pick<OwnDomain, 'retract'>;
+  readonly send: Send;
+}
+
+type Outcome = RetractResult['recipients'][number]['outcome'];
+
+/** Throws as `Client.retract`. */
+export function createRetract({
+  session,
+  own,
+  send,
+}: RetractParts): (what: number | string) => Promise<RetractResult> {
+  return async (what) => {
+    const { sent, parts } = found(session.state().sent, what);
+    const addresses = [...new Set(parts.map(({ to }) => to))];
+    const recipients: RetractResult['recipients'][number][] = [];
+    for (const to of addresses) {
+      const theirs = parts.filter((part) => part.to === to);
+      const outcome = await retractAll(theirs);
+      const asked = outcome === 'already_accepted' && (await ask(sent, theirs, to));
+      recipients.push({ to, outcome, asked });
+    }
+    return { number: sent.number, recipients };
+  };
+
+  /** What happened to the one that got furthest. */
+  async function retractAll(parts: readonly SentPart[]): Promise<Outcome> {
+    const outcomes = new Set<Outcome>();
+    for (const { handle } of parts) outcomes.add(await retractOne(handle));
+    return furthest.find((outcome) => outcomes.has(outcome)) ?? 'gone';
+  }
+
+  async function retractOne(handle: string): Promise<Outcome> {
+    try {
+      return await own.retract(handle);
+    } catch (error) {
+      if (codeOf(error) === 'not_found') return 'gone';
+      throw error;
+    }
+  }
+
+  /** Whether the message that asks could be sent. */
+  async function ask(sent: Sent, parts: readonly SentPart[], to: string): Promise<boolean> {
+    const [first] = [...parts].sort((a, b) => Number(isCover(b)) - Number(isCover(a)));
+    if (first === undefined) return false;
+    const { number } = await send({
+      to: [to],
+      parts: [nothing],
+      subject: sent.subject,
+      parents: sent.letterIds.slice(0, 1),
+      retracts: first.letterId,
+    });
+    return number !== undefined;
+  }
+}
+
+const furthest: readonly Outcome[] = ['already_accepted', 'withdrawn_maybe_read', 'withdrawn', 'gone'];
+
+/** All that it says stands in its letter. */
+const nothing: OutgoingPart = {
+  mediaType: 'text/plain',
+  length: 0,
+  async *open() {
+    yield* [];
+  },
+};
+
+function isCover({ mediaType }: SentPart): boolean {
+  return mediaType === mediaTypes.cover;
+}
+
+/** All of a sending by its number, one message of it by its trace handle. Throws `not_found`. */
+function found(
+  all: readonly Sent[],
+  what: number | string,
+): { readonly sent: Sent; readonly parts: readonly SentPart[] } {
+  for (const sent of all) {
+    if (sent.number === what) return { sent, parts: sent.parts };
+    const parts = sent.parts.filter(({ handle }) => handle === what);
+    if (parts.length > 0) return { sent, parts };
+  }
+  throw new BeckonError('not_found', 'nothing was sent under this number or handle');
+}

@@ -1,0 +1,229 @@
+/**
+ * A message on its way out.
+ *
+ *  1. all recipients are resolved; one who cannot be written to stops all, unless partial sending is wanted
+ *  2. for each a route: a drop they handed over or an introduction, and a reply drop, durable before it is used
+ *  3. message ids are reserved: one for each part and recipient, one more for each cover
+ *  4. each part is encrypted once while it is uploaded, then its letter signed, sealed for each recipient, committed
+ *  5. several parts: a cover for each recipient, its payload not shared, carries the introduction and comes last
+ *  6. what was sent is written down
+ */
+import { base64urlnopad } from '@scure/base';
+import type { Clock } from '../clock.ts';
+import type { Random } from '../crypto/random.ts';
+import { Secret } from '../crypto/secret.ts';
+import { BeckonError } from '../errors.ts';
+import { bytesToJson } from '../keys/key-file.ts';
+import { encodeCover } from '../message/cover.ts';
+import { encryptPayload, payloadSize } from '../message/payload.ts';
+import type { CoverPart } from '../wire/message.ts';
+import { mediaTypes, sizes, times } from '../wire/registry.ts';
+import type {
+  ClientNetwork,
+  OnProgress,
+  Outgoing,
+  OutgoingPart,
+  RecipientReport,
+  SendResult,
+} from './api.ts';
+import {
+  composeMessage,
+  letterFor,
+  routeTo,
+  theirDrop,
+  type Route,
+  type Sender,
+  type Uploaded,
+} from './compose.ts';
+import { checkOutgoing } from './outgoing.ts';
+import type { OwnDomain } from './own-domain.ts';
+import type { ReplyDropFor } from './own-drops.ts';
+import { resolveRecipients, type Recipient, type Resolved } from './recipients.ts';
+import type { SentPart } from './state.ts';
+import type { Session } from './store.ts';
+import { uploadPayload } from './upload.ts';
+
+export interface SendParts {
+  readonly session: Session;
+  readonly network: Pick<ClientNetwork, 'users'>;
+  readonly own: Pick<
+    OwnDomain,
+    'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'commit' | 'retract'
+  >;
+  readonly replyDrop: ReplyDropFor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly wait: (ms: number) => Promise<void>;
+  /** Of an upload's parts, in bytes. */
+  readonly partBytes?: number;
+}
+
+export type Send = (message: Outgoing, progress?: OnProgress) => Promise<SendResult>;
+
+/** What all steps of one sending share. */
+interface Sending {
+  readonly sender: Sender;
+  readonly message: Outgoing;
+  readonly routes: readonly Route[];
+  readonly now: number;
+  readonly expires: number;
+  /** Reserved, to be taken one by one. */
+  readonly ids: Uint8Array[];
+  readonly sent: SentPart[];
+  readonly progress: OnProgress | undefined;
+}
+
+export function createSend(parts: SendParts): Send {
+  const { session, network, own, clock } = parts;
+
+  return async (message, progress) => {
+    const now = clock.seconds();
+    const expires = message.expires ?? now + times.transitDefault;
+    checkOutgoing(message, expires, now);
+    const resolved = await resolveRecipients(network.users, message.to, now);
+    const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
+    const stopped = recipients.length < resolved.length && message.partial !== true;
+    if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };
+    const sender: Sender = { address: session.state().address, keys: session.keys() };
+    const routes = await routesTo(sender, recipients, { now, expires });
+    const covers = message.parts.length > 1 ? 1 : 0;
+    const ids = [...(await own.reserve(routes.length * (message.parts.length + covers)))];
+    return await sendAll({ sender, message, routes, now, expires, ids, sent: [], progress }, resolved);
+  };
+
+  async function routesTo(
+    sender: Sender,
+    recipients: readonly Recipient[],
+    when: { readonly now: number; readonly expires: number },
+  ): Promise<readonly Route[]> {
+    const routes: Route[] = [];
+    for (const recipient of recipients) {
+      const reply = await parts.replyDrop(recipient.address, when.now);
+      const their = theirDrop(session.state(), recipient.address);
+      routes.push(routeTo(sender, recipient, their, reply, when, parts.random));
+    }
+    return routes;
+  }
+
+  /** Where it breaks off, what went out already is taken back, and what may have. */
+  async function sendAll(sending: Sending, resolved: readonly Resolved[]): Promise<SendResult> {
+    try {
+      return await sendParts(sending, resolved);
+    } catch (error) {
+      for (const { handle } of sending.sent) await own.retract(handle).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async function sendParts(sending: Sending, resolved: readonly Resolved[]): Promise<SendResult> {
+    const { message, sent, routes } = sending;
+    const letterIds: string[] = [];
+    for (const [index, part] of message.parts.entries()) letterIds.push(await sendPart(sending, part, index));
+    if (message.parts.length > 1) for (const route of routes) await sendCover(sending, route);
+    const { number, expires } = await writeDown(sending, letterIds);
+    const recipients = resolved.map(({ report }) => withHandles(report, sent));
+    return { number, recipients, letterId: letterIds[0] ?? '', expires };
+  }
+
+  /** One payload for all recipients. Gives the letter id. */
+  async function sendPart(sending: Sending, part: OutgoingPart, index: number): Promise<string> {
+    const { message, routes, progress } = sending;
+    const report = (done: number): void =>
+      progress?.({ part: index, parts: message.parts.length, done, total: payloadSize(part.length) });
+    const payload = await uploaded(part, report);
+    return await commit(sending, payload, routes, message.parts.length === 1);
+  }
+
+  async function sendCover(sending: Sending, route: Route): Promise<void> {
+    const listed = sending.sent.filter(({ to }) => to === route.recipient.address).map(coverPartOf);
+    const plaintext = encodeCover(listed);
+    const open = async function* (): AsyncGenerator<Uint8Array> {
+      yield plaintext;
+    };
+    const payload = await uploaded({ mediaType: mediaTypes.cover, length: plaintext.length, open });
+    await commit(sending, payload, [route], true);
+  }
+
+  async function uploaded(part: OutgoingPart, progress?: (done: number) => void): Promise<Uploaded> {
+    const { mediaType, fileName, length } = part;
+    const contentKey = new Secret(parts.random(32));
+    const id = parts.random(16);
+    const encryption = encryptPayload(contentKey, part.open(), length, parts.random);
+    await uploadPayload(own, {
+      id,
+      size: payloadSize(length),
+      stream: encryption.stream,
+      ...(parts.partBytes === undefined ? {} : { partBytes: parts.partBytes }),
+      ...(progress === undefined ? {} : { progress }),
+      wait: parts.wait,
+    });
+    const named = fileName === undefined ? {} : { fileName };
+    return { ...encryption.result(), upload: id, contentKey, mediaType, ...named };
+  }
+
+  /** Signs the letter, seals a message for each route and commits them together. Gives the letter id. */
+  async function commit(
+    sending: Sending,
+    payload: Uploaded,
+    routes: readonly Route[],
+    introduces: boolean,
+  ): Promise<string> {
+    const { sender, message, now, expires } = sending;
+    const id = parts.random(sizes.letterId);
+    const { parents, retracts } = message;
+    const signed = letterFor(sender, payload, { id, parents, retracts, created: now });
+    const letter = { id, signed };
+    const composed = routes.map((route) => {
+      const messageId = taken(sending.ids);
+      return composeMessage({
+        sender,
+        route,
+        messageId,
+        letter,
+        payload,
+        introduces,
+        now,
+        expires,
+        random: parts.random,
+      });
+    });
+    const { upload, payloadHash } = payload;
+    sending.sent.push(...composed.map(({ sent }) => sent));
+    await own.commit({ upload, payloadHash, messages: composed.map(({ submitted }) => submitted) });
+    return bytesToJson(id);
+  }
+
+  async function writeDown(
+    { message, routes, sent, now, expires }: Sending,
+    letterIds: readonly string[],
+  ): Promise<{ readonly number: number; readonly expires: number }> {
+    await session.commit(
+      { type: 'sent', sent: { letterIds, subject: message.subject, created: now, parts: sent } },
+      ...routes.map(({ recipient }) => ({ type: 'contact-known', address: recipient.address }) as const),
+    );
+    const number = session.state().sent.findLast(({ letterIds: [first] }) => first === letterIds[0])?.number;
+    return { number: number ?? 0, expires };
+  }
+}
+
+function taken(ids: Uint8Array[]): Uint8Array {
+  const id = ids.shift();
+  if (id === undefined) throw new BeckonError('internal', 'fewer message ids than messages');
+  return id;
+}
+
+function coverPartOf(sent: SentPart): CoverPart {
+  const { messageId, expires, mediaType, length, fileName } = sent;
+  const named = fileName === undefined ? {} : { fileName };
+  return { id: base64urlnopad.decode(messageId), expires, mediaType, length, ...named };
+}
+
+/** The cover's handle first. */
+function withHandles(report: RecipientReport, sent: readonly SentPart[]): RecipientReport {
+  const own = sent.filter(({ to }) => to === report.address);
+  const [first] = own;
+  if (first === undefined) return report;
+  const cover = own.filter(({ mediaType }) => mediaType === mediaTypes.cover);
+  const others = own.filter(({ mediaType }) => mediaType !== mediaTypes.cover);
+  return { ...report, way: first.way, handles: [...cover, ...others].map(({ handle }) => handle) };
+}
