@@ -23,10 +23,8 @@ export interface AccountHandlers<User> {
   writePart(user: User, upload: Uint8Array, part: UploadPart): Promise<UploadProgress>;
   /** The trace handles, in order. Throws `payload_mismatch`, `conflict`, `not_found` for the upload. */
   commit(user: User, submission: Submission): Promise<readonly string[]>;
-  /** One page of what became of the user's messages. */
+  /** One page of what became of the user's messages, newest first. */
   sent(user: User, page: SentPage): Promise<SentMessages>;
-  /** Throws `not_found`. */
-  sentMessage(user: User, handle: string): Promise<SentMessage>;
   /** Throws `not_found`. */
   retract(user: User, handle: string): Promise<RetractOutcome>;
 }

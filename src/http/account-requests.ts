@@ -1,0 +1,71 @@
+/** What the account routes read out of a request that its schema let through. */
+import type { FastifyRequest } from 'fastify';
+import { BeckonError } from '../errors.ts';
+import type { Enrolment, SentPage, Submission, SubmittedMessage } from './account-handlers.ts';
+import { maxPage, maxPart, usualPage } from './account-schemas.ts';
+import { bytesOf } from './gather.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The schema saw to the alphabet and the length; what is left is a last character with bits too many. */
+function bytes(value: unknown): Uint8Array {
+  const read = bytesOf(value, 0, maxPart);
+  if (read === undefined) throw new BeckonError('request_invalid', 'a value is not base64url');
+  return read;
+}
+
+export function enrolmentOf({ body }: FastifyRequest): Enrolment {
+  const { token, record, device } = body as Json;
+  return { token: bytes(token), record: bytes(record), device: bytes(device) };
+}
+
+export function countOf({ body }: FastifyRequest): number {
+  return (body as { count: number }).count;
+}
+
+export function sizeOf({ body }: FastifyRequest): number {
+  return (body as { size: number }).size;
+}
+
+export function uploadOf({ params }: FastifyRequest): Uint8Array {
+  return bytes((params as Json)['upload']);
+}
+
+export function offsetOf({ params }: FastifyRequest): number {
+  return Number((params as Json)['offset']);
+}
+
+export function handleOf({ params }: FastifyRequest): string {
+  return String((params as Json)['handle']);
+}
+
+export function pageOf({ query }: FastifyRequest): SentPage {
+  const { after, limit } = query as Json;
+  const wanted = limit === undefined ? usualPage : Number(limit);
+  if (wanted < 1 || wanted > maxPage)
+    throw new BeckonError('request_invalid', `limit is from 1 to ${maxPage}`);
+  return { limit: wanted, ...(after === undefined ? {} : { after: bytes(after) }) };
+}
+
+export function submissionOf({ body }: FastifyRequest): Submission {
+  const { upload, payloadHash, messages } = body as Json;
+  return {
+    upload: bytes(upload),
+    payloadHash: bytes(payloadHash),
+    messages: (messages as Json[]).map(submittedMessageOf),
+  };
+}
+
+function submittedMessageOf(message: Json): SubmittedMessage {
+  const { introduction } = message;
+  return {
+    id: bytes(message['id']),
+    destination: String(message['destination']),
+    recipientHash: bytes(message['recipientHash']),
+    header: bytes(message['header']),
+    envelope: bytes(message['envelope']),
+    acceptTokenHash: bytes(message['acceptTokenHash']),
+    expires: Number(message['expires']),
+    ...(introduction === undefined ? {} : { introduction: bytes(introduction) }),
+  };
+}
