@@ -1,12 +1,12 @@
 /** Files that are on disk when a call resolves, also after a power cut. Modes are 0600 in directories of 0700. */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { BeckonError } from '../errors.ts';
 
 const fileMode = 0o600;
 const directoryMode = 0o700;
 /** Modes that let others in. */
-export const othersMask = 0o077;
+const othersMask = 0o077;
 
 /** Makes a directory, and those above it, for its owner alone. One that is there stays as it is. */
 export async function makePrivateDirectory(path: string): Promise<void> {
@@ -30,6 +30,31 @@ export async function replaceFile(path: string, content: string): Promise<void> 
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/**
+ * The text of a file that only its owner may open; undefined where there is none. Throws `config_invalid` where others may
+ * open it, `state_invalid` where it is larger than `maxBytes`, `storage_failed`.
+ */
+export async function readPrivateFile(path: string, maxBytes: number): Promise<string | undefined> {
+  const file = await open(path, 'r').catch((cause: unknown) => {
+    if (isMissing(cause)) return undefined;
+    throw failed(path, cause);
+  });
+  if (file === undefined) return undefined;
+  try {
+    return await readChecked(file, path, maxBytes);
+  } finally {
+    await file.close();
+  }
+}
+
+async function readChecked(file: FileHandle, path: string, maxBytes: number): Promise<string> {
+  const { mode, size } = await file.stat();
+  if ((mode & othersMask) !== 0)
+    throw new BeckonError('config_invalid', `${path}: others may open it; run: chmod 600 ${path}`);
+  if (size > maxBytes) throw new BeckonError('state_invalid', `${path}: larger than it can be`);
+  return await storage(file.readFile('utf8'), path);
 }
 
 /** Makes the entries of a directory durable: what was made, renamed or removed in it. */
@@ -68,6 +93,10 @@ export function failed(path: string, cause: unknown): BeckonError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
   if (code === 'EEXIST' || code === 'ENOTEMPTY') return alreadyThere(path);
   return new BeckonError('storage_failed', `${path}: ${reasons[code] ?? code}`, { cause });
+}
+
+export function isMissing(cause: unknown): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
 /** `exists`, naming the file. */

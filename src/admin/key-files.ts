@@ -6,7 +6,7 @@
  *
  * A domain's directory is filled under another name and renamed: it is there whole or not at all.
  */
-import { mkdtemp, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BeckonError } from '../errors.ts';
 import { domainIdentityToJson, domainKeysFromJson, workingKeysToJson } from '../keys/domain-key-file.ts';
@@ -16,7 +16,8 @@ import {
   alreadyThere,
   failed,
   makePrivateDirectory,
-  othersMask,
+  isMissing,
+  readPrivateFile,
   syncDirectory,
   writeNewFile,
 } from './durable-file.ts';
@@ -74,40 +75,16 @@ export async function loadDomainKeys(dataDir: string): Promise<readonly DomainKe
 async function loadKeys(above: string, name: string): Promise<DomainKeys> {
   const working = join(above, name, 'working.json');
   const identity = join(above, name, 'identity.json');
-  const workingText = await readPrivate(working);
+  const workingText = await readPrivateFile(working, maxKeyFile);
   if (workingText === undefined) throw new BeckonError('state_invalid', `${working}: no such file`);
   const workingJson = parse(workingText, working);
   const keys = inFile(working, () => domainKeysFromJson(workingJson));
   if (keys.domain !== name)
     throw new BeckonError('state_invalid', `${working}: these are the keys of another domain`);
-  const identityText = await readPrivate(identity);
+  const identityText = await readPrivateFile(identity, maxKeyFile);
   if (identityText === undefined) return keys;
   const identityJson = parse(identityText, identity);
   return inFile(identity, () => domainKeysFromJson(workingJson, identityJson));
-}
-
-/** The text of a file that only its owner may open; undefined where there is none. */
-async function readPrivate(path: string): Promise<string | undefined> {
-  const file = await open(path, 'r').catch((cause: unknown) => {
-    if (isMissing(cause)) return undefined;
-    throw failed(path, cause);
-  });
-  if (file === undefined) return undefined;
-  try {
-    return await readChecked(file, path);
-  } finally {
-    await file.close();
-  }
-}
-
-async function readChecked(file: FileHandle, path: string): Promise<string> {
-  const { mode, size } = await file.stat();
-  if ((mode & othersMask) !== 0)
-    throw new BeckonError('config_invalid', `${path}: others may open it; run: chmod 600 ${path}`);
-  if (size > maxKeyFile) throw new BeckonError('state_invalid', `${path}: too large for a key file`);
-  return await file.readFile('utf8').catch((cause: unknown) => {
-    throw failed(path, cause);
-  });
 }
 
 function parse(text: string, path: string): unknown {
@@ -126,10 +103,6 @@ function inFile<T>(path: string, read: () => T): T {
     if (!(cause instanceof BeckonError)) throw cause;
     throw new BeckonError(cause.code, `${path}: ${cause.message}`, { cause });
   }
-}
-
-function isMissing(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
 }
 
 function json(value: unknown): string {

@@ -1,0 +1,124 @@
+/** Sending, as `send` and `reply` share it. */
+import type { Client, Outgoing, OutgoingPart, SendResult } from '../client/api.ts';
+import type { Clock } from '../clock.ts';
+import { BeckonError, type ErrorCode } from '../errors.ts';
+import { composeMail } from './compose-mail.ts';
+import type { Face } from './face.ts';
+import { AdvisedError, misused } from './failure.ts';
+import { formatTime, table } from './format.ts';
+import { filePart, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
+import { createProgressBar } from './progress.ts';
+import { quantity } from './quantity.ts';
+import { safeLine } from './safe-text.ts';
+
+export interface DeliveryParts {
+  readonly face: Face;
+  readonly clock: Clock;
+  readonly random: (length: number) => Uint8Array;
+}
+
+export interface Delivery {
+  /** As typed. */
+  readonly to: readonly string[];
+  /** Absolute. */
+  readonly files: readonly string[];
+  readonly body?: string | undefined;
+  readonly subject?: string | undefined;
+  /** A duration such as `14d`. */
+  readonly expires?: string | undefined;
+  readonly partial?: boolean | undefined;
+  /** Letter ids that this answers. */
+  readonly parents?: readonly string[];
+  /** Message-IDs that this answers. */
+  readonly references?: readonly string[];
+}
+
+/** Sends, shows progress, and gives what became of it. Throws `usage` where there is nothing to send. */
+export async function deliver(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<SendResult> {
+  const message = await outgoing(parts, client, delivery);
+  const bar = createProgressBar(parts.face, 'sending');
+  try {
+    return await client.send(message, bar.show);
+  } finally {
+    bar.end();
+  }
+}
+
+async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<Outgoing> {
+  const { to, files, subject, expires, partial = false, parents } = delivery;
+  const letter = await letterOf(parts, client, delivery);
+  const attached = await Promise.all(files.map(filePart));
+  return {
+    to,
+    parts: letter === undefined ? attached : [letter, ...attached],
+    subject: subject ?? (await subjectOf(files)),
+    ...(expires === undefined ? {} : { expires: parts.clock.seconds() + quantity.duration(expires) }),
+    partial,
+    ...(parents === undefined ? {} : { parents }),
+  };
+}
+
+/** The text as a mail; undefined where files say everything. */
+async function letterOf(
+  { clock, random }: DeliveryParts,
+  client: Client,
+  { to, files, body, subject, references }: Delivery,
+): Promise<OutgoingPart | undefined> {
+  const from = client.address();
+  if (from === undefined) throw new BeckonError('unauthorized', 'nobody is enrolled here');
+  const wordless = body === undefined && subject === undefined;
+  if (wordless && files.length === 0)
+    throw misused('nothing to send', 'give a file, --body TEXT, or a text on standard input');
+  if (wordless) return undefined;
+  const draft = { from, to, subject: subject ?? '', text: body ?? '', date: clock.seconds() };
+  return textPart(await composeMail({ ...draft, ...(references && { references }) }, random));
+}
+
+/** What the list of sent messages calls it where the user gave no subject. */
+async function subjectOf(files: readonly string[]): Promise<string> {
+  const [first] = files;
+  if (first === undefined) return '';
+  const own = isMail(first) ? await subjectOfMail(first) : undefined;
+  return own ?? first.slice(first.lastIndexOf('/') + 1);
+}
+
+/** Prints what became of it for each recipient. Throws why, where nothing was sent; warns where some were left out. */
+export function showDelivery(face: Face, result: SendResult, json: boolean | undefined): void {
+  if (json) face.printJson(result);
+  else for (const line of deliveryLines(result)) face.print(line);
+  const failures = result.recipients.filter(({ handles }) => handles === undefined);
+  const [first] = failures;
+  if (first === undefined) return;
+  const codes = [...new Set(failures.map(({ code }) => code ?? 'unavailable'))].join(', ');
+  if (result.number !== undefined) return face.warn(`some were not sent to [${codes}]`);
+  throw new AdvisedError(
+    (first.code ?? 'unavailable') as ErrorCode,
+    'nothing was sent',
+    result.recipients.length > failures.length
+      ? '--partial sends to those who can be written to'
+      : 'see the reason above',
+  );
+}
+
+function deliveryLines({ number, recipients, expires }: SendResult): string[] {
+  const rows = recipients.map(({ to, address = to, way, handles, outcome, code, reason }) =>
+    handles === undefined
+      ? [
+          safeLine(address),
+          'not sent',
+          safeLine(`${reason ?? outcomes[outcome]}${code === undefined ? '' : ` [${code}]`}`),
+        ]
+      : [safeLine(address), way ?? '', `trace ${handles[0] ?? ''}`],
+  );
+  const until = expires === undefined ? '' : `, waits until ${formatTime(expires)}`;
+  return [...table(rows), ...(number === undefined ? [] : [`sent as ${number}${until}`])];
+}
+
+const outcomes = {
+  native: 'left out because of the others',
+  legacy: 'this address takes mail only',
+  later: 'cannot be found out now',
+  none: 'nobody takes messages there',
+  unknown: 'no such user',
+  changed: 'another identity than before: compare fingerprints first',
+} as const;

@@ -1,0 +1,91 @@
+/** Received messages as lines. What others chose (addresses, file names, types) is made harmless. */
+import type { InboxEntry } from '../client/api.ts';
+import { formatDuration, formatSize } from './format.ts';
+import { safeLine, shortLine } from './safe-text.ts';
+
+const longestName = 60;
+
+/** One line, and one for each part. `now` in unix seconds. */
+export function entryLines(entry: InboxEntry, now: number): string[] {
+  const { number, cover, parts = [] } = entry;
+  const line = `${String(number).padStart(4)}  ${mark(entry)}  ${summary(entry, now)}`;
+  return [line, ...(cover ? parts.map((part) => partLine(part, now)) : [])];
+}
+
+function partLine(part: InboxEntry, now: number): string {
+  const state = part.status === 'opened' ? '' : `, ${statusText(part, now)}`;
+  return `${String(part.number).padStart(9)}  ${contentText(part)}${state}`;
+}
+
+function mark({ status, way }: InboxEntry): string {
+  switch (status) {
+    case 'waiting':
+      return way === 'introduction' ? '?' : '.';
+    case 'opened':
+      return '*';
+    case 'accepted':
+      return ' ';
+    case 'refused':
+      return '!';
+    case 'withdrawn':
+    case 'expired':
+    case 'ignored':
+      return '-';
+  }
+}
+
+function summary(entry: InboxEntry, now: number): string {
+  const { status, way, from, senderDomain } = entry;
+  const who = safeLine(from ?? `somebody at ${senderDomain}`);
+  if (status === 'waiting' && way === 'introduction')
+    return `${who} wants to reach you (claimed), ${statusText(entry, now)}`;
+  const what = status === 'waiting' ? '' : `  ${whatText(entry)}`;
+  return `${who}${what}, ${statusText(entry, now)}${remarks(entry)}`;
+}
+
+function whatText(entry: InboxEntry): string {
+  if (!entry.cover) return contentText(entry);
+  const count = entry.parts?.length ?? 0;
+  return `${count} part${count === 1 ? '' : 's'}`;
+}
+
+function contentText({ fileName, mediaType, length, sizeAtMost }: InboxEntry): string {
+  const size = length === undefined ? `up to ${formatSize(sizeAtMost)}` : formatSize(length);
+  if (mediaType === undefined) return size;
+  if (fileName !== undefined) return `${shortLine(fileName, longestName)} (${safeLine(mediaType)}, ${size})`;
+  return `${mediaType === 'message/rfc822' ? 'letter' : shortLine(mediaType, longestName)}, ${size}`;
+}
+
+/** The state of an entry in words. */
+export function statusText(entry: InboxEntry, now: number): string {
+  const { status, held, refusal, expires, sizeAtMost } = entry;
+  switch (status) {
+    case 'waiting': {
+      const why = held === undefined ? '' : `, tried in vain [${safeLine(held)}]`;
+      return `up to ${formatSize(sizeAtMost)}, ${formatDuration(expires - now)} left${why}`;
+    }
+    case 'opened':
+      return `new, ${formatDuration(expires - now)} left`;
+    case 'accepted':
+      return 'fetched';
+    case 'refused':
+      return `refused [${safeLine(refusal ?? 'unknown')}]`;
+    case 'withdrawn':
+      return 'withdrawn by the sender';
+    case 'expired':
+      return 'expired before it was fetched';
+    case 'ignored':
+      return 'ignored';
+  }
+}
+
+function remarks({ answers, retracts, retractedBy, forwarded, author }: InboxEntry): string {
+  return [
+    ...(answers === undefined
+      ? []
+      : [`, answers ${answers.kind === 'sent' ? 'sent ' : ''}${answers.number}`]),
+    ...(retracts === undefined ? [] : [`, asks to forget ${retracts}`]),
+    ...(retractedBy === undefined ? [] : [`, the sender asks to forget it (${retractedBy})`]),
+    ...(forwarded ? [`, forwarded, by ${safeLine(author ?? 'somebody else')}`] : []),
+  ].join('');
+}

@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import type { InboxEntry } from '../client/api.ts';
+import type { Clock } from '../clock.ts';
+import { codeOf, type ErrorCode } from '../errors.ts';
+import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
+import type { Face } from './face.ts';
+import { entryLines } from './inbox-lines.ts';
+import { withClient, type ClientParts } from './open-client.ts';
+import { safeJson } from './safe-text.ts';
+
+interface Options extends HomeOption, JsonOption {
+  readonly watch?: boolean;
+}
+
+export type InboxParts = ClientParts & { readonly clock: Clock };
+
+/** Between two looks, in milliseconds: doubled after each that failed. */
+const patience = { first: 3000, most: 60_000 };
+/** What passes by itself while watching. */
+const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'network_failed',
+  'tls_failed',
+  'discovery_later',
+  'unavailable',
+  'rate_limited',
+  'state_locked',
+]);
+
+/** `beckon inbox`: asks the domain, then shows everything; with --watch what is new from then on. */
+export function inboxCommand(parts: InboxParts): Command {
+  const { face } = parts;
+  return command('inbox', 'ask what waits, and show it', ['inbox', 'inbox --watch'])
+    .option('--watch', 'go on, and show what is new, until Ctrl-C')
+    .addOption(homeOption())
+    .addOption(jsonOption())
+    .action(async (options: Options) => {
+      if (options.watch) return await watch(parts, options);
+      const entries = await withClient(parts, options, async (client) => {
+        await client.sync();
+        return client.inbox();
+      });
+      if (options.json) return face.printJson(entries);
+      if (entries.length === 0) return face.note('nothing waits');
+      show(parts, entries, false);
+    });
+}
+
+/** The lock is held for each look only, so that other commands work meanwhile. */
+async function watch(parts: InboxParts, options: Options): Promise<void> {
+  const { face } = parts;
+  const stop = stopSignal();
+  let delay = patience.first;
+  let shown = new Map<number, string>();
+  while (!stop.aborted) {
+    try {
+      const entries = await withClient(parts, options, async (client) => {
+        await client.sync();
+        return client.inbox();
+      });
+      const fresh = entries.filter((entry) => shown.get(entry.number) !== fingerprint(entry));
+      show(parts, fresh, options.json === true);
+      shown = new Map(entries.map((entry) => [entry.number, fingerprint(entry)]));
+      delay = patience.first;
+    } catch (error) {
+      if (!passing.has(codeOf(error))) throw error;
+      delay = Math.min(delay * 2, patience.most);
+      face.note(`beckon: cannot ask now [${codeOf(error)}]; again in ${Math.round(delay / 1000)} s`);
+    }
+    await sleep(delay, undefined, { signal: stop }).catch(() => undefined);
+  }
+}
+
+/** Aborted by the first Ctrl-C; a second one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
+  return controller.signal;
+}
+
+/** What makes an entry worth showing again. */
+function fingerprint({ status, held, refusal, retractedBy, parts = [] }: InboxEntry): string {
+  return JSON.stringify([status, held, refusal, retractedBy, parts.map(({ status }) => status)]);
+}
+
+function show(
+  { face, clock }: { readonly face: Face; readonly clock: Clock },
+  entries: readonly InboxEntry[],
+  json: boolean,
+): void {
+  for (const entry of entries)
+    if (json) face.print(safeJson(entry));
+    else for (const line of entryLines(entry, clock.seconds())) face.print(line);
+}

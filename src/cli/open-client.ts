@@ -1,0 +1,85 @@
+/** The client library at work on this machine: its network from the environment, its state from the home directory. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Client, TextFile } from '../client/api.ts';
+import { network, path, resolverAddress, type Kind } from '../config-values.ts';
+import type { HomeOption } from './command.ts';
+import type { Face } from './face.ts';
+import { AdvisedError, misused } from './failure.ts';
+import { homeDirectory, openHome, type Home } from './home.ts';
+
+/** How the outside is reached, from BECKON_RESOLVERS, BECKON_ALLOW and BECKON_CA_FILES: lists separated by commas. */
+export interface Surroundings {
+  /** Empty: those of the system. */
+  readonly resolvers: readonly string[];
+  /** Private networks that may be dialled. */
+  readonly allow: readonly string[];
+  readonly caFiles: readonly string[];
+}
+
+/** Makes a client over its two files; put together by main, because it takes parts of many rooms. */
+export type CreateClient = (
+  files: { readonly state: TextFile; readonly device: TextFile },
+  surroundings: Surroundings,
+) => Promise<Client>;
+
+export interface ClientParts {
+  readonly face: Face;
+  readonly createClient: CreateClient;
+}
+
+/** Throws `usage` for a variable that is not what it must be. */
+export function readSurroundings(face: Face): Surroundings {
+  const list = <T>(name: string, kind: Kind<T>): T[] =>
+    (face.environment[name] ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+      .map((item) => {
+        const value = kind.read(item, face.path('.'));
+        if (value === undefined) throw misused(`environment: ${name}: must be a list, each ${kind.expected}`);
+        return value;
+      });
+  return {
+    resolvers: list('BECKON_RESOLVERS', resolverAddress),
+    allow: list('BECKON_ALLOW', network),
+    caFiles: list('BECKON_CA_FILES', path),
+  };
+}
+
+/** Runs with the client of an enrolled user, alone on its state. Throws `unauthorized` before enrolment. */
+export async function withClient<T>(
+  parts: ClientParts,
+  options: HomeOption,
+  action: (client: Client, home: Home) => Promise<T>,
+): Promise<T> {
+  const directory = homeDirectory(parts.face, options);
+  const state = await stat(join(directory, 'state.json')).catch(() => undefined);
+  if (state === undefined)
+    throw new AdvisedError(
+      'unauthorized',
+      `nobody is enrolled in ${directory}`,
+      'beckon enroll INVITATION, or name the right directory with --home',
+    );
+  return await withNewClient(parts, options, action);
+}
+
+/** The same where there may be no user yet. */
+export async function withNewClient<T>(
+  { face, createClient }: ClientParts,
+  options: HomeOption,
+  action: (client: Client, home: Home) => Promise<T>,
+): Promise<T> {
+  const surroundings = readSurroundings(face);
+  const home = await openHome(homeDirectory(face, options));
+  try {
+    const client = await createClient(home, surroundings);
+    try {
+      return await action(client, home);
+    } finally {
+      await client.close();
+    }
+  } finally {
+    await home.unlock();
+  }
+}

@@ -1,0 +1,52 @@
+/** Text and files as the parts of a message. */
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import mime from 'mime';
+import PostalMime from 'postal-mime';
+import type { OutgoingPart } from '../client/api.ts';
+
+const mail = 'message/rfc822';
+/** Enough to hold the subject of any mail. */
+const headerBytes = 1 << 16;
+
+/** Composed text: the first part. */
+export function textPart(bytes: Uint8Array): OutgoingPart {
+  return {
+    mediaType: mail,
+    length: bytes.length,
+    async *open() {
+      yield bytes;
+    },
+  };
+}
+
+/** A file as it is on disk, read when it is sent. */
+export async function filePart(path: string): Promise<OutgoingPart> {
+  const { size } = await stat(path);
+  return {
+    mediaType: mime.getType(path) ?? 'application/octet-stream',
+    fileName: basename(path),
+    length: size,
+    open: () => createReadStream(path, { highWaterMark: 1 << 18 }),
+  };
+}
+
+/** Whether a file is a mail already, which is then sent as it is. */
+export function isMail(path: string): boolean {
+  return mime.getType(path) === mail;
+}
+
+/** The subject of a mail in a file, as far as its beginning tells. */
+export async function subjectOfMail(path: string): Promise<string | undefined> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(new Uint8Array(headerBytes), 0, headerBytes, 0);
+    const { subject } = await PostalMime.parse(buffer.subarray(0, bytesRead));
+    return subject;
+  } catch {
+    return undefined;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,102 @@
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Command } from 'commander';
+import type { Client, InboxEntry } from '../client/api.ts';
+import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
+import type { Face } from './face.ts';
+import { AdvisedError, misused } from './failure.ts';
+import { safeFileName } from './file-name.ts';
+import { openFileSink } from './file-sink.ts';
+import { formatSize } from './format.ts';
+import type { Home } from './home.ts';
+import { fetchTo, keptPath, openEntry } from './kept-message.ts';
+import { messageNumber } from './number.ts';
+import { withClient, type ClientParts } from './open-client.ts';
+
+interface Saved {
+  readonly number: number;
+  readonly path: string;
+  readonly length: number;
+  /** Base64url. */
+  readonly sha256: string;
+}
+
+/** `beckon save`: into PATH.part, resumed by the next attempt, PATH once everything is verified. Never overwrites. */
+export function saveCommand(parts: ClientParts): Command {
+  const { face } = parts;
+  return command('save', 'save a message or a part of it, as it was sent; of several parts, all', [
+    'save 8',
+    'save 8 drawing.png',
+    'save 7 some/directory',
+  ])
+    .argument('<number>', 'as "beckon inbox" shows it')
+    .argument('[path]', 'a new file, or a directory (default: the name it has, here)')
+    .addOption(homeOption())
+    .addOption(jsonOption())
+    .action(async (typed: string, path: string | undefined, options: HomeOption & JsonOption) => {
+      const number = messageNumber(typed);
+      const saved = await withClient(parts, options, (client, home) =>
+        saveAll(face, client, home, number, path),
+      );
+      if (options.json) return face.printJson(saved);
+      for (const one of saved) face.print(`saved  ${one.path}  ${formatSize(one.length)}, verified`);
+    });
+}
+
+async function saveAll(
+  face: Face,
+  client: Client,
+  home: Home,
+  number: number,
+  typed: string | undefined,
+): Promise<readonly Saved[]> {
+  const entry = await openEntry(client, number);
+  const entries = entry.cover ? (entry.parts ?? []) : [entry];
+  const target = face.path(typed ?? '.');
+  const isDirectory = (await stat(target).catch(() => undefined))?.isDirectory() ?? false;
+  if (!isDirectory && entries.length > 1)
+    throw misused(
+      `message ${number} has ${entries.length} parts`,
+      'name a directory that is there, or save one part',
+    );
+  const saved: Saved[] = [];
+  for (const part of entries) {
+    const opened = await openEntry(client, part.number);
+    const path = isDirectory ? join(target, safeFileName(opened.fileName, opened)) : target;
+    saved.push(await saveOne(face, client, home, opened, path));
+  }
+  return saved;
+}
+
+async function saveOne(
+  face: Face,
+  client: Client,
+  home: Home,
+  entry: InboxEntry,
+  path: string,
+): Promise<Saved> {
+  const { number, status, length = 0, sha256 = '' } = entry;
+  if (!(await stat(dirname(path)).catch(() => undefined))?.isDirectory())
+    throw misused(`${dirname(path)} is no directory`);
+  if (status === 'accepted') await copyKept(keptPath(home, number), number, path);
+  else await fetchTo(face, client, number, path);
+  return { number, path, length, sha256 };
+}
+
+async function copyKept(kept: string, number: number, path: string): Promise<void> {
+  if ((await stat(kept).catch(() => undefined)) === undefined)
+    throw new AdvisedError(
+      'message_gone',
+      `message ${number} was saved before, and its sender's domain does not keep it any more`,
+      'look for the file that it was saved to',
+    );
+  const sink = await openFileSink(path);
+  try {
+    await sink.truncate(0);
+    for await (const piece of createReadStream(kept)) await sink.write(piece as Uint8Array);
+    await sink.commit();
+  } finally {
+    await sink.close();
+  }
+}

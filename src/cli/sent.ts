@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { SentEntry } from '../client/api.ts';
+import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
+import { formatSize, formatTime } from './format.ts';
+import { withClient, type ClientParts } from './open-client.ts';
+import { shortLine } from './safe-text.ts';
+
+/** `beckon sent`: newest first. */
+export function sentCommand(parts: ClientParts): Command {
+  const { face } = parts;
+  return command('sent', 'show what was sent and what became of it', 'sent')
+    .addOption(homeOption())
+    .addOption(jsonOption())
+    .action(async (options: HomeOption & JsonOption) => {
+      const entries = await withClient(parts, options, (client) => client.sent());
+      if (options.json) return face.printJson(entries);
+      if (entries.length === 0) return face.note('nothing was sent');
+      for (const entry of entries) for (const line of sentLines(entry)) face.print(line);
+    });
+}
+
+/** What `beckon sent` prints of one message. */
+export function sentLines({ number, subject, created, recipients }: SentEntry): string[] {
+  const head = `${String(number).padStart(4)}  ${formatTime(created)}  ${shortLine(subject, 80)}`;
+  return [
+    head.trimEnd(),
+    ...recipients.map(({ to, way, state, messages }) => {
+      const size = messages.reduce((sum, { length }) => sum + length, 0);
+      const handle = messages[0]?.handle ?? '';
+      return `      ${shortLine(to, 80)}  ${states[state]}  (${way}, ${formatSize(size)}, trace ${handle})`;
+    }),
+  ];
+}
+
+const states = {
+  stored: 'waits',
+  accepted: 'accepted',
+  withdrawn: 'withdrawn',
+  expired: 'expired',
+  unknown: 'unknown to the domain',
+} as const;

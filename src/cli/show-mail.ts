@@ -1,0 +1,95 @@
+/** A letter on a terminal: verified facts first, then what its author wrote, harmless. */
+import PostalMime, { type Address, type Email } from 'postal-mime';
+import type { InboxEntry } from '../client/api.ts';
+import { formatSize, formatTime } from './format.ts';
+import { safeBlock, safeLine, shortLine } from './safe-text.ts';
+
+export interface ShownMail {
+  readonly from: string;
+  readonly to: string;
+  readonly subject: string;
+  /** As the author's program gave it. */
+  readonly date: string;
+  readonly text: string;
+  readonly attachments: readonly { readonly name: string; readonly type: string; readonly size: number }[];
+  readonly messageId?: string;
+  readonly references?: readonly string[];
+}
+
+const maxNesting = 20;
+
+/** Reads a mail. Whatever the bytes are, there is a result: a broken mail is shown as its text. */
+export async function parseMail(bytes: Uint8Array): Promise<ShownMail> {
+  const mail = await PostalMime.parse(bytes, { maxNestingDepth: maxNesting }).catch(() => undefined);
+  if (mail === undefined)
+    return {
+      from: '',
+      to: '',
+      subject: '',
+      date: '',
+      text: new TextDecoder().decode(bytes),
+      attachments: [],
+    };
+  const references = messageIds(`${mail.references ?? ''} ${mail.messageId ?? ''}`);
+  return {
+    from: addressText(mail.from === undefined ? [] : [mail.from]),
+    to: addressText([...(mail.to ?? []), ...(mail.cc ?? [])]),
+    subject: mail.subject ?? '',
+    date: mail.date ?? '',
+    text: textOf(mail),
+    attachments: mail.attachments.map(({ filename, mimeType, content }) => ({
+      name: filename ?? 'unnamed',
+      type: mimeType,
+      size: typeof content === 'string' ? content.length : content.byteLength,
+    })),
+    ...(mail.messageId === undefined ? {} : { messageId: mail.messageId }),
+    ...(references.length === 0 ? {} : { references }),
+  };
+}
+
+function textOf({ text, html }: Email): string {
+  if (text !== undefined && text.trim() !== '') return text;
+  return html === undefined ? '' : '(there is no plain text but HTML: save it and open it in a browser)';
+}
+
+function addressText(addresses: readonly Address[]): string {
+  return addresses
+    .flatMap((one) => ('group' in one && one.group !== undefined ? one.group : [one]))
+    .map(({ name, address }) => (name ? `${name} <${address}>` : address))
+    .join(', ');
+}
+
+/** Only what has the form of a Message-ID, the nearest last, is put into a header of ours. */
+function messageIds(text: string): string[] {
+  return [...new Set(text.match(/<[\x21-\x3b\x3d\x3f-\x7e]{1,250}>/g) ?? [])].slice(-20);
+}
+
+/** The lines of a letter: who proved to have sent it, then its own headers and text. */
+export function mailLines(entry: InboxEntry, mail: ShownMail): string[] {
+  const own = (name: string, value: string): string[] =>
+    value === '' ? [] : [`${name.padEnd(9)}${shortLine(value, 500)}`];
+  return [
+    ...headLines(entry),
+    ...(mail.from.includes(entry.author ?? '') ? [] : own('Claims', `to be from ${mail.from}`)),
+    ...own('To', mail.to),
+    ...own('Subject', mail.subject),
+    '',
+    ...safeBlock(mail.text).trimEnd().split('\n'),
+    ...(mail.attachments.length === 0 ? [] : ['']),
+    ...mail.attachments.map(
+      ({ name, type, size }) =>
+        `Inside   ${shortLine(name, 60)} (${shortLine(type, 60)}, ${formatSize(size)})`,
+    ),
+  ];
+}
+
+/** What is verified about an opened message. */
+export function headLines({ from = '', author, forwarded, created, retractedBy, tag }: InboxEntry): string[] {
+  return [
+    `From     ${safeLine(from)} (verified)`,
+    ...(forwarded ? [`Author   ${safeLine(author ?? '')} (verified; forwarded)`] : []),
+    ...(created === undefined ? [] : [`Date     ${formatTime(created)}`]),
+    ...(tag === undefined ? [] : [`Tag      ${shortLine(tag, 100)}`]),
+    ...(retractedBy === undefined ? [] : [`The sender asks to forget this message (${retractedBy}).`]),
+  ];
+}

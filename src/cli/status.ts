@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import type { Clock } from '../clock.ts';
+import type { ServerStatus } from '../http/admin-handlers.ts';
+import { askDaemon, type AdminParts } from './admin.ts';
+import { command, configOption, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
+import { formatCount, formatDuration, formatNumber, formatSize } from './format.ts';
+import { safeLine } from './safe-text.ts';
+
+/** `beckon status`: one screen. */
+export function statusCommand(parts: AdminParts & { readonly clock: Clock }): Command {
+  const { face, clock } = parts;
+  return command('status', 'show in one screen how the daemon is', 'status')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (options: ConfigOption & JsonOption) => {
+      const status = await askDaemon(parts, options, (admin) => admin.status());
+      if (options.json) return face.printJson(status);
+      for (const line of statusLines(status, clock.seconds())) face.print(line);
+    });
+}
+
+/** What `beckon status` prints, `now` in unix seconds. */
+export function statusLines(status: ServerStatus, now: number): string[] {
+  const { version, uptime, domains, users, waiting, received } = status;
+  const { oldest } = waiting;
+  const since =
+    oldest === undefined
+      ? ''
+      : `; oldest ${formatDuration(now - oldest.created)} (${safeLine(oldest.destination)})`;
+  const age = formatDuration(now - received.since);
+  return [
+    `beckon ${safeLine(version)}, up ${formatDuration(uptime)}, ${formatNumber(domains, 'domain')}, ${formatNumber(users, 'user')}`,
+    `waiting        ${formatNumber(waiting.messages, 'message')}, ${formatSize(waiting.bytes)} of ${formatSize(waiting.maxBytes)}${since}`,
+    `received       ${formatCount(received.stored)} in ${age}; ${droppedText(received.dropped)}`,
+    `introductions  ${formatCount(received.introductions)} in ${age}`,
+  ];
+}
+
+function droppedText(dropped: Readonly<Record<string, number>>): string {
+  const causes = Object.entries(dropped)
+    .filter(([, count]) => count > 0)
+    .sort(([, a], [, b]) => b - a);
+  const total = causes.reduce((sum, [, count]) => sum + count, 0);
+  if (total === 0) return 'none dropped';
+  const names = causes.map(([code, count]) => `${safeLine(code).replaceAll('_', ' ')} ${formatCount(count)}`);
+  return `dropped ${formatCount(total)} (${names.join(', ')})`;
+}
