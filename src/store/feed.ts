@@ -33,7 +33,12 @@ const cursorSize = 6;
 export function createFeed(engine: Engine): FeedTables {
   const feed = engine.table('feed', schemaCodec(feedRow));
   const sequences = engine.table('feed_sequences', schemaCodec(sequenceRow));
-  const round = createRound(feed);
+  const expire = createRound({
+    engine,
+    table: feed,
+    isOld: (row, now) => row.expires <= now,
+    remove: (rows) => rows.forEach(({ key }) => feed.remove(key)),
+  });
 
   return {
     append(domain, row) {
@@ -50,12 +55,7 @@ export function createFeed(engine: Engine): FeedTables {
         const rows = feed.range({ from, to: behind(prefix), limit: maxSeen });
         return pageOf(rows, request, (key) => key.slice(prefix.length));
       },
-      expire: (now, limit) =>
-        engine.write(() => {
-          const old = round(limit).filter((row) => row.value.expires <= now);
-          old.forEach((row) => feed.remove(row.key));
-          return old.length;
-        }),
+      expire,
     },
     count: () => feed.count(),
   };

@@ -22,7 +22,18 @@ const maxRows = 65_536;
 export function createPending(engine: Engine, feed: FeedTables): PendingTables {
   const pending = engine.table(tableName, schemaCodec(pendingRow));
   const withCounts = createCounts(engine);
-  const round = createRound(pending);
+  const expire = createRound({
+    engine,
+    table: pending,
+    isOld: (row, now) => row.expires <= now,
+    remove: (rows) =>
+      withCounts((counts) => {
+        for (const { key, value } of rows) {
+          pending.remove(key);
+          counts.add(quotaKeyOf(value), -1);
+        }
+      }),
+  });
   const subscribers = createSubscribers();
   const admit = createPendingAdmit({
     engine,
@@ -64,17 +75,7 @@ export function createPending(engine: Engine, feed: FeedTables): PendingTables {
       });
     },
 
-    expire: (now, limit) =>
-      engine.write(() => {
-        const old = round(limit).filter((row) => row.value.expires <= now);
-        withCounts((counts) => {
-          for (const { key, value } of old) {
-            pending.remove(key);
-            counts.add(quotaKeyOf(value), -1);
-          }
-        });
-        return old.length;
-      }),
+    expire,
 
     subscribe: subscribers.subscribe,
   };

@@ -100,11 +100,13 @@ export function createUploads(parts: UploadParts): UploadTables {
     hashes.delete(text(row.blob));
   }
 
-  function giveUp(key: Uint8Array): void {
+  /** Not while a part is being written: its chunks would be left over. */
+  function giveUp(key: Uint8Array): boolean {
     const row = uploads.get(key);
-    if (row === undefined || busy.has(text(key))) return;
+    if (row === undefined || busy.has(text(key))) return false;
     removeRow(key, row);
     blobs.release(row.blob);
+    return true;
   }
 
   function openRow(owner: Owner, key: Uint8Array, size: number): UploadRow {
@@ -188,8 +190,7 @@ export function createUploads(parts: UploadParts): UploadTables {
     expire(now, limit) {
       return engine.write(() => {
         const old = byAge.keys({ to: ordered(Math.max(0, now - uploadLife)), limit });
-        for (const key of old) giveUp(key.slice(6));
-        return old.length;
+        return old.filter((key) => giveUp(key.slice(6))).length;
       });
     },
   };

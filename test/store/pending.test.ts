@@ -164,9 +164,13 @@ test('expiring goes round the table in small steps', async (t) => {
   await store.pending.admit(
     admission(Array.from({ length: 3 }, () => ref({ recipientHash: random(32), expires: start + 9999 }))),
   );
-  let removed = 0;
-  for (let n = 0; n < 4; n++) removed += await store.pending.expire(start + 1000, 3);
-  t.is(removed, 7);
+  const removed: number[] = [];
+  for (let n = 0; n < 5; n++) removed.push(await store.pending.expire(start + 1000, 3));
+  t.true(removed.every((count) => count <= 3));
+  t.is(
+    removed.reduce((sum, count) => sum + count),
+    7,
+  );
   t.is((await store.stats()).pending, 3);
 });
 

@@ -27,6 +27,6 @@ export interface FeedPage {
 export interface FeedStore {
   /** Entries in the order in which they came. */
   read(domain: string, request: FeedRequest): Promise<FeedPage>;
-  /** Looks at the next `limit` entries, round and round, and removes those that expired. Returns how many. */
+  /** Goes round the feeds in small steps and removes what expired, at most `limit` entries. Returns how many. */
   expire(now: number, limit: number): Promise<number>;
 }

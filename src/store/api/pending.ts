@@ -50,7 +50,7 @@ export interface PendingStore {
   ): Promise<Page<PendingRef>>;
   /** Marks refs done: they do not come up again before they expire. On disk when it resolves. Returns how many waited. */
   done(domain: string, recipientHash: Uint8Array, ids: readonly Uint8Array[]): Promise<number>;
-  /** Looks at the next `limit` rows, round and round, and removes those that expired by `now`. Returns how many. */
+  /** Goes round the table in small steps and removes what expired by `now`, at most `limit` rows. Returns how many. */
   expire(now: number, limit: number): Promise<number>;
   /** Called when a ref for this hash (or any of the domain) was stored or marked retracted. */
   subscribe(
