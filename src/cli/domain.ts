@@ -65,6 +65,8 @@ interface SetOptions extends ConfigOption, JsonOption {
   readonly introductionsPerHour?: string;
   readonly transit?: string;
   readonly quota?: string;
+  readonly contact?: string;
+  readonly bucketBits?: string;
 }
 
 function setCommand(parts: AdminParts): Command {
@@ -79,6 +81,8 @@ function setCommand(parts: AdminParts): Command {
     .option('--introductions-per-hour <n>', 'first contacts that are taken in an hour')
     .option('--transit <duration>', 'how long a message waits, such as 14d')
     .option('--quota <size>', "what one user's waiting messages may take, such as 2GB")
+    .option('--contact <mail>', 'where to report abuse')
+    .option('--bucket-bits <k>', 'first contacts are read in 2^k buckets, 0 to 12')
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (typed: string, options: SetOptions) => {
@@ -114,13 +118,15 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 }
 
 function changesOf(options: SetOptions): DomainChanges {
-  const { unknownUsers, introductions, introductionsPerHour, transit, quota } = options;
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota, contact, bucketBits } = options;
   return {
     ...change('unknownUsers', unknownUsers, (text) => text as DomainSettings['unknownUsers']),
     ...change('introductions', introductions, (text) => text as DomainSettings['introductions']),
     ...change('introductionsPerHour', introductionsPerHour, (text) => quantity.count(text)),
     ...change('transit', transit, (text) => quantity.duration(text)),
     ...change('quota', quota, (text) => quantity.size(text)),
+    ...change('contact', contact, (text) => text),
+    ...change('bucketBits', bucketBits, (text) => quantity.bits(text)),
   };
 }
 
@@ -141,6 +147,10 @@ function ownSettings({ settings, own }: DomainSummary): string {
     introductionsPerHour: () => `${settings.introductionsPerHour} introductions/h`,
     transit: () => `transit ${formatDuration(settings.transit)}`,
     quota: () => `quota ${formatSize(settings.quota)}`,
+    contact: () => `contact ${safeLine(settings.contact)}`,
+    bucketBits: () => `2^${settings.bucketBits} buckets`,
+    contact: () => `contact ${safeLine(settings.contact)}`,
+    bucketBits: () => `${settings.bucketBits} bucket bits`,
   };
   return own.map((name) => show[name]()).join(', ');
 }

@@ -53,11 +53,15 @@ export const introductionPolicies = ['open', 'closed'] as const;
 
 /** What holds for a domain where nothing else was set: section [defaults] of the configuration. */
 export interface DomainSettings {
+  /** Where to report abuse. */
+  readonly contact: string;
   readonly unknownUsers: (typeof unknownUsersPolicies)[number];
   readonly introductions: (typeof introductionPolicies)[number];
   readonly transit: number;
   readonly quota: number;
   readonly introductionsPerHour: number;
+  /** k of the feed's buckets, 0 to 12. */
+  readonly bucketBits: number;
 }
 
 /** null goes back to the default. */

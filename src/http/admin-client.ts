@@ -1,0 +1,107 @@
+/** The admin interface as its own types again, over the unix socket: what the command line uses. */
+import { Agent, request, type IncomingMessage } from 'node:http';
+import { BeckonError, errorCodes, type ErrorCode } from '../errors.ts';
+import type { AdminHandlers } from './admin-handlers.ts';
+import { adminOperations, adminPath, type AdminRoute } from './admin-schemas.ts';
+
+export interface AdminClient extends AdminHandlers {
+  close(): Promise<void>;
+}
+
+/** Without an answer for this long, the daemon counts as gone. */
+const patienceMs = 60_000;
+const maxAnswer = 64 * 1024 * 1024;
+
+/**
+ * Connects when first asked. Every call throws what the daemon answers with its code; `unavailable` where nobody
+ * listens or answers, `unauthorized` where this user may not open the socket.
+ */
+export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClient {
+  const agent = new Agent({ keepAlive: true });
+  const ask = <T>(
+    { method, path }: AdminRoute,
+    params: Readonly<Record<string, string>> = {},
+    body?: object,
+  ): Promise<T> => {
+    const target = path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
+    return exchange(
+      { agent, socketPath, method, path: adminPath + target, timeout: timeoutMs },
+      body,
+    ) as Promise<T>;
+  };
+  const operations = adminOperations;
+  return {
+    status: () => ask(operations.status),
+    domains: () => ask(operations.domains),
+    addDomain: (domain) => ask(operations.addDomain, {}, { domain }),
+    setDomain: (domain, changes) => ask(operations.setDomain, { domain }, changes),
+    domainDns: (domain) => ask(operations.domainDns, { domain }),
+    users: (domain) => ask(operations.users, { domain }),
+    inviteUser: (address) => ask(operations.inviteUser, {}, { address }),
+    suspendUser: (address, suspended) => ask(operations.suspendUser, { address }, { suspended }),
+    trace: (handle) => ask(operations.trace, { handle }),
+    reload: () => ask(operations.reload),
+    async close() {
+      agent.destroy();
+      await Promise.resolve();
+    },
+  };
+}
+
+interface Target {
+  readonly agent: Agent;
+  readonly socketPath: string;
+  readonly method: string;
+  readonly path: string;
+  readonly timeout: number;
+}
+
+async function exchange(target: Target, body: object | undefined): Promise<unknown> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  const asked = request({ ...target, headers }, resolve);
+  asked.once('timeout', () => asked.destroy(new BeckonError('unavailable', 'the daemon does not answer')));
+  asked.once('error', reject);
+  asked.end(body === undefined ? undefined : JSON.stringify(body));
+  try {
+    const answer = await promise;
+    return read(answer, await textOf(answer));
+  } catch (cause) {
+    throw cause instanceof BeckonError ? cause : unreachable(cause as NodeJS.ErrnoException);
+  }
+}
+
+async function textOf(answer: IncomingMessage): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > maxAnswer) throw new BeckonError('too_large', 'the daemon answers with too much');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function read({ statusCode }: IncomingMessage, text: string): unknown {
+  const value = parse(text);
+  if (statusCode === 200) return value;
+  const { code, detail } = value as { code?: unknown; detail?: unknown };
+  const known = errorCodes.find((known): known is ErrorCode => known === code) ?? 'internal';
+  throw new BeckonError(known, typeof detail === 'string' ? detail : 'the daemon answers with an error');
+}
+
+function parse(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null) return value;
+  } catch {
+    // said below
+  }
+  throw new BeckonError('internal', 'what answers at the admin socket is no daemon of ours');
+}
+
+function unreachable(cause: NodeJS.ErrnoException): BeckonError {
+  if (cause.code === 'EACCES' || cause.code === 'EPERM')
+    return new BeckonError('unauthorized', 'you may not open the admin socket', { cause });
+  return new BeckonError('unavailable', `nobody answers at the admin socket (${cause.code})`, { cause });
+}

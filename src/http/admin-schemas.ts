@@ -1,0 +1,51 @@
+/** The routes of the admin interface as data: what the server checks and where the client asks. */
+import { maxDomainLength } from '../wire/domain-name.ts';
+import { counts, times } from '../wire/registry.ts';
+import { introductionPolicies, unknownUsersPolicies, type AdminHandlers } from './admin-handlers.ts';
+import { byteCount, integer, object, oneOf, text, type JsonSchema } from './json-schemas.ts';
+
+/** In front of every path. */
+export const adminPath = '/admin';
+
+export interface AdminRoute {
+  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly path: string;
+  readonly params?: JsonSchema;
+  readonly body?: JsonSchema;
+}
+
+const domain = text(maxDomainLength);
+const address = text(512);
+const inDomain = object({ domain });
+
+function orDefault(schema: JsonSchema): JsonSchema {
+  return { anyOf: [schema, { type: 'null' }] };
+}
+
+const changes = object({
+  'contact?': orDefault(text(256)),
+  'unknownUsers?': orDefault(oneOf(unknownUsersPolicies)),
+  'introductions?': orDefault(oneOf(introductionPolicies)),
+  'transit?': orDefault(integer(times.transitMin, times.transitMax)),
+  'quota?': orDefault(byteCount),
+  'introductionsPerHour?': orDefault(integer(0, 1_000_000)),
+  'bucketBits?': orDefault(integer(0, counts.bucketBits)),
+});
+
+export const adminOperations = {
+  status: { method: 'GET', path: '/status' },
+  domains: { method: 'GET', path: '/domains' },
+  addDomain: { method: 'POST', path: '/domains', body: object({ domain }) },
+  setDomain: { method: 'PATCH', path: '/domains/:domain', params: inDomain, body: changes },
+  domainDns: { method: 'GET', path: '/domains/:domain/dns', params: inDomain },
+  users: { method: 'GET', path: '/domains/:domain/users', params: inDomain },
+  inviteUser: { method: 'POST', path: '/users', body: object({ address }) },
+  suspendUser: {
+    method: 'PATCH',
+    path: '/users/:address',
+    params: object({ address }),
+    body: object({ suspended: { type: 'boolean' } }),
+  },
+  trace: { method: 'GET', path: '/traces/:handle', params: object({ handle: text(64) }) },
+  reload: { method: 'POST', path: '/reload' },
+} as const satisfies Record<keyof AdminHandlers, AdminRoute>;

@@ -1,0 +1,58 @@
+/** The routes of the admin interface: decode, call, encode. Who may open its socket may do everything here. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { BeckonError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { AdminHandlers, DomainChanges } from './admin-handlers.ts';
+import { adminOperations, adminPath, type AdminRoute } from './admin-schemas.ts';
+import { problemHandler } from './app.ts';
+
+export interface AdminParts {
+  readonly handlers: AdminHandlers;
+  readonly log: Log;
+}
+
+type Operation = keyof typeof adminOperations;
+type Texts = Readonly<Record<string, string>>;
+
+/** Adds the admin interface to a listener, which must be on a unix socket that only administrators can open. */
+export function adminRoutes(app: FastifyInstance, { handlers, log }: AdminParts): void {
+  app.register(async (scope) => addOperations(scope, handlers, log), { prefix: adminPath });
+}
+
+function addOperations(scope: FastifyInstance, handlers: AdminHandlers, log: Log): void {
+  scope.setErrorHandler(problemHandler('admin', log));
+  scope.setNotFoundHandler(() => {
+    throw new BeckonError('unsupported', 'this daemon has no such operation');
+  });
+  const parseJson = scope.getDefaultJsonParser('error', 'error');
+  scope.addContentTypeParser('application/json', { parseAs: 'string' }, parseJson);
+  const calls = callsOf(handlers);
+  for (const [operation, route] of Object.entries(adminOperations) as [Operation, AdminRoute][])
+    scope.route({
+      method: route.method,
+      url: route.path,
+      schema: {
+        ...(route.params === undefined ? {} : { params: route.params }),
+        ...(route.body === undefined ? {} : { body: route.body }),
+      },
+      handler: (request) => calls[operation](request),
+    });
+}
+
+function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRequest) => Promise<object>> {
+  const param = (request: FastifyRequest, name: string): string => (request.params as Texts)[name] ?? '';
+  const member = (request: FastifyRequest, name: string): string => (request.body as Texts)[name] ?? '';
+  return {
+    status: () => handlers.status(),
+    domains: () => handlers.domains(),
+    addDomain: (request) => handlers.addDomain(member(request, 'domain')),
+    setDomain: (request) => handlers.setDomain(param(request, 'domain'), request.body as DomainChanges),
+    domainDns: (request) => handlers.domainDns(param(request, 'domain')),
+    users: (request) => handlers.users(param(request, 'domain')),
+    inviteUser: (request) => handlers.inviteUser(member(request, 'address')),
+    suspendUser: (request) =>
+      handlers.suspendUser(param(request, 'address'), (request.body as { suspended: boolean }).suspended),
+    trace: (request) => handlers.trace(param(request, 'handle')),
+    reload: () => handlers.reload(),
+  };
+}
