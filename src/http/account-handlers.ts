@@ -26,6 +26,8 @@ export interface AccountHandlers<User> {
   /** One page of what became of the user's messages, newest first. */
   sent(user: User, page: SentPage): Promise<SentMessages>;
   /** Throws `not_found`. */
+  sentMessage(user: User, handle: string): Promise<SentMessage>;
+  /** Throws `not_found`. */
   retract(user: User, handle: string): Promise<RetractOutcome>;
 }
 

@@ -133,6 +133,14 @@ export const accountOperations = {
     status: 200,
     answer: object({ messages: list(sentMessage, 0, maxPage), 'next?': binary(1, 64) }),
   },
+  sentMessage: {
+    method: 'GET',
+    path: 'messages/:handle',
+    summary: 'What became of one message',
+    params: object({ handle }),
+    status: 200,
+    answer: sentMessage,
+  },
   retract: {
     method: 'POST',
     path: 'messages/:handle/retract',

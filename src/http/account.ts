@@ -121,6 +121,7 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
       const { items, next } = await handlers.sent(user, pageOf(request));
       return { messages: items, ...(next === undefined ? {} : { next: textOf(next) }) };
     },
+    sentMessage: (request, user) => handlers.sentMessage(user, handleOf(request)),
     retract: async (request, user) => ({ outcome: await handlers.retract(user, handleOf(request)) }),
   };
 }

@@ -62,6 +62,7 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     },
     commit: (...args) => note('commit', args, ['a'.repeat(16)]),
     sent: (...args) => note('sent', args, { items: [sentMessage], next: Uint8Array.of(1) }),
+    sentMessage: (...args) => note('sentMessage', args, sentMessage),
     retract: (...args) => note('retract', args, 'withdrawn' as const),
     ...replaced,
   };
