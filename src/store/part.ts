@@ -51,10 +51,14 @@ interface Group {
   stored(): number;
 }
 
-/** A buffer of whole chunks that begins at a chunk's boundary and is written when it is full. */
+/**
+ * A buffer that begins at a chunk's boundary and is written when it is full: a whole group, or what the upload still
+ * lacks where that is less.
+ */
 function createGroup(target: PartTarget): Group {
-  const buffer = new Uint8Array(groupChunks * chunkSize);
   let first = Math.floor(target.offset / chunkSize);
+  const wholeGroup = groupChunks * chunkSize;
+  const buffer = new Uint8Array(Math.min(wholeGroup, target.size - first * chunkSize));
   let filled = target.offset - first * chunkSize;
   let storedInBuffer = filled;
   const tail = filled > 0 ? target.tail(first) : undefined;
@@ -71,7 +75,7 @@ function createGroup(target: PartTarget): Group {
     const news = buffer.subarray(storedInBuffer, filled);
     await target.store(first + from, group, news, first * chunkSize + filled);
     storedInBuffer = filled;
-    if (filled < buffer.length) return;
+    if (filled < wholeGroup) return;
     first += groupChunks;
     filled = 0;
     storedInBuffer = 0;
