@@ -149,8 +149,6 @@ function ownSettings({ settings, own }: DomainSummary): string {
     quota: () => `quota ${formatSize(settings.quota)}`,
     contact: () => `contact ${safeLine(settings.contact)}`,
     bucketBits: () => `2^${settings.bucketBits} buckets`,
-    contact: () => `contact ${safeLine(settings.contact)}`,
-    bucketBits: () => `${settings.bucketBits} bucket bits`,
   };
   return own.map((name) => show[name]()).join(', ');
 }
