@@ -158,9 +158,10 @@ function partsListed(state: ClientState, id: Text64, parts: readonly ListedPart[
     );
 }
 
+/** The newest wins; of one second, the last to arrive: both would do. */
 function adopt(state: ClientState, address: string, drop: TheirDrop): ClientState {
   const current = state.contacts[address]?.drop;
-  return current !== undefined && current.created >= drop.created
+  return current !== undefined && current.created > drop.created
     ? state
     : withContact(state, address, { drop });
 }

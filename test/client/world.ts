@@ -1,0 +1,512 @@
+/**
+ * Domains in memory, for clients under test: real keys, records, signatures and proofs on both ends, without sockets and stores.
+ * What a test needs to break is a hook.
+ */
+import { base64urlnopad } from '@scure/base';
+import type { ClientNetwork, TextFile } from '../../src/client/api.ts';
+import { createClient } from '../../src/client/index.ts';
+import type { Client } from '../../src/client/index.ts';
+import type { Random } from '../../src/crypto/random.ts';
+import { sha256 } from '../../src/crypto/kdf.ts';
+import { domainTrust, userTrust } from '../../src/directory/trust.ts';
+import type { NativePeer } from '../../src/directory/domain-lookup.ts';
+import type { UserOutcome } from '../../src/directory/user-lookup.ts';
+import { BeckonError, codeOf } from '../../src/errors.ts';
+import { createDomainKeys } from '../../src/keys/domain-keys.ts';
+import { signDomainRecord, verifyDomainRecord } from '../../src/keys/domain-record.ts';
+import { addressHash, traceHandle } from '../../src/keys/fingerprints.ts';
+import { findKey } from '../../src/keys/key-pair.ts';
+import { signListing, verifyListing } from '../../src/keys/user-answer.ts';
+import { verifyInnerRecord } from '../../src/keys/user-record.ts';
+import { recipientHash } from '../../src/message/drops.ts';
+import { verifyRequest } from '../../src/message/http-signature.ts';
+import { verifyPollProof } from '../../src/message/poll-proof.ts';
+import type { HttpsRequest } from '../../src/outbound/https.ts';
+import { splitAddress } from '../../src/wire/address.ts';
+import {
+  feedResponse,
+  pollRequest,
+  pollResponse,
+  type FeedEntry,
+  type PollRef,
+} from '../../src/wire/collect.ts';
+import { formatInvitation } from '../../src/wire/invitation.ts';
+import { messageObject } from '../../src/wire/message.ts';
+import { sizeClass } from '../../src/wire/padding.ts';
+import { mediaTypes, publicPath } from '../../src/wire/registry.ts';
+import { decode, encode } from '../../src/wire/schema.ts';
+import { testClock, type TestClock } from '../support/clock.ts';
+import { now, seededRandom } from '../support/identities.ts';
+
+const b64 = base64urlnopad.encode;
+const bytesOf = base64urlnopad.decode;
+
+export interface StoredMessage {
+  readonly id: Uint8Array;
+  readonly from: string;
+  readonly destination: string;
+  readonly recipientHash: Uint8Array;
+  header: Uint8Array;
+  envelope: Uint8Array;
+  payload: Uint8Array;
+  readonly payloadHash: Uint8Array;
+  readonly acceptTokenHash: Uint8Array;
+  readonly expires: number;
+  readonly introduction?: Uint8Array;
+  state: 'stored' | 'accepted' | 'withdrawn' | 'expired';
+  fetched: boolean;
+}
+
+interface Pending {
+  readonly hash: string;
+  ref: PollRef;
+}
+
+export interface World {
+  readonly clock: TestClock;
+  readonly domains: ReadonlyMap<string, TestHome>;
+  /** Every request to an own domain: method and path. */
+  readonly requests: string[];
+  /** What domains were asked for messages, payloads and accepts. */
+  readonly fetches: string[];
+  /** Called before a request is answered; what it throws is the failure. */
+  before: (request: HttpsRequest) => void;
+  /** Called after a request was carried out; what it throws is a lost answer. */
+  after: (request: HttpsRequest) => void;
+  /** Called before a fetch; what it throws ends the stream, what it gives replaces the outcome. */
+  fetch: (what: 'message' | 'payload' | 'accept', id: string) => void;
+  /** Payload bytes after which a transfer breaks, once. */
+  breakAfter: number | undefined;
+  /** Answers of the directory that differ from the truth, by address or domain. */
+  readonly outcomes: Map<string, unknown>;
+  message(handle: string): StoredMessage;
+  messages(): readonly StoredMessage[];
+  addUser(local: string, domain: string): Promise<TestClient>;
+  client(files: ClientFiles, name: string): Promise<Client>;
+}
+
+export interface ClientFiles {
+  readonly state: MemoryFile;
+  readonly secrets: MemoryFile;
+}
+
+export interface TestClient extends ClientFiles {
+  readonly address: string;
+  readonly client: Client;
+  /** The same user in a new process. */
+  restart(): Promise<TestClient>;
+}
+
+export interface MemoryFile extends TextFile {
+  text: string | undefined;
+  writes: number;
+  /** The next write fails. */
+  fail: boolean;
+}
+
+export function memoryFile(text?: string): MemoryFile {
+  return {
+    text,
+    writes: 0,
+    fail: false,
+    async read() {
+      return this.text;
+    },
+    async write(next) {
+      if (this.fail) throw new BeckonError('storage_failed', 'the disk is full');
+      this.text = next;
+      this.writes++;
+    },
+  };
+}
+
+type TestHome = ReturnType<typeof createHome>;
+
+function createHome(domain: string, random: Random) {
+  const { keys } = createDomainKeys(domain, now, random);
+  const record = signDomainRecord({ keys, serial: now, contact: `abuse@${domain}`, now });
+  return {
+    domain,
+    keys,
+    verified: verifyDomainRecord(record, { domain, fingerprints: [keys.fingerprint], now }),
+    random,
+    invitations: new Map<string, string>(),
+    users: new Map<string, { readonly record: Uint8Array; readonly device: string }>(),
+    reserved: new Set<string>(),
+    uploads: new Map<string, { readonly size: number; bytes: Uint8Array }>(),
+    messages: [] as StoredMessage[],
+    pending: [] as Pending[],
+    feed: [] as FeedEntry[],
+  };
+}
+
+export function createWorld(...names: readonly string[]): World {
+  const clock = testClock(now);
+  const random = seededRandom(names.join());
+  const domains = new Map(names.map((name) => [name, createHome(name, random)]));
+  const world: World = {
+    clock,
+    domains,
+    requests: [],
+    fetches: [],
+    before: () => {},
+    after: () => {},
+    fetch: () => {},
+    breakAfter: undefined,
+    outcomes: new Map(),
+    messages: () => [...domains.values()].flatMap(({ messages }) => messages),
+    message(handle) {
+      const found = world.messages().find(({ id }) => traceHandle(id) === handle);
+      if (found === undefined) throw new Error('no such message');
+      return found;
+    },
+    async addUser(local, domain) {
+      const files = { state: memoryFile(), secrets: memoryFile() };
+      const client = await world.client(files, local);
+      await client.enroll(invite(world, local, domain));
+      return testClient(world, files, local, `${local}@${domain}`, client);
+    },
+    client: (files, name) =>
+      createClient({
+        ...files,
+        connect: () => network(world),
+        clock,
+        random: seededRandom(`${name} ${files.state.writes}`),
+        wait: async () => {},
+        partBytes: 20_000,
+      }),
+  };
+  return world;
+}
+
+function testClient(
+  world: World,
+  files: ClientFiles,
+  name: string,
+  address: string,
+  client: Client,
+): TestClient {
+  return {
+    ...files,
+    address,
+    client,
+    restart: async () => testClient(world, files, name, address, await world.client(files, name)),
+  };
+}
+
+export function homeOf(world: World, domain: string): TestHome {
+  const home = world.domains.get(domain);
+  if (home === undefined) throw new Error('no such domain');
+  return home;
+}
+
+export function invite(world: World, local: string, domain: string, fingerprint?: Uint8Array): string {
+  const home = homeOf(world, domain);
+  const token = home.random(16);
+  home.invitations.set(b64(token), b64(addressHash(`${local}@${domain}`)));
+  return formatInvitation({ local, domain, token, fingerprint: fingerprint ?? home.keys.fingerprint });
+}
+
+function network(world: World): ClientNetwork {
+  const pins = new Map<string, string>();
+  const domain: ClientNetwork['domains']['domain'] = async (name) => {
+    const other = world.outcomes.get(name);
+    if (other !== undefined) return other as NativePeer;
+    const home = world.domains.get(name);
+    const pin = pins.get(name);
+    if (home === undefined) return { kind: 'none', reason: 'no_such_domain' };
+    if (pin !== undefined && pin !== b64(home.keys.fingerprint))
+      return { kind: 'later', reason: 'fingerprint_mismatch' };
+    return peerOf(home);
+  };
+  return {
+    domains: {
+      domain,
+      refresh: domain,
+      confirm: async (name, fingerprint) => void pins.set(name, b64(fingerprint)),
+      acceptChange: async (name) => void world.outcomes.delete(name),
+    },
+    users: {
+      user: async (address) => userOutcome(world, address),
+      pin: async () => undefined,
+      confirm: async () => {},
+      acceptChange: async (address) => void world.outcomes.delete(address),
+    },
+    https: { request: (request) => answer(world, request) },
+    remote: {
+      async fetchMessage(peer, id) {
+        world.fetches.push(`message ${peer.domain}`);
+        world.fetch('message', b64(id));
+        const message = live(world, peer.domain, id);
+        if (message === undefined) return { kind: 'gone', code: 'message_gone' };
+        message.fetched = true;
+        return { kind: 'found', bytes: encode(messageObject, message) };
+      },
+      async fetchPayload(peer, id, { start = 0, size }) {
+        world.fetches.push(`payload ${peer.domain} ${start}`);
+        world.fetch('payload', b64(id));
+        const message = live(world, peer.domain, id);
+        if (message === undefined) return { kind: 'gone', code: 'message_gone' };
+        if (message.payload.length !== size) throw new Error('the size is not what was promised');
+        return { kind: 'found', start, body: pieces(world, message.payload.subarray(start)) };
+      },
+      async accept(peer, id, token) {
+        world.fetches.push(`accept ${peer.domain}`);
+        world.fetch('accept', b64(id));
+        const message = live(world, peer.domain, id);
+        if (message === undefined || b64(message.acceptTokenHash) !== b64(sha256(token)))
+          return { kind: 'gone', code: 'message_gone' };
+        message.state = 'accepted';
+        return { kind: 'accepted' };
+      },
+    },
+    close: async () => {},
+  };
+}
+
+async function* pieces(world: World, bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 7000) {
+    if (world.breakAfter !== undefined && at > world.breakAfter) {
+      world.breakAfter = undefined;
+      throw new BeckonError('network_failed', 'the line broke');
+    }
+    yield bytes.slice(at, at + 7000);
+  }
+}
+
+function live(world: World, domain: string, id: Uint8Array): StoredMessage | undefined {
+  return homeOf(world, domain).messages.find(
+    (message) =>
+      b64(message.id) === b64(id) && message.state === 'stored' && message.expires > world.clock.seconds(),
+  );
+}
+
+function peerOf(home: TestHome): NativePeer {
+  const evidence = { compared: false, txtMatches: true, dnssec: false, pinnedBefore: true };
+  return {
+    kind: 'native',
+    domain: home.domain,
+    record: home.verified,
+    targets: [{ host: 'localhost', port: 1 }],
+    udpTargets: [],
+    trust: domainTrust(evidence),
+    fetched: now,
+    stale: false,
+  };
+}
+
+function userOutcome(world: World, address: string): UserOutcome {
+  const other = world.outcomes.get(address);
+  if (other !== undefined) return other as UserOutcome;
+  const home = world.domains.get(splitAddress(address).domain);
+  if (home === undefined) return { kind: 'none', reason: 'no_such_domain' };
+  const user = home.users.get(b64(addressHash(address)));
+  if (user === undefined) return { kind: 'unknown', reason: 'no_such_user' };
+  const at = world.clock.seconds();
+  const listing = signListing({
+    keys: home.keys,
+    addressHash: addressHash(address),
+    inner: user.record,
+    now: at,
+  });
+  const domain = peerOf(home);
+  const trust = userTrust({ compared: false, pinnedBefore: true, escrow: false }, domain.trust);
+  return {
+    kind: 'native',
+    user: verifyListing(listing, home.verified, address, at),
+    domain,
+    trust,
+    stale: false,
+  };
+}
+
+type Answer = Awaited<ReturnType<ClientNetwork['https']['request']>>;
+
+async function answer(world: World, request: HttpsRequest): Promise<Answer> {
+  const path = request.path.slice(publicPath.length);
+  world.requests.push(`${request.method} ${path}`);
+  try {
+    world.before(request);
+    const value = route(world, homeOf(world, request.domain), request, path);
+    world.after(request);
+    if (value instanceof Uint8Array)
+      return { status: 200, headers: { 'content-type': mediaTypes.beckon }, body: value };
+    return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: json(value) };
+  } catch (error) {
+    if (codeOf(error) === 'network_failed') throw error;
+    const problem = { code: codeOf(error), detail: String(error) };
+    return { status: 400, headers: { 'content-type': 'application/problem+json' }, body: json(problem) };
+  }
+}
+
+function json(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Json = any;
+
+function route(world: World, home: TestHome, request: HttpsRequest, path: string): unknown {
+  const [where = '', query = ''] = path.split('?');
+  const body = request.body as Uint8Array | undefined;
+  if (where === 'poll') return poll(world, home, body as Uint8Array);
+  const device = signer(world, request, body);
+  const parts = where.split('/');
+  const read = (): Json => JSON.parse(new TextDecoder().decode(body));
+  if (where === 'account/enroll') return enroll(world, home, read(), device);
+  const user = [...home.users].find(([, known]) => known.device === device)?.[0];
+  if (user === undefined) throw new BeckonError('unauthorized', 'no such device');
+  if (parts[0] === 'introductions') return feed(home, new URLSearchParams(query));
+  if (parts[1] === 'reservations') return reserve(home, read().count);
+  if (parts[1] === 'uploads') return upload(home, request, parts, read);
+  if (where === 'account/messages' && request.method === 'POST') return commit(world, home, user, read());
+  if (where === 'account/messages') return sent(world, home, user, new URLSearchParams(query));
+  if (parts[3] === 'retract') return retract(world, home, user, parts[2] as string);
+  throw new BeckonError('unsupported', 'no such path');
+}
+
+function signer(world: World, request: HttpsRequest, body: Uint8Array | undefined): string {
+  const { method, domain, path: target, headers = {} } = request;
+  return b64(verifyRequest({ method, domain, target, body }, headers, world.clock.seconds()));
+}
+
+function enroll(world: World, home: TestHome, { token, record, device }: Json, by: string): unknown {
+  const hash = home.invitations.get(token);
+  if (hash === undefined || by !== device) throw new BeckonError('invitation_invalid', 'no such invitation');
+  const known = home.users.get(hash);
+  if (known !== undefined && (b64(known.record) !== record || known.device !== device))
+    throw new BeckonError('invitation_invalid', 'used');
+  verifyInnerRecord(bytesOf(record), {
+    domain: home.domain,
+    addressHash: bytesOf(hash),
+    now: world.clock.seconds(),
+  });
+  home.users.set(hash, { record: bytesOf(record), device });
+  return { addressHash: hash };
+}
+
+function reserve(home: TestHome, count: number): unknown {
+  const ids = Array.from({ length: count }, () => b64(home.random(32)));
+  for (const id of ids) home.reserved.add(id);
+  return { ids, expires: now + 86_400 };
+}
+
+function upload(
+  home: TestHome,
+  { method, body }: HttpsRequest,
+  parts: readonly string[],
+  read: () => Json,
+): unknown {
+  const id = parts[2] as string;
+  if (parts[3] === undefined && method === 'PUT' && !home.uploads.has(id))
+    home.uploads.set(id, { size: read().size, bytes: new Uint8Array() });
+  const found = home.uploads.get(id);
+  if (found === undefined) throw new BeckonError('not_found', 'no such upload');
+  if (parts[3] === 'parts') {
+    if (Number(parts[4]) !== found.bytes.length) throw new BeckonError('conflict', 'not the next part');
+    found.bytes = Uint8Array.from([...found.bytes, ...(body as Uint8Array)]);
+  }
+  return { size: found.size, received: found.bytes.length };
+}
+
+function commit(world: World, home: TestHome, from: string, submission: Json): unknown {
+  const payload = home.uploads.get(submission.upload)?.bytes ?? new Uint8Array();
+  const payloadHash = sha256(payload);
+  if (b64(payloadHash) !== submission.payloadHash) throw new BeckonError('payload_mismatch', 'other bytes');
+  for (const message of submission.messages as Json[]) {
+    const known = home.messages.find(({ id }) => b64(id) === message.id);
+    if (known !== undefined && b64(known.header) === message.header) continue;
+    if (known !== undefined || !home.reserved.delete(message.id))
+      throw new BeckonError('conflict', 'not reserved');
+    const { introduction } = message;
+    const stored: StoredMessage = {
+      id: bytesOf(message.id),
+      from,
+      destination: message.destination,
+      recipientHash: bytesOf(message.recipientHash),
+      header: bytesOf(message.header),
+      envelope: bytesOf(message.envelope),
+      payload,
+      payloadHash,
+      acceptTokenHash: bytesOf(message.acceptTokenHash),
+      expires: message.expires,
+      ...(introduction === undefined ? {} : { introduction: bytesOf(introduction) }),
+      state: 'stored',
+      fetched: false,
+    };
+    home.messages.push(stored);
+    notify(world, home, stored, {});
+  }
+  return { messages: submission.messages.map(({ id }: Json) => ({ handle: traceHandle(bytesOf(id)) })) };
+}
+
+/** A ref arrives at its destination. */
+export function notify(
+  world: World,
+  home: { readonly domain: string },
+  message: StoredMessage,
+  { retraction = false }: { readonly retraction?: boolean },
+): void {
+  const receiver = homeOf(world, message.destination);
+  const { id, expires, introduction, payload } = message;
+  const firstSeen = world.clock.seconds();
+  const labels = { ...(introduction && { introduction }), ...(retraction && { retraction }) };
+  const ref = { id, sender: home.domain, expires, firstSeen, sizeClass: sizeClass(payload.length), labels };
+  const hash = b64(message.recipientHash);
+  const known = receiver.pending.find((pending) => pending.hash === hash && b64(pending.ref.id) === b64(id));
+  if (known === undefined) receiver.pending.push({ hash, ref });
+  else known.ref = ref;
+  if (introduction !== undefined)
+    receiver.feed.push({ sender: home.domain, introduction, firstSeen, expires });
+}
+
+/** Two entries a page. */
+function feed(home: TestHome, query: URLSearchParams): Uint8Array {
+  const after = query.get('after');
+  const start = after === null ? 0 : (bytesOf(after)[0] as number);
+  const entries = home.feed.slice(start, start + 2);
+  const next = entries.length === 0 ? {} : { next: Uint8Array.of(start + entries.length) };
+  return encode(feedResponse, { entries, ...next });
+}
+
+/** Two refs a page. */
+function poll(world: World, home: TestHome, body: Uint8Array): Uint8Array {
+  const { time, nonce, keyId, entries } = decode(pollRequest, body, 1 << 20);
+  const key = findKey(home.keys.keys, 'poll', keyId, world.clock.seconds());
+  const answers = entries.map((entry) => {
+    if (!verifyPollProof(key.secret, { domain: home.domain, keyId, time, nonce }, entry)) return { refs: [] };
+    const hash = b64(recipientHash(entry.pollKey, home.domain));
+    const done = new Set(entry.done?.map(([id]) => b64(id)));
+    home.pending = home.pending.filter((pending) => pending.hash !== hash || !done.has(b64(pending.ref.id)));
+    const start = entry.after?.[0] ?? 0;
+    const all = home.pending.filter((pending) => pending.hash === hash);
+    const refs = all.slice(start, start + 2).map(({ ref }) => ref);
+    return { refs, ...(start + 2 < all.length ? { next: Uint8Array.of(start + 2) } : {}) };
+  });
+  return encode(pollResponse, { answers });
+}
+
+/** Two messages a page, newest first. */
+function sent(world: World, home: TestHome, user: string, query: URLSearchParams): unknown {
+  const own = home.messages.filter(({ from }) => from === user).toReversed();
+  const start = Number(query.get('after') ?? 0);
+  const messages = own.slice(start, start + 2).map((message) => ({
+    handle: traceHandle(message.id),
+    destination: message.destination,
+    state: message.state,
+    created: now,
+    expires: message.expires,
+    size: message.payload.length,
+    ...(message.state === 'accepted' ? { accepted: world.clock.seconds() } : {}),
+  }));
+  return { messages, ...(start + 2 < own.length ? { next: String(start + 2) } : {}) };
+}
+
+function retract(world: World, home: TestHome, user: string, handle: string): unknown {
+  const message = home.messages.find(({ id, from }) => traceHandle(id) === handle && from === user);
+  if (message === undefined) throw new BeckonError('not_found', 'no such message');
+  if (message.state === 'accepted') return { outcome: 'already_accepted' };
+  message.state = 'withdrawn';
+  notify(world, home, message, { retraction: true });
+  return { outcome: message.fetched ? 'withdrawn_maybe_read' : 'withdrawn' };
+}
