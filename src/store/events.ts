@@ -3,12 +3,14 @@ import { domainName, time } from '../wire/items.ts';
 import { sizes } from '../wire/registry.ts';
 import { bytes, field, optional, record, text, type ValueOf } from '../wire/schema.ts';
 import type { EventStore, TraceEvent } from './api/events.ts';
-import { createBatch } from './batch.ts';
+import { createBatches } from './batches.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, ordered, readOrdered } from './keys.ts';
 
 /** How long an event is kept, seconds. */
 export const eventLife = 30 * 86_400;
+/** Most additions of one write. */
+const maxBatch = 512;
 const defaultMaxEvents = 100_000;
 /** Most events that a look-up gives. */
 const maxListed = 1000;
@@ -49,12 +51,13 @@ export function createEvents(engine: Engine, maxEvents = defaultMaxEvents): Even
     return batch.map(() => undefined);
   }
 
-  const additions = createBatch((batch: readonly (readonly TraceEvent[])[]) =>
-    engine.write(() => appendAll(batch)),
+  const add = createBatches(
+    (batch: readonly (readonly TraceEvent[])[]) => engine.write(() => appendAll(batch)),
+    maxBatch,
   );
 
   return {
-    add: (events) => additions.add(events),
+    add,
     async byHandle(handle) {
       const keys = byHandle.keys({ from: handle, to: behind(handle), limit: maxListed });
       return keys.flatMap((key) => {

@@ -38,14 +38,25 @@ export function createInput(bytes: Uint8Array): Input {
   return { bytes, at: 0, depth: 0 };
 }
 
+/** Buffers of finished outputs, to be written again: most encodings are short and none outlives its call. */
+const spare: Uint8Array[] = [];
+const maxSpare = 16;
+const spareSize = 4096;
+
 export function createOutput(sizeHint = 256): Output {
-  return { bytes: new Uint8Array(sizeHint), at: 0 };
+  const reused = sizeHint <= spareSize ? spare.pop() : undefined;
+  return { bytes: reused ?? new Uint8Array(Math.max(sizeHint, spareSize)), at: 0 };
 }
 
-/** The bytes written so far, as a copy of their own. */
+/** The bytes written so far, as a copy of their own; the output is over. */
 export function finish(output: Output): Uint8Array {
-  return output.bytes.slice(0, output.at);
+  const { bytes, at } = output;
+  if (bytes.length === spareSize && spare.length < maxSpare) spare.push(bytes);
+  output.bytes = nothing;
+  return bytes.slice(0, at);
 }
+
+const nothing = new Uint8Array(0);
 
 /** Throws `cbor_trailing` unless the whole input was read. */
 export function expectEnd(input: Input): void {
