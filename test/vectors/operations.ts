@@ -1,0 +1,11 @@
+/** What the cases of vectors/ ask the implementation to do, by name: the same names as in vectors/README.md. */
+import type { Operation } from './inputs.ts';
+import { account } from './operations/account.ts';
+import { conventions } from './operations/conventions.ts';
+import { discovery } from './operations/discovery.ts';
+
+export const operations: Readonly<Record<string, Operation>> = {
+  ...conventions,
+  ...discovery,
+  ...account,
+};
