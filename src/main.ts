@@ -25,8 +25,7 @@ import { userCommand } from './cli/user.ts';
 import { systemClock as clock } from './clock.ts';
 import { systemRandom as random } from './crypto/random.ts';
 import { createResolver } from './dns/resolver.ts';
-import type { OpenAdmin } from './cli/admin.ts';
-import { BeckonError } from './errors.ts';
+import { openAdmin } from './http/admin-client.ts';
 
 /** Runs the command line. Gives the exit code; throws nothing. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -102,7 +101,3 @@ function ownVersion(): string {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }
-
-const openAdmin: OpenAdmin = () => {
-  throw new BeckonError('unavailable', 'the admin client is not there yet');
-};

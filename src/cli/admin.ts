@@ -29,6 +29,13 @@ export async function askDaemon<T>(
   try {
     return await question(admin);
   } catch (cause) {
+    if (codeOf(cause) === 'unauthorized')
+      throw new AdvisedError(
+        'unauthorized',
+        `you may not open the socket ${path}`,
+        'run this as the user of the daemon',
+        { cause },
+      );
     if (!isUnreachable(cause)) throw cause;
     const option = options.config === undefined ? '' : ` --config ${options.config}`;
     throw new AdvisedError(

@@ -87,16 +87,15 @@ export function showDelivery(face: Face, result: SendResult, json: boolean | und
   if (json) face.printJson(result);
   else for (const line of deliveryLines(result)) face.print(line);
   const failures = result.recipients.filter(({ handles }) => handles === undefined);
-  const [first] = failures;
-  if (first === undefined) return;
-  const codes = [...new Set(failures.map(({ code }) => code ?? 'unavailable'))].join(', ');
-  if (result.number !== undefined) return face.warn(`some were not sent to [${codes}]`);
+  if (failures.length === 0) return;
+  const codes = [...new Set(failures.flatMap(({ code = [] }) => code))];
+  if (result.number !== undefined) return face.warn(`some were not sent to [${codes.join(', ')}]`);
   throw new AdvisedError(
-    (first.code ?? 'unavailable') as ErrorCode,
+    (codes[0] ?? 'unavailable') as ErrorCode,
     'nothing was sent',
-    result.recipients.length > failures.length
-      ? '--partial sends to those who can be written to'
-      : 'see the reason above',
+    failures.some(({ outcome }) => outcome === 'native')
+      ? 'leave them out, or --partial to send to the others'
+      : 'the reasons are above',
   );
 }
 

@@ -67,7 +67,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
   storage_full: 'the domain takes no more for now: try again later',
   tls_failed: 'the certificate of the domain is not in order: its owner can tell',
   trust_changed: 'compare fingerprints with the other side before anything is sent',
-  unauthorized: 'this device may have been removed: ask the hoster',
+  unauthorized: 'this user may be suspended, or this device removed: ask the hoster',
   user_unknown: 'check the part before the @',
 };
 

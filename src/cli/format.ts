@@ -10,7 +10,7 @@ export function formatSize(bytes: number): string {
     unit += 1;
   }
   const digits = unit === 0 || value >= 9.95 ? 0 : 1;
-  return `${value.toFixed(digits)} ${units[unit]}`;
+  return `${value.toFixed(digits).replace(/\.0$/, '')} ${units[unit]}`;
 }
 
 /** `12 d`, `3 h`, `40 s`: the largest unit that fits. */

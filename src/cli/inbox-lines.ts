@@ -5,6 +5,22 @@ import { safeLine, shortLine } from './safe-text.ts';
 
 const longestName = 60;
 
+/** The lines of several entries; what one sender introduced is one line until it is opened. `now` in unix seconds. */
+export function inboxLines(entries: readonly InboxEntry[], now: number): string[] {
+  const groups = Map.groupBy(entries, (entry) =>
+    isIntroduction(entry) ? `${entry.senderDomain} ${entry.from} ${entry.held}` : String(entry.number),
+  );
+  return [...groups.values()].flatMap(([first, ...more]) => {
+    if (first === undefined) return [];
+    const lines = entryLines(first, now);
+    return more.length === 0 ? lines : [`${lines[0] ?? ''}, ${more.length + 1} messages`];
+  });
+}
+
+function isIntroduction({ status, way }: InboxEntry): boolean {
+  return status === 'waiting' && way === 'introduction';
+}
+
 /** One line, and one for each part. `now` in unix seconds. */
 export function entryLines(entry: InboxEntry, now: number): string[] {
   const { number, cover, parts = [] } = entry;
@@ -35,10 +51,9 @@ function mark({ status, way }: InboxEntry): string {
 }
 
 function summary(entry: InboxEntry, now: number): string {
-  const { status, way, from, senderDomain } = entry;
+  const { status, from, senderDomain } = entry;
   const who = safeLine(from ?? `somebody at ${senderDomain}`);
-  if (status === 'waiting' && way === 'introduction')
-    return `${who} wants to reach you (claimed), ${statusText(entry, now)}`;
+  if (isIntroduction(entry)) return `${who} wants to reach you (claimed), ${statusText(entry, now)}`;
   const what = status === 'waiting' ? '' : `  ${whatText(entry)}`;
   return `${who}${what}, ${statusText(entry, now)}${remarks(entry)}`;
 }

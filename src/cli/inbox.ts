@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { codeOf, type ErrorCode } from '../errors.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
-import { entryLines } from './inbox-lines.ts';
+import { inboxLines } from './inbox-lines.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeJson } from './safe-text.ts';
 
@@ -88,7 +88,6 @@ function show(
   entries: readonly InboxEntry[],
   json: boolean,
 ): void {
-  for (const entry of entries)
-    if (json) face.print(safeJson(entry));
-    else for (const line of entryLines(entry, clock.seconds())) face.print(line);
+  const lines = json ? entries.map((entry) => safeJson(entry)) : inboxLines(entries, clock.seconds());
+  for (const line of lines) face.print(line);
 }

@@ -34,6 +34,14 @@ export async function openEntry(client: Client, number: number): Promise<InboxEn
   throw new BeckonError(code, reasons[entry.status] ?? `message ${number} is not there`);
 }
 
+/** While they wait, nobody can tell a message of several parts from its parts: then the whole is meant. Throws as `openEntry`. */
+export async function openWhole(client: Client, number: number): Promise<InboxEntry> {
+  const waited = client.entry(number).status === 'waiting';
+  const opened = await openEntry(client, number);
+  const whole = client.inbox().find(({ parts = [] }) => parts.some((part) => part.number === number));
+  return waited && whole !== undefined ? await openEntry(client, whole.number) : opened;
+}
+
 /** Fetches the content of an opened message into the home directory unless it is there, and gives where it is. */
 export async function keepMessage(
   face: Face,

@@ -17,4 +17,5 @@ export const quantity = {
   /** In bytes. */
   size: reader(size),
   count: reader(count(0, 1_000_000)),
+  bits: reader(count(0, 12)),
 };

@@ -6,7 +6,7 @@ import type { Face } from './face.ts';
 import { formatSize } from './format.ts';
 import type { Home } from './home.ts';
 import { entryLines } from './inbox-lines.ts';
-import { keepMessage, maxShown, openEntry, readKept } from './kept-message.ts';
+import { keepMessage, maxShown, openEntry, openWhole, readKept } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeBlock, shortLine } from './safe-text.ts';
@@ -39,8 +39,9 @@ interface Shown {
   readonly toSave: readonly InboxEntry[];
 }
 
-async function read(face: Face, client: Client, home: Home, number: number): Promise<Shown> {
-  const opened = await openEntry(client, number);
+async function read(face: Face, client: Client, home: Home, asked: number): Promise<Shown> {
+  const opened = await openWhole(client, asked);
+  const { number } = opened;
   const all = opened.cover ? await openParts(client, opened) : [opened];
   const part = all.find(isReadable);
   const toSave = all.filter((other) => other !== part);
@@ -69,7 +70,7 @@ function isReadable({ mediaType = '', length = 0 }: InboxEntry): boolean {
 function print(face: Face, { entry, part, mail, text, toSave }: Shown, now: number): void {
   const lines =
     mail !== undefined && part !== undefined
-      ? mailLines({ ...entry, ...part }, mail)
+      ? mailLines({ ...part, handle: entry.handle }, mail)
       : [...headLines(entry), ...(text === undefined ? [] : ['', ...safeBlock(text).trimEnd().split('\n')])];
   for (const line of lines) face.print(line);
   if (toSave.length === 0) return;

@@ -6,7 +6,7 @@ import { command, homeOption, jsonOption } from './command.ts';
 import { deliver, showDelivery, type DeliveryParts } from './delivery.ts';
 import { misused } from './failure.ts';
 import type { Home } from './home.ts';
-import { keptPath, openEntry, readKept } from './kept-message.ts';
+import { keptPath, openWhole, readKept } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { quantity } from './quantity.ts';
@@ -34,8 +34,8 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
           throw misused(`${words[index] ?? ''} is not a file`);
       const body = await readBody(face, options.body, files.length > 0);
       const result = await withClient(parts, options, async (client, home) => {
-        const entry = await openEntry(client, number);
-        const { to, parents } = client.reply(number);
+        const entry = await openWhole(client, number);
+        const { to, parents } = client.reply(entry.number);
         const { subject, references } = await threadOf(home, entry);
         const chosen = options.subject ?? (body === undefined ? undefined : subject);
         const { expires } = options;

@@ -10,7 +10,7 @@ import { safeFileName } from './file-name.ts';
 import { openFileSink } from './file-sink.ts';
 import { formatSize } from './format.ts';
 import type { Home } from './home.ts';
-import { fetchTo, keptPath, openEntry } from './kept-message.ts';
+import { fetchTo, keptPath, openEntry, openWhole } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 
@@ -51,7 +51,7 @@ async function saveAll(
   number: number,
   typed: string | undefined,
 ): Promise<readonly Saved[]> {
-  const entry = await openEntry(client, number);
+  const entry = await openWhole(client, number);
   const entries = entry.cover ? (entry.parts ?? []) : [entry];
   const target = face.path(typed ?? '.');
   const isDirectory = (await stat(target).catch(() => undefined))?.isDirectory() ?? false;

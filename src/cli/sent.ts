@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { SentEntry } from '../client/api.ts';
+import { mediaTypes } from '../wire/registry.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import { formatSize, formatTime } from './format.ts';
 import { withClient, type ClientParts } from './open-client.ts';
@@ -25,8 +26,9 @@ export function sentLines({ number, subject, created, recipients }: SentEntry): 
   return [
     head.trimEnd(),
     ...recipients.map(({ to, way, state, messages }) => {
-      const size = messages.reduce((sum, { length }) => sum + length, 0);
-      const handle = messages[0]?.handle ?? '';
+      const content = messages.filter(({ mediaType }) => mediaType !== mediaTypes.cover);
+      const size = content.reduce((sum, { length }) => sum + length, 0);
+      const handle = (messages.find((message) => !content.includes(message)) ?? messages[0])?.handle ?? '';
       return `      ${shortLine(to, 80)}  ${states[state]}  (${way}, ${formatSize(size)}, trace ${handle})`;
     }),
   ];

@@ -84,11 +84,13 @@ export function mailLines(entry: InboxEntry, mail: ShownMail): string[] {
 }
 
 /** What is verified about an opened message. */
-export function headLines({ from = '', author, forwarded, created, retractedBy, tag }: InboxEntry): string[] {
+export function headLines(entry: InboxEntry): string[] {
+  const { from = '', author, forwarded, created, retractedBy, tag, handle } = entry;
   return [
     `From     ${safeLine(from)} (verified)`,
     ...(forwarded ? [`Author   ${safeLine(author ?? '')} (verified; forwarded)`] : []),
     ...(created === undefined ? [] : [`Date     ${formatTime(created)}`]),
+    `Trace    ${safeLine(handle)}`,
     ...(tag === undefined ? [] : [`Tag      ${shortLine(tag, 100)}`]),
     ...(retractedBy === undefined ? [] : [`The sender asks to forget this message (${retractedBy}).`]),
   ];
