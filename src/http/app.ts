@@ -66,6 +66,7 @@ export function createApp({ server, limits, trusted, clientErrorHandler, log }: 
 
 /** Percent signs that encode nothing are taken as they stand, so that a malformed id is an id like others. */
 function isDecodable(url: string): boolean {
+  if (!url.includes('%')) return true;
   try {
     decodeURIComponent(url);
     return true;

@@ -9,6 +9,9 @@ import type { PublicHandlers } from './public-handlers.ts';
 
 const maxDatagram = Math.max(...datagramSizes);
 
+/** How a socket of both IP versions shows IPv4 addresses. */
+const mappedPrefix = /^::ffff:(?=\d+\.)/i;
+
 export function addDoor(scope: FastifyInstance, handlers: PublicHandlers): void {
   scope.register(async (door) => {
     door.removeAllContentTypeParsers();
@@ -20,11 +23,12 @@ export function addDoor(scope: FastifyInstance, handlers: PublicHandlers): void 
       bodyLimit: maxDatagram,
       handler: async (request, reply) => {
         const domain = requestedDomain(request, handlers.serves);
-        const { body, ip } = request;
+        const { body } = request;
+        const source = request.ip.replace(mappedPrefix, '');
         // After the answer: how long a datagram takes must not show.
         if (body instanceof Uint8Array)
           reply.raw.once('finish', () =>
-            setImmediate(() => handlers.notify(domain, new Uint8Array(body), ip)),
+            setImmediate(() => handlers.notify(domain, new Uint8Array(body), source)),
           );
         return reply.code(204).send();
       },

@@ -64,18 +64,18 @@ export async function listen(
   };
 }
 
-/** Whether a peer's address (undefined on unix sockets) is believed about the client's; undefined: nobody is. */
+/** Whether a peer (undefined on unix sockets) is believed about the address of the client; undefined: nobody is. */
 type Trust = ((peer: string | undefined) => boolean) | undefined;
 
 function trustedPeers(transport: Transport, address: BindAddress): Trust {
   if (transport.kind !== 'proxy') return undefined;
-  if (address.kind === 'unix') return () => true;
   const list = new BlockList();
   for (const network of ['127.0.0.0/8', '::1/128', ...transport.trusted]) {
     const [base = '', bits = ''] = network.split('/');
     list.addSubnet(base, Number(bits), isIPv6(base) ? 'ipv6' : 'ipv4');
   }
-  return (peer) => peer !== undefined && list.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4');
+  return (peer) =>
+    peer === undefined ? address.kind === 'unix' : list.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4');
 }
 
 function httpOptions(limits: HttpLimits) {

@@ -5,6 +5,7 @@ import { connect as connectHttp2, constants } from 'node:http2';
 import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Agent } from 'undici';
 import { codeOf } from '../../src/errors.ts';
@@ -247,6 +248,48 @@ test('behind a proxy: only proxies may connect, and they are believed about the 
   await own.ask('domains/alpha.test');
   t.is(own.asked.calls[0]?.[3], '127.0.0.1');
   t.true(listener.port > 0);
+});
+
+test('behind a proxy on a unix socket: what the client itself forwards is not believed', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'beckon-socket-')), 's');
+  const address = { kind: 'unix', path, mode: 0o600 } as const;
+  const { asked } = await serve(t, {}, { address, transport: { kind: 'proxy', trusted: [] } });
+  const socket = connectTcp(path);
+  const head = `POST ${prefix}notify HTTP/1.1\r\nHost: beckon.alpha.test\r\nConnection: close\r\n`;
+  const forwarded = 'X-Forwarded-For: 6.6.6.6, 192.0.2.9\r\nContent-Length: 512\r\n\r\n';
+  t.regex(await exchange(socket, head + forwarded + 'x'.repeat(512)), /^HTTP\/1\.1 204 /);
+  while (asked.calls.length === 0) await turn();
+  t.is(asked.calls[0]?.[3], '192.0.2.9');
+});
+
+test('addresses of sockets of both IP versions are shown plainly', async (t) => {
+  const { asked, ask } = await serve(t, {}, { address: { kind: 'tcp', host: '', port: 0 } });
+  await ask('notify', { method: 'POST', body: new Uint8Array(512) });
+  while (asked.calls.length === 0) await turn();
+  t.is(asked.calls[0]?.[3], '127.0.0.1');
+});
+
+test('noise of any kind leaves the server up', async (t) => {
+  const { listener, ca } = await serveTls(t, impatient);
+  const servername = names[0] as string;
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  const noise = (): Buffer => Buffer.from(Array.from({ length: 300 }, () => Math.floor(Math.random() * 256)));
+  const opened = await Promise.all(
+    Array.from({ length: 24 }, async (_, at) => {
+      if (at % 3 === 0) return { socket: await tcp(t, listener.port), sent: noise() };
+      const ALPNProtocols = [at % 3 === 1 ? 'h2' : 'http/1.1'];
+      const socket = await handshake(listener.port, { ca, servername, ALPNProtocols });
+      return { socket, sent: at % 3 === 1 ? Buffer.concat([preface, noise()]) : noise() };
+    }),
+  );
+  for (const { socket, sent } of opened) {
+    socket.on('error', () => {});
+    socket.end(sent);
+  }
+  await Promise.all(opened.map(({ socket }) => socket.toArray().catch(() => [])));
+  const socket = await handshake(listener.port, { ca, servername });
+  const head = `GET ${prefix}domains/alpha.test HTTP/1.1\r\nHost: beckon.alpha.test\r\nConnection: close\r\n\r\n`;
+  t.regex(await exchange(socket, head), /^HTTP\/1\.1 200 /);
 });
 
 test('behind a proxy: strangers are turned away before they speak', async (t) => {
