@@ -91,11 +91,12 @@ test('a genuine notification is stored once, however often it is repeated', asyn
   const bytes = datagram([refFor(1), refFor(2)]);
   for (let i = 0; i < 3; i++) await beta.take(bytes);
   await beta.take(datagram([refFor(2), refFor(3)]));
-  t.deepEqual((await beta.waiting()).map(({ sender, messageId }) => [sender, messageId[0]]).sort(), [
-    ['alpha.test', 1],
-    ['alpha.test', 2],
-    ['alpha.test', 3],
-  ]);
+  const waiting = await beta.waiting();
+  t.deepEqual(new Set(waiting.map(({ sender }) => sender)), new Set(['alpha.test']));
+  t.deepEqual(
+    waiting.map(({ messageId }) => Number(messageId[0])).sort((a, b) => a - b),
+    [1, 2, 3],
+  );
 });
 
 test('what is forged, damaged or stale is dropped without a trace', async (t) => {

@@ -82,7 +82,7 @@ test('due refs to one domain leave packed, by UDP, and come up again after four 
   t.deepEqual(sent, [{ channel: 'udp', ids: [1, 2, 3] }]);
   t.deepEqual(
     rescheduled.map(({ attempt, due }) => [attempt, due - now]),
-    Array(3).fill([1, 4]),
+    [1, 2, 3].map(() => [1, 4]),
   );
 });
 
