@@ -244,11 +244,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     (app) => adminRoutes(app, { handlers: operations, log }),
   );
   parts.defer(() => adminListener.close());
+  async function refreshLevels(): Promise<void> {
+    const { messages, bytes } = await store.stats();
+    metrics.waiting.set(messages);
+    metrics.waitingBytes.set(bytes);
+  }
   const metricsListener: Listener | null =
     config.listen.metrics &&
     (await listen(
       { address: bindAddress(config.listen.metrics, 0o660), transport: { kind: 'plain' }, log },
-      (app) => metricsRoutes(app, { metrics }),
+      (app) => metricsRoutes(app, { metrics, refresh: refreshLevels }),
     ));
   if (metricsListener) parts.defer(() => metricsListener.close());
 
