@@ -9,6 +9,7 @@ import type { Client } from '../../src/client/index.ts';
 import type { Random } from '../../src/crypto/random.ts';
 import { sha256 } from '../../src/crypto/kdf.ts';
 import { domainTrust, userTrust } from '../../src/directory/trust.ts';
+import type { Later } from '../../src/directory/remote.ts';
 import type { NativePeer } from '../../src/directory/domain-lookup.ts';
 import type { UserOutcome } from '../../src/directory/user-lookup.ts';
 import { BeckonError, codeOf } from '../../src/errors.ts';
@@ -73,8 +74,10 @@ export interface World {
   before: (request: HttpsRequest) => void;
   /** Called after a request was carried out; what it throws is a lost answer. */
   after: (request: HttpsRequest) => void;
-  /** Called before a fetch; what it throws ends the stream, what it gives replaces the outcome. */
-  fetch: (what: 'message' | 'payload' | 'accept', id: string) => void;
+  /** Called before a fetch; what it gives is the outcome. */
+  fetch: (what: 'message' | 'payload' | 'accept') => Later | undefined;
+  /** Whether payloads are served from where they are asked for. */
+  ranges: boolean;
   /** Payload bytes after which a transfer breaks, once. */
   breakAfter: number | undefined;
   /** Answers of the directory that differ from the truth, by address or domain. */
@@ -151,7 +154,8 @@ export function createWorld(...names: readonly string[]): World {
     fetches: [],
     before: () => {},
     after: () => {},
-    fetch: () => {},
+    fetch: () => undefined,
+    ranges: true,
     breakAfter: undefined,
     outcomes: new Map(),
     messages: () => [...domains.values()].flatMap(({ messages }) => messages),
@@ -236,7 +240,8 @@ function network(world: World): ClientNetwork {
     remote: {
       async fetchMessage(peer, id) {
         world.fetches.push(`message ${peer.domain}`);
-        world.fetch('message', b64(id));
+        const failure = world.fetch('message');
+        if (failure !== undefined) return failure;
         const message = live(world, peer.domain, id);
         if (message === undefined) return { kind: 'gone', code: 'message_gone' };
         message.fetched = true;
@@ -244,15 +249,18 @@ function network(world: World): ClientNetwork {
       },
       async fetchPayload(peer, id, { start = 0, size }) {
         world.fetches.push(`payload ${peer.domain} ${start}`);
-        world.fetch('payload', b64(id));
+        const failure = world.fetch('payload');
+        if (failure !== undefined) return failure;
         const message = live(world, peer.domain, id);
         if (message === undefined) return { kind: 'gone', code: 'message_gone' };
         if (message.payload.length !== size) throw new Error('the size is not what was promised');
-        return { kind: 'found', start, body: pieces(world, message.payload.subarray(start)) };
+        const from = world.ranges ? start : 0;
+        return { kind: 'found', start: from, body: pieces(world, message.payload.subarray(from)) };
       },
       async accept(peer, id, token) {
         world.fetches.push(`accept ${peer.domain}`);
-        world.fetch('accept', b64(id));
+        const failure = world.fetch('accept');
+        if (failure !== undefined) return failure;
         const message = live(world, peer.domain, id);
         if (message === undefined || b64(message.acceptTokenHash) !== b64(sha256(token)))
           return { kind: 'gone', code: 'message_gone' };
