@@ -10,10 +10,12 @@ import { account } from './generators/account.ts';
 import { conventions } from './generators/conventions.ts';
 import { discovery } from './generators/discovery.ts';
 import { fetch } from './generators/fetch.ts';
+import { keys } from './generators/keys.ts';
 
 const folders: Readonly<Record<string, () => readonly Case[]>> = {
   conventions,
   discovery,
+  keys,
   fetch,
   account,
 };

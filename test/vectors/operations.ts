@@ -3,9 +3,11 @@ import type { Operation } from './inputs.ts';
 import { account } from './operations/account.ts';
 import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
+import { keys } from './operations/keys.ts';
 
 export const operations: Readonly<Record<string, Operation>> = {
   ...conventions,
   ...discovery,
+  ...keys,
   ...account,
 };

@@ -1,0 +1,115 @@
+/** Operations of wire-spec/keys.md. */
+import { verifyDomainRecord, type SeenDomain, type VerifiedDomain } from '../../../src/keys/domain-record.ts';
+import {
+  addressHash,
+  domainFingerprint,
+  identityFingerprint,
+  recordFingerprint,
+  recoveryHash,
+} from '../../../src/keys/fingerprints.ts';
+import { verifyMandate } from '../../../src/keys/mandate.ts';
+import { verifyUserAnswer, type SeenUser } from '../../../src/keys/user-answer.ts';
+import { keysToWriteTo, verifyInnerRecord, type VerifiedRecord } from '../../../src/keys/user-record.ts';
+import type { Inputs, Operation } from '../inputs.ts';
+
+const ids = (keys: readonly { readonly id: Uint8Array }[]): readonly Uint8Array[] => keys.map(({ id }) => id);
+
+function expectedDomain(inputs: Inputs): Parameters<typeof verifyDomainRecord>[1] {
+  return {
+    domain: inputs.text('domain'),
+    fingerprints: inputs.bytesList('fingerprints'),
+    now: inputs.number('now'),
+  };
+}
+
+function seenDomain(inputs: Inputs): SeenDomain | undefined {
+  if (!inputs.has('previous')) return undefined;
+  const previous = inputs.fields('previous');
+  return {
+    serial: previous.number('serial'),
+    recordHash: previous.bytes('recordHash'),
+    mandateSerial: previous.number('mandateSerial'),
+    mandateHash: previous.bytes('mandateHash'),
+  };
+}
+
+function seenUser(inputs: Inputs): SeenUser | undefined {
+  if (!inputs.has('previous')) return undefined;
+  const previous = inputs.fields('previous');
+  return {
+    serial: previous.number('serial'),
+    recordFingerprint: previous.bytes('recordFingerprint'),
+    created: previous.number('created'),
+  };
+}
+
+/** The domain whose record is the input `record`. */
+export function verifiedDomain(inputs: Inputs): VerifiedDomain {
+  return verifyDomainRecord(inputs.bytes('record'), { ...expectedDomain(inputs), previous: undefined });
+}
+
+function verifiedRecord(inputs: Inputs): VerifiedRecord {
+  return verifyInnerRecord(inputs.bytes('inner'), {
+    domain: inputs.text('domain'),
+    addressHash: inputs.bytes('addressHash'),
+    now: inputs.number('now'),
+  });
+}
+
+export const keys: Readonly<Record<string, Operation>> = {
+  'domain fingerprint': (inputs) => domainFingerprint(inputs.bytes('identityKey')),
+  'recovery hash': (inputs) => recoveryHash(inputs.bytes('recoveryKey')),
+  'identity fingerprint': (inputs) => identityFingerprint(inputs.bytes('identityKey')),
+  'record fingerprint': (inputs) => recordFingerprint(inputs.bytes('inner')),
+  'verify mandate': (inputs) => {
+    const { serial, signingKeys, revoked, escrow } = verifyMandate(
+      inputs.bytes('mandate'),
+      expectedDomain(inputs),
+    );
+    return { serial, signingKeys: ids(signingKeys), revoked, escrow };
+  },
+  'verify domain record': (inputs) => {
+    const previous = seenDomain(inputs);
+    const domain = verifyDomainRecord(inputs.bytes('record'), { ...expectedDomain(inputs), previous });
+    const { serial, mandateSerial, recordHash, mandateHash, bucketBits, expires } = domain;
+    return {
+      serial,
+      mandateSerial,
+      recordHash,
+      mandateHash,
+      keys: ids(domain.keys),
+      bucketBits,
+      expires,
+    };
+  },
+  'verify user record': (inputs) => {
+    const record = verifiedRecord(inputs);
+    const { identityFingerprint: fingerprint, recordFingerprint: hash, serial, flags } = record;
+    return {
+      identityFingerprint: fingerprint,
+      recordFingerprint: hash,
+      keys: ids(record.keys),
+      serial,
+      flags,
+    };
+  },
+  'verify user answer': (inputs) => {
+    const domain = verifiedDomain(inputs);
+    const address = inputs.text('address');
+    const verified = verifyUserAnswer(
+      inputs.bytes('answer'),
+      domain,
+      address,
+      inputs.number('now'),
+      seenUser(inputs),
+    );
+    if (verified.kind === 'by_mail') return verified;
+    if (Buffer.compare(verified.addressHash, addressHash(address)) !== 0) throw new Error('another address');
+    const { kind, recordFingerprint: hash, status, escrow, listedUntil } = verified;
+    return { kind, recordFingerprint: hash, status, escrow, listedUntil };
+  },
+  'keys to write to': (inputs) => {
+    const { addressing, sealing } = keysToWriteTo(verifiedRecord(inputs), inputs.number('now'));
+    return { addressing: addressing.id, sealing: sealing.id };
+  },
+};
