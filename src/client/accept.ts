@@ -22,10 +22,11 @@ export async function deliverAccepts(parts: AcceptParts): Promise<void> {
 /** Whether the sender's domain knows now, or has nothing left to know. */
 async function isAnswered({ session, network }: AcceptParts, id: Text64): Promise<boolean> {
   const received = session.state().received[id];
-  if (received?.opened === undefined) return true;
+  const acceptToken = received?.opened?.acceptToken;
+  if (received === undefined || acceptToken === undefined) return true;
   const peer = await network.domains.domain(received.senderDomain);
   if (peer.kind !== 'native') return false;
-  const token = base64urlnopad.decode(received.opened.acceptToken);
+  const token = base64urlnopad.decode(acceptToken);
   const outcome = await network.remote.accept(peer, base64urlnopad.decode(id), token);
   return outcome.kind !== 'later';
 }

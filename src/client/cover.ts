@@ -40,8 +40,10 @@ function hasEnded(part: Received | undefined): boolean {
   return part !== undefined && !isUnderWay(part);
 }
 
-/** What decryption needs of an opened message. */
+/** What decryption needs of an opened message. Throws `message_gone` for one that ended. */
 export function expectedPayload(opened: OpenedMessage): ExpectedPayload & { readonly contentKey: Secret } {
+  if (opened.contentKey === undefined)
+    throw new BeckonError('message_gone', 'the key of the content is erased');
   return {
     contentKey: new Secret(base64urlnopad.decode(opened.contentKey)),
     plaintextLength: opened.length,
@@ -69,8 +71,9 @@ export function createListParts(
       return { type: 'parts-listed', id, parts: await fetchParts(received, opened) };
     } catch (error) {
       const code = codeOf(error);
-      if (code === 'internal' || code === 'storage_failed') throw error;
-      if (isHeld(error) || code === 'network_failed') return { type: 'held', id, code };
+      if (code === 'storage_failed') throw error;
+      const passing = isHeld(error) || code === 'network_failed' || code === 'internal';
+      if (passing) return { type: 'held', id, code };
       return code === 'message_gone'
         ? { type: 'ended', id, status: 'expired' }
         : { type: 'refused', id, code };

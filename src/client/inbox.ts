@@ -4,18 +4,20 @@ import { BeckonError } from '../errors.ts';
 import { traceHandle } from '../keys/fingerprints.ts';
 import type { InboxEntry, Reply } from './api.ts';
 import { isCover } from './cover.ts';
+import { letterKey } from './reduce.ts';
 import type { ClientState, ListedPart, OpenedMessage, Received } from './state.ts';
 
 /** Everything received, by number; what a cover lists stands under it alone. */
 export function inboxOf(state: ClientState): readonly InboxEntry[] {
   const received = Object.values(state.received).sort((a, b) => a.number - b.number);
   const listed = new Set(received.flatMap((cover) => partsOf(state, cover).map(({ part }) => part.number)));
-  return received.filter(({ number }) => !listed.has(number)).map((entry) => describe(state, entry));
+  const lookup = lookupOf(state);
+  return received.filter(({ number }) => !listed.has(number)).map((entry) => describe(state, lookup, entry));
 }
 
 /** The entry with a number. Throws `not_found`. */
 export function entryOf(state: ClientState, number: number): InboxEntry {
-  return describe(state, receivedOf(state, number));
+  return describe(state, lookupOf(state), receivedOf(state, number));
 }
 
 /** Throws `not_found`. */
@@ -52,7 +54,7 @@ function partsOf(state: ClientState, cover: Received): readonly PartOf[] {
   });
 }
 
-function describe(state: ClientState, received: Received): InboxEntry {
+function describe(state: ClientState, lookup: Lookup, received: Received): InboxEntry {
   const { opened } = received;
   const drop = state.drops[received.pollKey];
   const claimed = drop?.kind === 'handed' ? drop.correspondent : drop?.claimedAddress;
@@ -71,18 +73,25 @@ function describe(state: ClientState, received: Received): InboxEntry {
     sizeAtMost: 2 ** received.sizeClass,
     ...(received.refusal === undefined ? {} : { refusal: received.refusal }),
     ...(received.held === undefined ? {} : { held: received.held }),
-    ...(opened === undefined ? {} : openedFields(state, received, opened)),
-    ...(isCover(received) ? { cover: true, parts: parts.map((found) => describePart(state, found)) } : {}),
+    ...(opened === undefined ? {} : openedFields(lookup, opened)),
+    ...(isCover(received)
+      ? { cover: true, parts: parts.map((found) => describePart(state, lookup, found)) }
+      : {}),
   };
 }
 
 /** Before a part is opened, its cover says what it is. */
-function describePart(state: ClientState, { listed, part }: PartOf): InboxEntry {
+function describePart(state: ClientState, lookup: Lookup, { listed, part }: PartOf): InboxEntry {
   const { mediaType, length, fileName } = listed;
-  return { mediaType, length, ...(fileName === undefined ? {} : { fileName }), ...describe(state, part) };
+  return {
+    mediaType,
+    length,
+    ...(fileName === undefined ? {} : { fileName }),
+    ...describe(state, lookup, part),
+  };
 }
 
-function openedFields(state: ClientState, received: Received, opened: OpenedMessage): Partial<InboxEntry> {
+function openedFields(lookup: Lookup, opened: OpenedMessage): Partial<InboxEntry> {
   const { fileName, tag } = opened;
   return {
     author: opened.author,
@@ -95,32 +104,62 @@ function openedFields(state: ClientState, received: Received, opened: OpenedMess
     ...(tag === undefined ? {} : { tag }),
     letterId: opened.letterId,
     parents: opened.parents,
-    ...answersOf(state, opened),
-    ...retractionsOf(state, received, opened),
+    ...answersOf(lookup, opened),
+    ...retractionsOf(lookup, opened),
   };
 }
 
-function answersOf(state: ClientState, { parents }: OpenedMessage): Pick<InboxEntry, 'answers'> {
-  const isParent = (id: string | undefined): boolean => id !== undefined && parents.includes(id);
-  const sent = state.sent.find(
-    ({ letterIds, parts }) => letterIds.some(isParent) || parts.some(({ letterId }) => isParent(letterId)),
+/** What entries are looked up by, made once for a listing. */
+interface Lookup {
+  /** Numbers of own messages, by letter id. */
+  readonly sent: ReadonlyMap<string, number>;
+  /** By letter id, whoever the author is. */
+  readonly letters: ReadonlyMap<string, Received>;
+  /** By author and letter id. */
+  readonly authored: ReadonlyMap<string, Received>;
+  /** By author and the letter id that they ask to forget. */
+  readonly retracting: ReadonlyMap<string, Received>;
+}
+
+function lookupOf(state: ClientState): Lookup {
+  const opened = Object.values(state.received).flatMap((received) =>
+    received.opened === undefined ? [] : [{ received, ...received.opened }],
   );
-  if (sent !== undefined) return { answers: { kind: 'sent', number: sent.number } };
-  const received = Object.values(state.received).find(({ opened }) => isParent(opened?.letterId));
-  return received === undefined ? {} : { answers: { kind: 'received', number: received.number } };
+  return {
+    sent: new Map(
+      state.sent.flatMap(({ number, letterIds, parts }) =>
+        [...letterIds, ...parts.map(({ letterId }) => letterId)].map((id) => [id, number] as const),
+      ),
+    ),
+    letters: new Map(opened.map(({ received, letterId }) => [letterId, received])),
+    authored: new Map(
+      opened.map(({ received, author, letterId }) => [letterKey(author, letterId), received]),
+    ),
+    retracting: new Map(
+      opened.flatMap(({ received, author, retracts }) =>
+        retracts === undefined ? [] : [[letterKey(author, retracts), received] as const],
+      ),
+    ),
+  };
+}
+
+function answersOf(lookup: Lookup, { parents }: OpenedMessage): Pick<InboxEntry, 'answers'> {
+  for (const parent of parents) {
+    const sent = lookup.sent.get(parent);
+    if (sent !== undefined) return { answers: { kind: 'sent', number: sent } };
+    const received = lookup.letters.get(parent);
+    if (received !== undefined) return { answers: { kind: 'received', number: received.number } };
+  }
+  return {};
 }
 
 /** A wish to forget is honoured only from the same author. */
 function retractionsOf(
-  state: ClientState,
-  { id }: Received,
+  lookup: Lookup,
   { author, letterId, retracts }: OpenedMessage,
 ): Pick<InboxEntry, 'retracts' | 'retractedBy'> {
-  const others = Object.values(state.received).filter(
-    (other) => other.id !== id && other.opened?.author === author,
-  );
-  const earlier = others.find(({ opened }) => retracts !== undefined && opened?.letterId === retracts);
-  const later = others.find(({ opened }) => opened?.retracts === letterId);
+  const earlier = retracts === undefined ? undefined : lookup.authored.get(letterKey(author, retracts));
+  const later = lookup.retracting.get(letterKey(author, letterId));
   return {
     ...(earlier === undefined ? {} : { retracts: earlier.number }),
     ...(later === undefined ? {} : { retractedBy: later.number }),

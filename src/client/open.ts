@@ -57,8 +57,9 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
       return await opened(received);
     } catch (error) {
       const code = codeOf(error);
-      if (code === 'internal' || code === 'storage_failed') throw error;
-      if (error instanceof Held) return [{ type: 'held', id, code }];
+      if (code === 'storage_failed') throw error;
+      // An own fault must not keep other messages from being opened.
+      if (error instanceof Held || code === 'internal') return [{ type: 'held', id, code }];
       return [
         code === 'message_gone' ? { type: 'ended', id, status: 'expired' } : { type: 'refused', id, code },
       ];

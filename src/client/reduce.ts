@@ -55,7 +55,7 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'ended':
       return ended(state, event.id, event.status);
     case 'accept-answered':
-      return { ...state, accepts: state.accepts.filter((id) => id !== event.id) };
+      return acceptAnswered(state, event.id);
     case 'done-reported':
       return doneReported(state, event.pollKey, event.ids);
     case 'sent':
@@ -169,8 +169,21 @@ function adopt(state: ClientState, address: string, drop: TheirDrop): ClientStat
 function finished(state: ClientState, id: Text64, change: Pick<Received, 'status' | 'refusal'>): ClientState {
   const received = state.received[id];
   if (received === undefined || !isUnderWay(received)) return state;
-  const known = withReceived(state, id, ({ held: _, ...before }) => ({ ...before, ...change }));
+  const known = withReceived(state, id, ({ held: _, ...before }) => erased({ ...before, ...change }));
   return withDone(known, id, received.pollKey);
+}
+
+/** What ended needs its keys no more; the token is owed as long as an accept is. */
+function erased(received: Received, owed = received.status === 'accepted'): Received {
+  if (received.opened === undefined) return received;
+  const { contentKey: _, acceptToken, ...opened } = received.opened;
+  return { ...received, opened: owed && acceptToken !== undefined ? { ...opened, acceptToken } : opened };
+}
+
+function acceptAnswered(state: ClientState, id: Text64): ClientState {
+  if (!state.accepts.includes(id)) return state;
+  const accepts = state.accepts.filter((owed) => owed !== id);
+  return withReceived({ ...state, accepts }, id, (received) => erased(received, false));
 }
 
 type Ended = Extract<ClientEvent, { type: 'ended' }>['status'];

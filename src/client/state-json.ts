@@ -60,10 +60,15 @@ const opened = exactly(
     plaintextHash: hash,
     payloadSize: count,
     payloadHash: hash,
+  },
+  {
     contentKey: text64(32),
     acceptToken: text64(sizes.acceptToken),
+    retracts: letterId,
+    fileName: text,
+    tag: text,
+    parts: arrayOf(listedPart),
   },
-  { retracts: letterId, fileName: text, tag: text, parts: arrayOf(listedPart) },
 );
 
 const received = exactly(

@@ -76,8 +76,10 @@ export interface OpenedMessage {
   readonly plaintextHash: Text64;
   readonly payloadSize: number;
   readonly payloadHash: Text64;
-  readonly contentKey: Text64;
-  readonly acceptToken: Text64;
+  /** Erased once the message ended. */
+  readonly contentKey?: Text64;
+  /** Erased once the message ended and the sender's domain knows. */
+  readonly acceptToken?: Text64;
   /** What this cover lists. */
   readonly parts?: readonly ListedPart[];
 }

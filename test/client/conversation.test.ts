@@ -178,3 +178,22 @@ test('the alarm: one letter id over other bytes', async (t) => {
   ]);
   t.like(alarmed.client.inbox(), [{ status: 'opened' }, { status: 'refused' }]);
 });
+
+test('keys of what ended are erased', async (t) => {
+  const { ann, bob } = await twoUsers();
+  await ann.client.send({ to: [bob.address], parts: [mailPart('1')], subject: '' });
+  await bob.client.sync();
+  await bob.client.open(1);
+  t.regex(bob.state.text ?? '', /contentKey.*acceptToken/);
+  await bob.client.payload(1, memorySink());
+  t.notRegex(bob.state.text ?? '', /contentKey|acceptToken/);
+});
+
+test('a note to oneself', async (t) => {
+  const { ann } = await twoUsers();
+  await ann.client.send({ to: [ann.address], parts: [mailPart('remember')], subject: '' });
+  await ann.client.sync();
+  const sink = memorySink();
+  t.like(await ann.client.payload(ann.client.inbox()[0]?.number ?? 0, sink), { status: 'accepted' });
+  t.is(textIn(sink), 'remember');
+});
