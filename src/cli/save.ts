@@ -13,6 +13,7 @@ import type { Home } from './home.ts';
 import { fetchTo, keptPath, openEntry, openWhole } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
+import { safeLine } from './safe-text.ts';
 
 interface Saved {
   readonly number: number;
@@ -40,7 +41,8 @@ export function saveCommand(parts: ClientParts): Command {
         saveAll(face, client, home, number, path),
       );
       if (options.json) return face.printJson(saved);
-      for (const one of saved) face.print(`saved  ${one.path}  ${formatSize(one.length)}, verified`);
+      for (const one of saved)
+        face.print(`saved  ${safeLine(one.path)}  ${formatSize(one.length)}, verified`);
     });
 }
 
@@ -61,12 +63,34 @@ async function saveAll(
       'name a directory that is there, or save one part',
     );
   const saved: Saved[] = [];
-  for (const part of entries) {
-    const opened = await openEntry(client, part.number);
-    const path = isDirectory ? join(target, safeFileName(opened.fileName, opened)) : target;
+  const names = new Set<string>();
+  for (const { number } of entries) {
+    const opened = await openEntry(client, number);
+    const path = isDirectory ? join(target, freeName(names, opened)) : target;
+    if (entries.length > 1 && (await isSpent(home, opened))) {
+      face.note(`part ${number} was saved before`);
+      continue;
+    }
     saved.push(await saveOne(face, client, home, opened, path));
   }
   return saved;
+}
+
+/** Two parts of one message may bear the same name. */
+function freeName(taken: Set<string>, entry: InboxEntry): string {
+  const plain = safeFileName(entry.fileName, entry);
+  const name = taken.has(plain) ? safeFileName(`${entry.number}-${plain}`, entry) : plain;
+  taken.add(name);
+  return name;
+}
+
+/** Saved by an earlier command, and kept neither here nor at the sender's domain. */
+async function isSpent(home: Home, { number, status }: InboxEntry): Promise<boolean> {
+  return status === 'accepted' && !(await isThere(keptPath(home, number)));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 async function saveOne(
@@ -85,7 +109,7 @@ async function saveOne(
 }
 
 async function copyKept(kept: string, number: number, path: string): Promise<void> {
-  if ((await stat(kept).catch(() => undefined)) === undefined)
+  if (!(await isThere(kept)))
     throw new AdvisedError(
       'message_gone',
       `message ${number} was saved before, and its sender's domain does not keep it any more`,
