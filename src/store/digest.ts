@@ -17,13 +17,15 @@ export function randomId(length: number): Uint8Array {
 /** SHA-256 over what was added so far; it can go on afterwards. */
 export interface RunningHash {
   add(bytes: Uint8Array): void;
+  /** One that goes on by itself from here. */
+  copy(): RunningHash;
   soFar(): Uint8Array;
 }
 
-export function startHash(): RunningHash {
-  const running: Hash = createHash('sha256');
+export function startHash(running: Hash = createHash('sha256')): RunningHash {
   return {
     add: (bytes) => void running.update(bytes),
+    copy: () => startHash(running.copy()),
     soFar: () => new Uint8Array(running.copy().digest()),
   };
 }

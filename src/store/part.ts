@@ -15,31 +15,29 @@ export interface PartTarget {
   readonly offset: number;
   /** A chunk that is there already. */
   tail(index: number): Uint8Array | undefined;
-  /** Puts chunks on disk, from chunk `first` on; `news` are the bytes in them that are new, `at` where they end. */
-  store(first: number, group: readonly Uint8Array[], news: Uint8Array, at: number): Promise<void>;
-  /** Notes how far the upload came. */
+  /** Puts chunks on disk, from chunk `first` on; `news` are the bytes in them that are new. */
+  store(first: number, group: readonly Uint8Array[], news: Uint8Array): Promise<void>;
+  /** Notes how far the upload came: from here on the bytes count. */
   finish(received: number): Promise<UploadStatus>;
 }
 
-/** Throws `too_large`, whatever the target throws, or the source's own error; what was stored until then is noted. */
+/**
+ * The source verifies the part by its end, so bytes count only once all of them came: a part that fails leaves the upload as
+ * it was. Throws `too_large`, whatever the target throws, or the source's own error.
+ */
 export async function writePart(
   target: PartTarget,
   source: AsyncIterable<Uint8Array>,
 ): Promise<UploadStatus> {
   const group = createGroup(target);
-  try {
-    for await (const piece of source) {
-      const end = group.end() + piece.length;
-      if (end > target.size) throw new BeckonError('too_large', 'more bytes than the upload was opened for');
-      if (end - target.offset > maxPart) throw new BeckonError('too_large', 'a part holds at most 32 MiB');
-      await group.add(piece);
-    }
-    await group.flush();
-  } catch (error) {
-    if (group.stored() > target.offset) await target.finish(group.stored());
-    throw error;
+  for await (const piece of source) {
+    const end = group.end() + piece.length;
+    if (end > target.size) throw new BeckonError('too_large', 'more bytes than the upload was opened for');
+    if (end - target.offset > maxPart) throw new BeckonError('too_large', 'a part holds at most 32 MiB');
+    await group.add(piece);
   }
-  return target.finish(group.stored());
+  await group.flush();
+  return target.finish(group.end());
 }
 
 interface Group {
@@ -47,8 +45,6 @@ interface Group {
   flush(): Promise<void>;
   /** Where the bytes so far end. */
   end(): number;
-  /** Where the bytes on disk end. */
-  stored(): number;
 }
 
 /**
@@ -73,7 +69,7 @@ function createGroup(target: PartTarget): Group {
     for (let at = from * chunkSize; at < filled; at += chunkSize)
       group.push(buffer.subarray(at, Math.min(filled, at + chunkSize)));
     const news = buffer.subarray(storedInBuffer, filled);
-    await target.store(first + from, group, news, first * chunkSize + filled);
+    await target.store(first + from, group, news);
     storedInBuffer = filled;
     if (filled < wholeGroup) return;
     first += groupChunks;
@@ -93,6 +89,5 @@ function createGroup(target: PartTarget): Group {
     },
     flush,
     end: () => first * chunkSize + filled,
-    stored: () => first * chunkSize + storedInBuffer,
   };
 }

@@ -123,17 +123,18 @@ export function createUploads(parts: UploadParts): UploadTables {
     return row;
   }
 
-  function targetOf(key: Uint8Array, row: UploadRow, running: RunningHash): PartTarget {
+  /** `verified` is the hash of what was received before: a part that fails must not touch it. */
+  function targetOf(key: Uint8Array, row: UploadRow, verified: RunningHash): PartTarget {
+    const running = verified.copy();
     return {
       size: row.size,
       offset: row.received,
       tail: (index) => chunks.get(row.blob, index),
-      async store(first, group, news, at) {
+      async store(first, group, news) {
         if (!hasRoom(news.length))
           throw new BeckonError('storage_full', 'the disk is full but for its reserve');
         await chunks.put(row.blob, first, group);
         running.add(news);
-        remember(row.blob, { hash: running, at });
       },
       async finish(received) {
         await engine.write(() => {
@@ -141,6 +142,7 @@ export function createUploads(parts: UploadParts): UploadTables {
           if (now === undefined) throw new BeckonError('not_found', 'the upload ended meanwhile');
           uploads.put(key, { ...now, received });
         });
+        remember(row.blob, { hash: running, at: received });
         return { size: row.size, received };
       },
     };

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { BeckonError } from '../../src/errors.ts';
 import { maxPart } from '../../src/store/part.ts';
 import { uploadLife } from '../../src/store/uploads.ts';
 import {
@@ -93,23 +94,28 @@ test('more bytes than declared, or a part above 32 MiB, are too large', async (t
     for (let n = 0; n < 33; n++) yield mebi;
   }
   await t.throwsAsync(store.uploads.write(alice, large, 0, tooMuch()), { code: 'too_large' });
-  t.is((await store.uploads.status(alice, large))?.received, maxPart, 'what fitted is kept');
+  t.is((await store.uploads.status(alice, large))?.received, 0, 'nothing of such a part counts');
 });
 
-test('a part that breaks off keeps what came', async (t) => {
+test('a part that fails counts for nothing, wherever it fails, and what was there before stands', async (t) => {
   const { store } = await opened(t);
-  const payload = random(3 * 1024 * 1024);
+  const payload = random(4 * 1024 * 1024);
+  const good = 300_000;
   const id = random(16);
   await store.uploads.open(alice, id, payload.length);
-  async function* broken() {
-    yield* pieces(payload.subarray(0, 2_500_000));
-    throw new Error('connection reset');
+  await store.uploads.write(alice, id, 0, pieces(payload.subarray(0, good)));
+  for (const length of [1, chunk, 2_500_000, payload.length - good]) {
+    async function* unverified() {
+      yield* pieces(random(length), 100_003);
+      throw new BeckonError('unauthorized', 'not what was signed');
+    }
+    await t.throwsAsync(store.uploads.write(alice, id, good, unverified()), { code: 'unauthorized' });
+    t.deepEqual(await store.uploads.status(alice, id), { size: payload.length, received: good });
   }
-  await t.throwsAsync(store.uploads.write(alice, id, 0, broken()), { message: 'connection reset' });
-  const received = (await store.uploads.status(alice, id))?.received ?? 0;
-  t.is(received, 2 * 1024 * 1024, 'whole groups of chunks');
-  await store.uploads.write(alice, id, received, pieces(payload.subarray(received)));
-  t.truthy(await committed(store, id, sha256(payload)));
+  await store.uploads.write(alice, id, good, pieces(payload.subarray(good, 1_000_000)));
+  await store.uploads.write(alice, id, 1_000_000, pieces(payload.subarray(1_000_000)));
+  const live = await committed(store, id, sha256(payload));
+  t.deepEqual(live && (await collected(store.blobs.read(live.blob, 0, payload.length))), payload);
 });
 
 test('one part at a time', async (t) => {

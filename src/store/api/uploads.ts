@@ -16,8 +16,8 @@ export interface UploadStore {
   open(owner: Owner, id: Uint8Array, size: number, limits?: UsageLimits): Promise<UploadStatus>;
   status(owner: Owner, id: Uint8Array): Promise<UploadStatus | undefined>;
   /**
-   * Appends a part; what it resolves to is on disk. When the source fails, what came until then is kept and the source's
-   * error is thrown. Throws `not_found`, `conflict` (offset is not `received`, or another part is being written),
+   * Appends a part; what it resolves to is on disk. A source throws where the part does not verify, at its end at the
+   * latest: nothing of it counts as received then, and its error is thrown. Throws `not_found`, `conflict` (offset is not `received`, or another part is being written),
    * `too_large` (more than declared, or a part above 32 MiB), `storage_full`.
    */
   write(
