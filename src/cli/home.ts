@@ -22,8 +22,8 @@ export interface Home {
 const maxBytes = 1 << 30;
 /** A lock is taken over after this long without a sign of life of its owner. */
 const staleMs = 5000;
-/** So that also the lock of a killed command is waited out. */
-const lockTries = { retries: 30, minTimeout: 200, maxTimeout: 200 };
+/** Every 200 ms; so many that also the lock of a killed command is waited out. */
+const lockTries = 30;
 
 /** `--home`, else $XDG_DATA_HOME/beckon, else ~/.local/share/beckon. */
 export function homeDirectory(face: Face, { home }: HomeOption): string {
@@ -33,7 +33,7 @@ export function homeDirectory(face: Face, { home }: HomeOption): string {
 }
 
 /** Makes the directory where it is missing, and waits a moment for the lock. Throws `state_locked`, `storage_failed`. */
-export async function openHome(directory: string): Promise<Home> {
+export async function openHome(directory: string, tries = lockTries): Promise<Home> {
   await makePrivateDirectory(directory);
   let lost = false;
   const release = await lock(directory, {
@@ -41,7 +41,7 @@ export async function openHome(directory: string): Promise<Home> {
     realpath: false,
     stale: staleMs,
     update: staleMs / 5,
-    retries: lockTries,
+    retries: { retries: tries, minTimeout: 200, maxTimeout: 200 },
     onCompromised: () => (lost = true),
   }).catch((cause: unknown) => {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ELOCKED')

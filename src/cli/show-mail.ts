@@ -5,7 +5,10 @@ import { formatSize, formatTime } from './format.ts';
 import { safeBlock, safeLine, shortLine } from './safe-text.ts';
 
 export interface ShownMail {
+  /** With names: what the letter claims. */
   readonly from: string;
+  /** Without them. */
+  readonly fromAddresses: readonly string[];
   readonly to: string;
   readonly subject: string;
   /** As the author's program gave it. */
@@ -24,6 +27,7 @@ export async function parseMail(bytes: Uint8Array): Promise<ShownMail> {
   if (mail === undefined)
     return {
       from: '',
+      fromAddresses: [],
       to: '',
       subject: '',
       date: '',
@@ -31,8 +35,10 @@ export async function parseMail(bytes: Uint8Array): Promise<ShownMail> {
       attachments: [],
     };
   const references = messageIds(`${mail.references ?? ''} ${mail.messageId ?? ''}`);
+  const from = mail.from === undefined ? [] : [mail.from];
   return {
-    from: addressText(mail.from === undefined ? [] : [mail.from]),
+    from: addressText(from),
+    fromAddresses: plain(from).map(({ address }) => address.toLowerCase()),
     to: addressText([...(mail.to ?? []), ...(mail.cc ?? [])]),
     subject: mail.subject ?? '',
     date: mail.date ?? '',
@@ -53,10 +59,16 @@ function textOf({ text, html }: Email): string {
 }
 
 function addressText(addresses: readonly Address[]): string {
-  return addresses
-    .flatMap((one) => ('group' in one && one.group !== undefined ? one.group : [one]))
+  return plain(addresses)
     .map(({ name, address }) => (name ? `${name} <${address}>` : address))
     .join(', ');
+}
+
+/** Groups dissolved. */
+function plain(addresses: readonly Address[]): { readonly name: string; readonly address: string }[] {
+  return addresses
+    .flatMap((one) => ('group' in one && one.group !== undefined ? one.group : [one]))
+    .map(({ name, address }) => ({ name, address }));
 }
 
 /** Only what has the form of a Message-ID, the nearest last, is put into a header of ours. */
@@ -70,7 +82,7 @@ export function mailLines(entry: InboxEntry, mail: ShownMail): string[] {
     value === '' ? [] : [`${name.padEnd(9)}${shortLine(value, 500)}`];
   return [
     ...headLines(entry),
-    ...(mail.from.includes(entry.author ?? '') ? [] : own('Claims', `to be from ${mail.from}`)),
+    ...(isOf(mail, entry) ? [] : own('Claims', `to be from ${mail.from}`)),
     ...own('To', mail.to),
     ...own('Subject', mail.subject),
     '',
@@ -81,6 +93,11 @@ export function mailLines(entry: InboxEntry, mail: ShownMail): string[] {
         `Inside   ${shortLine(name, 60)} (${shortLine(type, 60)}, ${formatSize(size)})`,
     ),
   ];
+}
+
+/** Whether a letter says of itself what is verified: nothing then needs to be said about its claim. */
+function isOf({ from, fromAddresses }: ShownMail, { author }: InboxEntry): boolean {
+  return from === '' || (fromAddresses.length === 1 && fromAddresses[0] === author);
 }
 
 /** What is verified about an opened message. */

@@ -1,0 +1,181 @@
+import { hostname } from 'node:os';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import fc from 'fast-check';
+import type { InboxEntry } from '../../src/client/api.ts';
+import { composeMail } from '../../src/cli/compose-mail.ts';
+import { entryLines, inboxLines } from '../../src/cli/inbox-lines.ts';
+import { filePart, subjectOfMail } from '../../src/cli/outgoing-parts.ts';
+import { mailLines, parseMail } from '../../src/cli/show-mail.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { testDirectory } from '../support/directory.ts';
+
+const date = 1_800_000_000;
+const draft = { from: 'alice@alpha.test', to: ['bob@beta.test'], subject: 'Hi', text: 'x', date };
+const entry: InboxEntry = {
+  number: 7,
+  status: 'accepted',
+  from: 'alice@alpha.test',
+  fromVerified: true,
+  way: 'drop',
+  senderDomain: 'alpha.test',
+  handle: 'mfrggzdfmztwq2lk',
+  expires: date + 86_400,
+  firstSeen: date,
+  sizeAtMost: 4096,
+  author: 'alice@alpha.test',
+  forwarded: false,
+  created: date,
+  mediaType: 'message/rfc822',
+  length: 100,
+};
+
+test('a composed letter is RFC 5322 and reads back', async (t) => {
+  const bytes = await composeMail(
+    {
+      ...draft,
+      to: ['bob@beta.test', 'jörg@gamma.test'],
+      subject: 'Grüße '.repeat(20).trim(),
+      text: 'Zeile\n.\nFrom here\n' + 'lang '.repeat(300),
+      references: ['<a@b.test>', '<c@d.test>'],
+    },
+    systemRandom,
+  );
+  const text = new TextDecoder().decode(bytes);
+  t.notRegex(text, /(?<!\r)\n/);
+  t.true(text.split('\r\n').every((line) => line.length <= 998));
+  t.regex(text, /^Date: Fri, 15 Jan 2027 08:00:00 \+0000\r$/m);
+  t.regex(text, /^Message-ID: <[A-Za-z0-9_-]{22}@alpha\.test>\r$/m);
+  t.regex(text, /^In-Reply-To: <c@d\.test>\r$/m);
+  const mail = await parseMail(bytes);
+  t.is(mail.subject, 'Grüße '.repeat(20).trim());
+  t.is(mail.from, 'alice@alpha.test');
+  t.is(mail.to, 'bob@beta.test, jörg@gamma.test');
+  t.is(mail.text.trim(), ('Zeile\n.\nFrom here\n' + 'lang '.repeat(300)).trim());
+  t.deepEqual(mail.references?.slice(0, 2), ['<a@b.test>', '<c@d.test>']);
+});
+
+test('a letter says nothing about the machine', async (t) => {
+  const text = new TextDecoder().decode(await composeMail(draft, systemRandom));
+  t.false(text.includes(hostname()));
+  t.notRegex(text, /^(X-|User-Agent|Received)/im);
+});
+
+test('neither subject nor text adds a header', async (t) => {
+  const subject = 'Hi\r\nBcc: eve@evil.test\r\n\r\nbody';
+  const text = new TextDecoder().decode(await composeMail({ ...draft, subject }, systemRandom));
+  t.notRegex(text, /^Bcc:/im);
+  const mail = await parseMail(new TextEncoder().encode(text));
+  t.is(mail.text.trim(), 'x');
+});
+
+test('any text comes back', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(fc.string({ unit: 'grapheme' }), async (text) => {
+      const mail = await parseMail(await composeMail({ ...draft, text: `>${text}<` }, systemRandom));
+      t.is(mail.text.replaceAll('\r\n', '\n').trim(), `>${text}<`.replaceAll('\r\n', '\n'));
+    }),
+    { numRuns: 200 },
+  );
+});
+
+const hostileMail = [
+  'From: "boss\u001b[2J" <boss@bank.test>',
+  'To: bob@beta.test',
+  'Subject: =?UTF-8?B?G1syShsdMDtvd25lZAc=?=\u202e',
+  'Message-ID: <x\u0007y@z>',
+  'Content-Type: multipart/mixed; boundary=b',
+  '',
+  '--b',
+  'Content-Type: text/plain; charset=utf-8',
+  '',
+  'hello\u001b[31m\u009b5A\rFrom     boss@bank.test (verified)',
+  '--b',
+  'Content-Type: text/x\u001b[1m; name="a\u001b]0;x\u0007.txt"',
+  'Content-Disposition: attachment; filename="../../\u001b[2Jx"',
+  '',
+  'x',
+  '--b--',
+].join('\r\n');
+
+test('a hostile letter leaves the terminal alone, and its claim is not taken for the sender', async (t) => {
+  const mail = await parseMail(new TextEncoder().encode(hostileMail));
+  const lines = mailLines(entry, mail);
+  for (const line of lines) t.notRegex(line, /(?!\t)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+  t.is(lines[0], 'From     alice@alpha.test (verified)');
+  t.regex(lines.join('\n'), /^Claims {3}to be from .*boss@bank\.test/m);
+  t.is(lines.filter((line) => line.startsWith('From ')).length, 1);
+  t.deepEqual(mail.references, undefined);
+});
+
+test('a claim that only contains the sender is still shown', async (t) => {
+  const mail = await parseMail(
+    new TextEncoder().encode('From: alice@alpha.test.evil.test\r\nSubject: x\r\n\r\nhi\r\n'),
+  );
+  t.regex(mailLines(entry, mail).join('\n'), /^Claims/m);
+});
+
+test('whatever the bytes are, a letter is shown', async (t) => {
+  const parts = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.string({ unit: 'binary' }).map((text) => new TextEncoder().encode(text)),
+    fc
+      .array(
+        fc.constantFrom(...hostileMail.split('\r\n'), '--b', 'Content-Type: multipart/mixed; boundary=b'),
+      )
+      .map((lines) => new TextEncoder().encode(lines.join('\r\n'))),
+  );
+  await fc.assert(
+    fc.asyncProperty(parts, async (bytes) => {
+      for (const line of mailLines(entry, await parseMail(bytes)))
+        t.notRegex(line, /(?![\t\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('hostile entries leave the terminal alone', (t) => {
+  const bad = '\u001b[2J\n\u202e';
+  const waiting = { ...entry, from: `eve${bad}@evil.test`, status: 'waiting', way: 'introduction' } as const;
+  const part = { ...entry, number: 9, fileName: `x${bad}`, mediaType: `y${bad}`, refusal: bad } as const;
+  const entries: InboxEntry[] = [
+    waiting,
+    { ...entry, number: 8, fileName: `x${bad}`, author: `z${bad}`, forwarded: true },
+    { ...part, status: 'refused' },
+    { ...entry, number: 10, cover: true, parts: [part] },
+  ];
+  const lines = inboxLines(entries, date);
+  t.is(lines.length, 5);
+  for (const line of lines) t.notRegex(line, /[\p{Cc}\p{Cf}]/u);
+});
+
+test('introductions claim, opened messages are verified, and both say what they are', (t) => {
+  const claim = { ...entry, status: 'waiting', way: 'introduction', fromVerified: false } as const;
+  t.regex(entryLines(claim, date)[0] ?? '', /\? {2}alice@alpha\.test wants to reach you \(claimed\)/);
+  t.regex(
+    entryLines({ ...entry, status: 'opened' }, date)[0] ?? '',
+    /\* {2}alice@alpha\.test {2}letter, 100 B, new/,
+  );
+  t.regex(entryLines({ ...entry, status: 'withdrawn' }, date)[0] ?? '', /withdrawn by the sender/);
+  const refused = { ...entry, status: 'refused', refusal: 'signature_invalid' } as const;
+  t.regex(entryLines(refused, date)[0] ?? '', /! .*refused \[signature_invalid\]/);
+  t.is(
+    inboxLines([claim, { ...claim, number: 8 }, { ...claim, number: 9, from: 'x@y.test' }], date).length,
+    2,
+  );
+});
+
+test('files have the type of their name and their own bytes', async (t) => {
+  await using dir = await testDirectory();
+  const path = join(dir.path, 'letter.eml');
+  await writeFile(path, 'Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nbody\r\n');
+  const part = await filePart(path);
+  t.is(part.mediaType, 'message/rfc822');
+  t.is(part.fileName, 'letter.eml');
+  t.is(part.length, 46);
+  t.is(await subjectOfMail(path), 'Grüße');
+  const other = join(dir.path, 'noextension');
+  await writeFile(other, '');
+  t.is((await filePart(other)).mediaType, 'application/octet-stream');
+});
