@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fileText, type Case } from './generators/cases.ts';
 import { account } from './generators/account.ts';
+import { addressing } from './generators/addressing.ts';
 import { conventions } from './generators/conventions.ts';
 import { discovery } from './generators/discovery.ts';
 import { fetch } from './generators/fetch.ts';
@@ -16,6 +17,7 @@ const folders: Readonly<Record<string, () => readonly Case[]>> = {
   conventions,
   discovery,
   keys,
+  addressing,
   fetch,
   account,
 };

@@ -1,6 +1,7 @@
 /** What the cases of vectors/ ask the implementation to do, by name: the same names as in vectors/README.md. */
 import type { Operation } from './inputs.ts';
 import { account } from './operations/account.ts';
+import { addressing } from './operations/addressing.ts';
 import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
 import { keys } from './operations/keys.ts';
@@ -9,5 +10,6 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...conventions,
   ...discovery,
   ...keys,
+  ...addressing,
   ...account,
 };
