@@ -2,7 +2,7 @@
  * A payload on its way to the own domain.
  *
  *  1. the upload is opened: too much is refused here, before anything is encrypted
- *  2. parts are filled from the stream, one at a time, in one buffer
+ *  2. parts are filled from the stream: one fills while the one before is under way, in two buffers
  *  3. a part that failed goes on from what the domain has of it
  */
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
@@ -37,25 +37,39 @@ type Uploads = Pick<OwnDomain, 'openUpload' | 'uploadProgress' | 'writePart'>;
 export async function uploadPayload(own: Uploads, upload: Upload): Promise<void> {
   const { id, size, stream, partBytes = defaultPartBytes } = upload;
   await own.openUpload(id, size);
-  const buffer = new Uint8Array(Math.min(partBytes, size));
-  let sent = 0;
+  const length = Math.min(partBytes, size);
+  let filling = new Uint8Array(length);
+  let spare = new Uint8Array(length);
   let filled = 0;
-  const flush = async (): Promise<void> => {
-    await sendPart(own, upload, sent, buffer.subarray(0, filled));
+  let sent = 0;
+  let underWay: Promise<void> = Promise.resolve();
+
+  async function flush(): Promise<void> {
+    await underWay;
+    upload.progress?.(sent);
+    underWay = sendPart(own, upload, sent, filling.subarray(0, filled));
+    // Awaited above or at the end; the stream may fail first.
+    underWay.catch(() => undefined);
     sent += filled;
     filled = 0;
-    upload.progress?.(sent);
-  };
-  for await (const piece of stream) {
-    for (let at = 0; at < piece.length;) {
-      const taken = piece.subarray(at, at + buffer.length - filled);
-      buffer.set(taken, filled);
-      filled += taken.length;
-      at += taken.length;
-      if (filled === buffer.length) await flush();
-    }
+    [filling, spare] = [spare, filling];
   }
-  if (filled > 0) await flush();
+
+  try {
+    for await (const piece of stream) {
+      for (let at = 0; at < piece.length;) {
+        const taken = piece.subarray(at, at + filling.length - filled);
+        filling.set(taken, filled);
+        filled += taken.length;
+        at += taken.length;
+        if (filled === filling.length) await flush();
+      }
+    }
+    if (filled > 0) await flush();
+  } finally {
+    await underWay;
+  }
+  upload.progress?.(sent);
 }
 
 /** Sends one part from wherever the domain is in it. */
