@@ -4,6 +4,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+/** Compiled once, not once for each of the many processes. */
+const compileCache = fileURLToPath(new URL('../../node_modules/.cache/beckon-test', import.meta.url));
 const binary = fileURLToPath(new URL('../../bin/beckon.js', import.meta.url));
 
 export interface Run {
@@ -61,11 +63,12 @@ export async function serve(options: RunOptions): Promise<Running> {
   };
 }
 
-function start(args: readonly string[], { cwd, env = {} }: RunOptions): ChildProcess {
+/** A command under way. */
+export function start(args: readonly string[], { cwd, env = {} }: RunOptions): ChildProcess {
   const { PATH = '', NODE_ENV = 'test' } = process.env;
   return spawn(process.execPath, [binary, ...args], {
     cwd,
-    env: { PATH, NODE_ENV, HOME: cwd, TZ: 'UTC', ...env },
+    env: { PATH, NODE_ENV, NODE_COMPILE_CACHE: compileCache, HOME: cwd, TZ: 'UTC', ...env },
     stdio: 'pipe',
   });
 }

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DnsRecord } from '../../src/dns/record.ts';
+import { openAdmin } from '../../src/http/admin-client.ts';
 import { createTestAuthority, type TestAuthority } from '../support/certificates.ts';
 import { testDirectory, type TestDirectory } from '../support/directory.ts';
 import { loopback, startDns, type TestDns } from '../support/dns-server.ts';
@@ -107,8 +108,9 @@ async function recordsOf(base: string, name: string, { https, udp }: Running): P
 
 /** Creates a user of a domain by invitation. */
 export async function enrolled(hosters: Hosters, name: string, domain: string): Promise<void> {
-  const { out } = await hosters.hoster(domain, ['user', 'add', `${name}@${domain}.test`, '--json']);
-  const { invitation } = JSON.parse(out) as { invitation: string };
+  const admin = openAdmin(join(hosters.dir.path, domain, 'data', 'admin.sock'));
+  const { invitation } = await admin.inviteUser(`${name}@${domain}.test`);
+  await admin.close();
   const run = await hosters.as(name, ['enroll', invitation]);
   if (run.code !== 0) throw new Error(run.err);
 }
