@@ -24,11 +24,17 @@ export interface PollParts {
 /** Throws `proof_stale`, `key_unknown`, `key_not_active`. */
 export type Poll = (domain: string, request: PollRequest) => Promise<PollResponse>;
 
-/** Refs of one answer, and of all answers of a response: it stays below what a client takes. */
+/** Refs of one answer, and of all answers of a response, with the longest labels: it stays below what a client takes. */
 const refsPerAnswer = 64;
+const refsPerResponse = 2048;
 
 export function createPoll({ pollKey, pending, clock }: PollParts): Poll {
-  async function answer(key: Secret, occasion: PollOccasion, entry: PollEntry): Promise<PollAnswer> {
+  async function answer(
+    key: Secret,
+    occasion: PollOccasion,
+    entry: PollEntry,
+    limit: number,
+  ): Promise<PollAnswer> {
     const { domain } = occasion;
     const proven = verifyPollProof(key, occasion, entry);
     const hash = recipientHash(entry.pollKey, domain);
@@ -39,7 +45,7 @@ export function createPoll({ pollKey, pending, clock }: PollParts): Poll {
         entry.done.map(([id]) => id),
       );
     const now = clock.seconds();
-    const page = await pending.poll(domain, hash, { after: entry.after, limit: refsPerAnswer, now });
+    const page = await pending.poll(domain, hash, { after: entry.after, limit, now });
     if (!proven) return { refs: [] };
     return { refs: page.items.map(describe), ...(page.next === undefined ? {} : { next: page.next }) };
   }
@@ -47,8 +53,10 @@ export function createPoll({ pollKey, pending, clock }: PollParts): Poll {
   return async (domain, { time, nonce, keyId, entries }) => {
     checkPollTime(time, clock.seconds());
     const key = pollKey(domain, keyId);
+    const limit = Math.min(refsPerAnswer, Math.floor(refsPerResponse / entries.length));
+    const occasion = { domain, keyId, time, nonce };
     const answers: PollAnswer[] = [];
-    for (const entry of entries) answers.push(await answer(key, { domain, keyId, time, nonce }, entry));
+    for (const entry of entries) answers.push(await answer(key, occasion, entry, limit));
     return { answers };
   };
 }
