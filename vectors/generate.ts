@@ -12,12 +12,14 @@ import { conventions } from './generators/conventions.ts';
 import { discovery } from './generators/discovery.ts';
 import { fetch } from './generators/fetch.ts';
 import { keys } from './generators/keys.ts';
+import { notification } from './generators/notification.ts';
 
 const folders: Readonly<Record<string, () => readonly Case[]>> = {
   conventions,
   discovery,
   keys,
   addressing,
+  notification,
   fetch,
   account,
 };

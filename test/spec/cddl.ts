@@ -20,6 +20,8 @@ export interface Entry {
   readonly occurrence: '1' | '?' | '*' | '+';
   /** Of a map: a label, or the type of keys. */
   readonly key?: number | string;
+  /** Of an array: the name of the position. */
+  readonly label?: string;
   readonly type: Type;
   /** The comment behind it: the name of the field. */
   readonly comment?: string;
@@ -110,13 +112,14 @@ export function parseCddl(source: string): Rules {
   const entry = (isMap: boolean): Entry => {
     const occurrence = /^[?*+]$/.test(peek()) ? (next() as '?' | '*' | '+') : '1';
     let key: number | string | undefined;
+    let label: string | undefined;
     if (peek(1) === '=>') {
       if (!isMap) throw new Error('keys are for maps');
       key = /^-?\d/.test(peek()) ? integer() : name();
       next();
     } else if (peek(1) === ':') {
       if (isMap) throw new Error('labels of maps are integers');
-      name();
+      label = name();
       next();
     } else if (isMap) throw new Error('an entry of a map has a key');
     const value = type();
@@ -125,6 +128,7 @@ export function parseCddl(source: string): Rules {
       occurrence,
       type: value,
       ...(key === undefined ? {} : { key }),
+      ...(label === undefined ? {} : { label }),
       ...(comment === undefined ? {} : { comment }),
     };
   };

@@ -5,11 +5,13 @@ import { addressing } from './operations/addressing.ts';
 import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
 import { keys } from './operations/keys.ts';
+import { notification } from './operations/notification.ts';
 
 export const operations: Readonly<Record<string, Operation>> = {
   ...conventions,
   ...discovery,
   ...keys,
   ...addressing,
+  ...notification,
   ...account,
 };

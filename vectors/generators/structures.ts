@@ -73,7 +73,10 @@ function ruleOf(name: string): Type {
 
 function arraySample(entries: readonly Entry[], label: string): Sample {
   const items = entries.map((entry, i) => sampleOf(entry.type, `${label} ${i}`));
-  return { node: items.map(({ node }) => node), json: items.map(({ json }) => json) };
+  const node = items.map((item) => item.node);
+  if (entries.every((entry) => entry.label === undefined))
+    return { node, json: items.map(({ json }) => json) };
+  return { node, json: Object.fromEntries(entries.map((entry, i) => [entry.label, items[i]?.json ?? null])) };
 }
 
 interface LabelledEntry extends Entry {
