@@ -12,6 +12,7 @@ import { conventions } from './generators/conventions.ts';
 import { discovery } from './generators/discovery.ts';
 import { fetch } from './generators/fetch.ts';
 import { keys } from './generators/keys.ts';
+import { message } from './generators/message.ts';
 import { notification } from './generators/notification.ts';
 
 const folders: Readonly<Record<string, () => readonly Case[]>> = {
@@ -19,6 +20,7 @@ const folders: Readonly<Record<string, () => readonly Case[]>> = {
   discovery,
   keys,
   addressing,
+  message,
   notification,
   fetch,
   account,

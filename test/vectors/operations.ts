@@ -5,6 +5,7 @@ import { addressing } from './operations/addressing.ts';
 import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
 import { keys } from './operations/keys.ts';
+import { message } from './operations/message.ts';
 import { notification } from './operations/notification.ts';
 
 export const operations: Readonly<Record<string, Operation>> = {
@@ -12,6 +13,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...discovery,
   ...keys,
   ...addressing,
+  ...message,
   ...notification,
   ...account,
 };
