@@ -1,5 +1,6 @@
 /** argv -> one command -> exit code: the command line put together from its parts. */
 import { readFileSync } from 'node:fs';
+import { failed } from './admin/durable-file.ts';
 import { mailRemark, type MailRemark } from './admin/mail-remark.ts';
 import { createCommands } from './cli/commands.ts';
 import { createFace, type Face } from './cli/face.ts';
@@ -22,7 +23,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     workingDirectory: process.cwd(),
   });
   // Whoever reads our output may stop before its end: `beckon inbox | head`.
-  process.stdout.on('error', () => process.exit(0));
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : reportFailure(face, failed('standard output', error))),
+  );
   process.once('uncaughtException', (error) => process.exit(reportFailure(face, error)));
   const version = ownVersion();
   const groups = createCommands({

@@ -19,6 +19,7 @@ import { sentCommand } from './sent.ts';
 import { serveCommand, type Serve } from './serve.ts';
 import { statusCommand } from './status.ts';
 import { traceCommand } from './trace.ts';
+import { trustCommand } from './trust.ts';
 import { userCommand } from './user.ts';
 
 /** What the commands need of the rooms that they may not import. */
@@ -56,6 +57,7 @@ export function createCommands(parts: CommandParts): readonly CommandGroup[] {
         sentCommand(parts),
         retractCommand(parts),
         ignoreCommand(parts),
+        trustCommand(parts),
       ],
     },
     ...(demo === undefined ? [] : [{ heading: 'Both:', commands: [demoCommand({ face, demo })] }]),

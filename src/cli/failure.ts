@@ -66,7 +66,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   state_locked: 'another beckon command is at work: wait for it to end',
   storage_full: 'the domain takes no more for now: try again later',
   tls_failed: 'the certificate of the domain is not in order: its owner can tell',
-  trust_changed: 'compare fingerprints with the other side before anything is sent',
+  trust_changed:
+    'compare fingerprints with the other side (beckon trust show ADDRESS) before anything is sent',
   unauthorized: 'this user may be suspended, or this device removed: ask the hoster',
   user_unknown: 'check the part before the @',
 };

@@ -297,3 +297,18 @@ test.serial('a suspended user is refused and taken back', async (t) => {
   ok(await hosters.hoster('alpha', ['user', 'suspend', `${alice}@alpha.test`, '--off']));
   ok(await hosters.as(alice, ['send', `${bob}@beta.test`, '--body', 'x']));
 });
+
+test.serial('fingerprints are shown, compared, and a wrong one is refused', async (t) => {
+  const { alice, bob } = await pair('trust');
+  const own = ok(await hosters.as(bob, ['trust', 'show']));
+  const fingerprint = /^fingerprint {2}(\S{43})$/m.exec(own)?.[1] ?? '';
+  const seen = ok(await hosters.as(alice, ['trust', 'show', `${bob}@beta.test`]));
+  t.regex(seen, new RegExp(`^fingerprint {2}${fingerprint}$`, 'm'));
+  t.regex(seen, /^trust {8}dns \(/m);
+  const verified = ok(await hosters.as(alice, ['trust', 'verify', `${bob}@beta.test`, fingerprint]));
+  t.regex(verified, /^trust {8}direct \(/m);
+  const other = /^fingerprint {2}(\S{43})$/m.exec(ok(await hosters.as(alice, ['trust', 'show'])))?.[1] ?? '';
+  const wrong = await hosters.as(alice, ['trust', 'verify', `${bob}@beta.test`, other]);
+  t.is(wrong.code, 1);
+  t.regex(wrong.err, /\[fingerprint_mismatch\]/);
+});
