@@ -100,6 +100,7 @@ function createStore(
   const pending = createPending(tables, feed);
   const domains = createDomains(tables, clock);
   const users = createUsers(tables, clock);
+  const events = createEvents(tables, maxEvents);
 
   return {
     transit: transit.store,
@@ -111,7 +112,7 @@ function createStore(
     domains: domains.store,
     users: users.store,
     directory: createDirectoryStore(tables),
-    events: createEvents(tables, maxEvents),
+    events: events.store,
     async stats() {
       const { count, oldest } = transit.waiting();
       return {
@@ -128,6 +129,7 @@ function createStore(
     // Tables first: chunks that came in between are orphans, which the next start removes.
     backup: (dir) =>
       payloads.withoutSweep(async () => {
+        await events.flush();
         for (const [folder, engine] of [
           ['tables', tables],
           ['blobs', blobs],
@@ -136,6 +138,12 @@ function createStore(
           await engine.backup(join(dir, folder));
         }
       }),
-    close,
+    async close() {
+      try {
+        await events.flush();
+      } finally {
+        await close();
+      }
+    },
   };
 }

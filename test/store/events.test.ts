@@ -35,13 +35,34 @@ test('the oldest make room', async (t) => {
 
 test('events go after thirty days', async (t) => {
   const { store } = await opened(t);
-  await store.events.add([event(start), event(start + 10)]);
+  await store.events.add([event(start)]);
+  t.is(
+    (await store.events.byHandle(handle)).length,
+    1,
+    'which writes it: the next one is in a row of its own',
+  );
+  await store.events.add([event(start + 10)]);
   t.is(await store.events.expire(start + eventLife - 1, 10), 0);
   t.is(await store.events.expire(start + eventLife, 10), 1);
   t.deepEqual(
     (await store.events.byHandle(handle)).map(({ time }) => time - start),
     [10],
   );
+});
+
+test('what comes together is kept beyond a row, found between others and bounded', async (t) => {
+  const first = await opened(t, { maxEvents: 2000 });
+  const other = (i: number) => event(start + i, new Uint8Array([...filled(7, 8), i >> 8, i & 255]));
+  const wave = (from: number) => Array.from({ length: 1500 }, (_, i) => other(from + i));
+  await first.store.events.add([...wave(0), event(start), ...wave(1500)]);
+  t.deepEqual(await first.store.events.byHandle(handle), [event(start)]);
+  t.deepEqual(await first.store.events.byHandle(other(0).handle), []);
+  const store = await first.reopen();
+  await store.events.add(wave(3000));
+  t.deepEqual(await store.events.byHandle(handle), []);
+  t.deepEqual(await store.events.byHandle(other(4499).handle), [other(4499)]);
+  t.deepEqual(await store.events.byHandle(other(2500).handle), [other(2500)]);
+  t.deepEqual(await store.events.byHandle(other(2499).handle), []);
 });
 
 test('the directory’s bytes are kept under their keys', async (t) => {

@@ -6,14 +6,14 @@ export interface TraceEvent {
   /** A short word: `stored`, `notified`, `received`, `fetched`, `accepted`... */
   readonly kind: string;
   /** The other domain, where there is one. */
-  readonly counterpart?: string | undefined;
+  readonly counterpart?: string;
 }
 
 export interface EventStore {
-  /** Adds events; the oldest make room. May resolve before they are on disk. */
+  /** Adds events; the oldest make room. Resolves before they are on disk: a crash may lose those of the last second. */
   add(events: readonly TraceEvent[]): Promise<void>;
   /** Oldest first. */
   byHandle(handle: Uint8Array): Promise<readonly TraceEvent[]>;
-  /** Removes at most `limit` events older than 30 days. Returns how many. */
+  /** Removes what is older than 30 days: at most `limit` rows, each of which holds the events of about a second. Returns how many. */
   expire(now: number, limit: number): Promise<number>;
 }
