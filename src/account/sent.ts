@@ -54,9 +54,11 @@ export function createSentMessages({ transit, events, clock }: SentParts): SentM
     async retract({ owner }, handle) {
       const bytes = handleOf(handle);
       const time = clock.seconds();
+      const before = await transit.find(owner, bytes);
       const outcome = await transit.retract(owner, bytes, time);
       if (outcome === 'gone') throw noSuchMessage();
-      await events.add([{ handle: bytes, time, kind: outcome }]);
+      const changed = before?.state === 'stored' && outcome !== 'already_accepted';
+      if (changed) await events.add([{ handle: bytes, time, kind: outcome }]);
       return outcome;
     },
   };

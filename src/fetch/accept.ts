@@ -12,15 +12,21 @@ export interface AcceptParts {
   readonly clock: Clock;
 }
 
-/** Whether the message is known here and the token right; the copy is gone when it resolves to true. */
+/**
+ * Whether the message is known here and the token right; the copy is gone when it resolves to true. Again it is true again.
+ */
 export type Accept = (domain: string, request: AcceptRequest) => Promise<boolean>;
 
 export function createAccept({ transit, events, clock }: AcceptParts): Accept {
-  return async (_domain, { id, acceptToken }) => {
+  return async (domain, { id, acceptToken }) => {
     const at = clock.seconds();
-    const outcome = await transit.accept(sha256(id), sha256(acceptToken), at);
+    const idHash = sha256(id);
+    const live = await transit.read(idHash);
+    if (live !== undefined && live.owner.domain !== domain) return false;
+    const outcome = await transit.accept(idHash, sha256(acceptToken), at);
     if (outcome !== 'accepted') return false;
-    await events.add([{ handle: traceHandleBytes(id), time: at, kind: 'accepted' }]);
+    // A repetition has no copy to be live. It is not noted: whoever has the token could fill the ring of events with it.
+    if (live !== undefined) await events.add([{ handle: traceHandleBytes(id), time: at, kind: 'accepted' }]);
     return true;
   };
 }

@@ -3,12 +3,13 @@
  *
  * 1. hash the id: the tables know messages by their hash only
  * 2. read the live message, of this domain (an id that is dead for any reason ends here, alike)
- * 3. note the fetch before a byte leaves, so that a retraction knows of it
+ * 3. note the fetch of a header, without which no payload can be read, before a byte leaves: a retraction must know of it
  * 4. hand out header and envelope, or the payload as a stream
- * 5. after the last byte: the message counts as fetched, its destination earns credit
+ * 5. after the last byte: the message counts as fetched; the first time its destination earns credit
  */
 import type { Clock } from '../clock.ts';
 import { sha256 } from '../crypto/kdf.ts';
+import { codeOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BlobStore } from '../store/api/blobs.ts';
@@ -36,7 +37,7 @@ export interface ServeParts {
   readonly transit: TransitStore;
   readonly blobs: BlobStore;
   readonly events: EventStore;
-  /** A complete fetch by that domain's user: one more datagram may go there. */
+  /** The first complete fetch of a message by that domain's user: one more datagram may go there. */
   readonly earnCredit: (destination: string) => void;
   readonly clock: Clock;
   readonly metrics: Metrics;
@@ -51,11 +52,14 @@ export function createServe(parts: ServeParts): Serve {
     return message?.owner.domain === domain ? message : undefined;
   }
 
-  async function noteComplete(idHash: Uint8Array, message: LiveMessage): Promise<void> {
+  async function noteComplete(idHash: Uint8Array): Promise<void> {
     const at = clock.seconds();
-    if (!(await transit.recordFetch(idHash, 'payload', at))) return;
-    earnCredit(message.destination);
+    const message = await transit.read(idHash);
+    if (message === undefined || !(await transit.recordFetch(idHash, 'payload', at))) return;
     metrics.fetches.inc();
+    // Whoever has the id may fetch without end: that must not pay for datagrams or fill the ring of events.
+    if (message.fetches > 0) return;
+    earnCredit(message.destination);
     await events.add([
       { handle: message.traceHandle, time: at, kind: 'fetched', counterpart: message.destination },
     ]);
@@ -79,8 +83,8 @@ export function createServe(parts: ServeParts): Serve {
         hash: message.blob.hash,
         open: (start, end) => blobs.read(message.blob, start, end),
         fetched() {
-          noteComplete(idHash, message).catch((error: unknown) =>
-            log.error('a fetch could not be noted', { reason: String(error) }),
+          noteComplete(idHash).catch((error: unknown) =>
+            log.error('fetch.not_noted', { code: codeOf(error) }),
           );
         },
       };
