@@ -14,7 +14,7 @@ import type { PayloadSummary } from '../message/payload.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { Drop } from '../wire/message.ts';
 import type { Outgoing } from './api.ts';
-import type { SubmittedMessage } from './own-domain.ts';
+import type { SubmittedMessage } from '../wire/submission.ts';
 import type { Recipient } from './recipients.ts';
 import type { ClientState, SentPart, TheirDrop } from './state.ts';
 

@@ -12,26 +12,9 @@ import {
 } from '../wire/collect.ts';
 import { mediaTypes, sizes } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
+import type { Submission } from '../wire/submission.ts';
 import { arrayOf, bytes64, count, objectOf, oneOf, shortText, type Reader, type ReaderOf } from './json.ts';
 import { foreign, type AskOwn } from './own-request.ts';
-
-/** One message of a commit, wire-spec/account.md section 5. */
-export interface SubmittedMessage {
-  readonly id: Uint8Array;
-  readonly destination: string;
-  readonly recipientHash: Uint8Array;
-  readonly header: Uint8Array;
-  readonly envelope: Uint8Array;
-  readonly acceptTokenHash: Uint8Array;
-  readonly expires: number;
-  readonly introduction?: Uint8Array;
-}
-
-export interface Submission {
-  readonly upload: Uint8Array;
-  readonly payloadHash: Uint8Array;
-  readonly messages: readonly SubmittedMessage[];
-}
 
 export interface UploadProgress {
   readonly size: number;

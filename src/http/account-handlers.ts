@@ -3,6 +3,7 @@
  * `authenticate` makes of a request: the routes only hand it on. A BeckonError thrown becomes a problem with its code.
  */
 import type { SignedRequest } from './signed-request.ts';
+import type { Submission } from '../wire/submission.ts';
 
 export interface AccountHandlers<User> {
   /** Whether this daemon serves the (canonical) domain. */
@@ -59,26 +60,6 @@ export interface UploadPart {
    * end early: only after it ended without a throw do they count as received.
    */
   readonly bytes: AsyncIterable<Uint8Array>;
-}
-
-/** One payload and the messages, 1 to 64, that share it. */
-export interface Submission {
-  readonly upload: Uint8Array;
-  readonly payloadHash: Uint8Array;
-  readonly messages: readonly SubmittedMessage[];
-}
-
-export interface SubmittedMessage {
-  readonly id: Uint8Array;
-  readonly destination: string;
-  readonly recipientHash: Uint8Array;
-  /** The sealed private header. */
-  readonly header: Uint8Array;
-  /** The encoded sealed-envelope. */
-  readonly envelope: Uint8Array;
-  readonly acceptTokenHash: Uint8Array;
-  readonly expires: number;
-  readonly introduction?: Uint8Array;
 }
 
 export interface SentPage {

@@ -1,7 +1,8 @@
 /** What the account routes read out of a request that its schema let through. */
 import type { FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
-import type { Enrolment, SentPage, Submission, SubmittedMessage } from './account-handlers.ts';
+import type { Submission, SubmittedMessage } from '../wire/submission.ts';
+import type { Enrolment, SentPage } from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
 import { bytesOf } from './gather.ts';
 
