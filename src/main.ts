@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { failed } from './admin/durable-file.ts';
 import { mailRemark, type MailRemark } from './admin/mail-remark.ts';
 import { createCommands } from './cli/commands.ts';
+import type { DemoOption } from './cli/demo.ts';
 import { createFace, type Face } from './cli/face.ts';
 import { reportFailure } from './cli/failure.ts';
 import { readSurroundings, type CreateClient } from './cli/open-client.ts';
@@ -36,6 +37,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     createClient,
     lookUpMail: (domain) => lookUpMail(face, domain),
     serve: (options) => serve(face, version, options),
+    demo: (files, options) => demo(face, files, options),
   });
   return await runProgram(createProgram({ face, version, groups }), face, argv);
 }
@@ -44,6 +46,13 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function serve(face: Face, version: string, options: ServeOptions): Promise<number> {
   const daemon = await import('./daemon-process.ts');
   return await daemon.serve({ ...options, version, ready: face.print });
+}
+
+/** Loaded when asked for, as `serve`. */
+async function demo(face: Face, files: readonly string[], { keep }: DemoOption): Promise<number> {
+  const { runDemo } = await import('./demo/demo.ts');
+  const { output, errors, environment } = face;
+  return await runDemo(files, { keep, output, errors, environment });
 }
 
 /** Loaded when asked for, as `serve`. */

@@ -4,8 +4,13 @@ import { command } from './command.ts';
 import type { Face } from './face.ts';
 import { misused } from './failure.ts';
 
+export interface DemoOption {
+  /** Leaves its directory where it is. */
+  readonly keep: boolean;
+}
+
 /** Runs the demo with these files (absolute; none: the mail that comes along). Resolves with an exit code. */
-export type Demo = (files: readonly string[]) => Promise<number>;
+export type Demo = (files: readonly string[], options: DemoOption) => Promise<number>;
 
 /** `beckon demo`: two domains, a legacy one, one message, on this machine. */
 export function demoCommand({ face, demo }: { readonly face: Face; readonly demo: Demo }): Command {
@@ -14,11 +19,12 @@ export function demoCommand({ face, demo }: { readonly face: Face; readonly demo
     'demo photo.jpg film.mp4',
   ])
     .argument('[file...]', 'what to send (default: a mail with an attachment)')
-    .action(async (words: string[]) => {
+    .option('--keep', 'leave the directory with stores, keys and saved files where it is')
+    .action(async (words: string[], { keep = false }: Partial<DemoOption>) => {
       const files = words.map((word) => face.path(word));
       for (const [index, path] of files.entries())
         if (!(await stat(path).catch(() => undefined))?.isFile())
           throw misused(`${words[index] ?? ''} is not a file`);
-      face.finish(await demo(files));
+      face.finish(await demo(files, { keep }));
     });
 }

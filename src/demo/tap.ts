@@ -1,9 +1,10 @@
 /** The wire between two domains, as someone on the path sees it: who speaks to whom, when, and sizes. */
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket as Connection } from 'node:net';
+import { createSearch, type Needle } from './search.ts';
 
-/** One datagram, or one TCP connection once it ended. */
+/** One datagram, or one TCP connection as far as it got. */
 export interface Seen {
   readonly to: string;
   readonly transport: 'udp' | 'tcp';
@@ -19,27 +20,44 @@ export interface Tap {
   udp(domain: string, port: number): Promise<number>;
   /** Listens in place of a domain's HTTPS port and passes connections on. */
   tcp(domain: string, port: number): Promise<number>;
+  /** Everything so far, in the order in which it began. */
+  seen(): readonly Seen[];
+  /** Names of the needles that occurred in anything that passed. */
+  found(): ReadonlySet<string>;
+  /** Breaks everything off. */
   close(): void;
 }
+
+type Passage = { -readonly [K in keyof Seen]: Seen[K] };
 
 const loopback = '127.0.0.1';
 const shownBytes = 16;
 
-/** Every forwarder reports what passed to `report`; nothing is changed, nothing is decrypted. */
-export function createTap(report: (seen: Seen) => void): Tap {
+/** Changes nothing, decrypts nothing, and looks for `needles` in all that passes. */
+export function createTap(needles: readonly Needle[]): Tap {
+  const passages: Passage[] = [];
+  const found = new Set<string>();
   const closers: (() => void)[] = [];
+  const begin = (to: string, transport: Seen['transport']): Passage => {
+    const passage: Passage = { to, transport, sent: 0, answered: 0, first: new Uint8Array(0) };
+    passages.push(passage);
+    return passage;
+  };
+  /** Follows one direction of a passage. */
+  const watch = (passage: Passage, count: 'sent' | 'answered'): ((piece: Uint8Array) => void) => {
+    const search = createSearch(needles);
+    return (piece) => {
+      if (count === 'sent' && passage.sent === 0) passage.first = piece.slice(0, shownBytes);
+      passage[count] += piece.length;
+      search.push(piece);
+      for (const name of search.found) found.add(name);
+    };
+  };
   return {
     async udp(domain, port) {
-      const inside = createSocket('udp4');
-      const outside = createSocket('udp4');
+      const [inside, outside] = [createSocket('udp4'), createSocket('udp4')];
       outside.on('message', (datagram) => {
-        report({
-          to: domain,
-          transport: 'udp',
-          sent: datagram.length,
-          answered: 0,
-          first: datagram.subarray(0, shownBytes),
-        });
+        watch(begin(domain, 'udp'), 'sent')(datagram);
         inside.send(datagram, port, loopback);
       });
       closers.push(
@@ -49,14 +67,23 @@ export function createTap(report: (seen: Seen) => void): Tap {
       return await boundPort(outside);
     },
     async tcp(domain, port) {
-      const server = createServer((client) => forward(domain, port, client, report));
+      const server = createServer({ allowHalfOpen: true }, (client) => {
+        const passage = begin(domain, 'tcp');
+        const upstream = connect({ port, host: loopback, allowHalfOpen: true });
+        client.on('data', watch(passage, 'sent'));
+        upstream.on('data', watch(passage, 'answered'));
+        join(client, upstream);
+        closers.push(() => client.destroy());
+      });
       server.listen(0, loopback);
       await once(server, 'listening');
       closers.push(() => server.close());
       return (server.address() as AddressInfo).port;
     },
+    seen: () => passages.map((passage) => ({ ...passage })),
+    found: () => found,
     close() {
-      for (const close of closers) close();
+      for (const close of closers.splice(0)) close();
     },
   };
 }
@@ -67,21 +94,9 @@ async function boundPort(socket: Socket): Promise<number> {
   return socket.address().port;
 }
 
-type Client = ReturnType<typeof connect>;
-
-function forward(domain: string, port: number, client: Client, report: (seen: Seen) => void): void {
-  const upstream = connect(port, loopback);
-  let first: Uint8Array = new Uint8Array(0);
-  client.once('data', (data: Buffer) => (first = data.subarray(0, shownBytes)));
+/** Passes on what either side says; when one breaks off, so does the other. */
+function join(client: Connection, upstream: Connection): void {
   client.pipe(upstream).pipe(client);
-  const end = (): void => {
-    client.destroy();
-    upstream.destroy();
-  };
-  client.on('error', end);
-  upstream.on('error', end);
-  client.on('close', () => {
-    end();
-    report({ to: domain, transport: 'tcp', sent: client.bytesRead, answered: client.bytesWritten, first });
-  });
+  client.on('error', () => upstream.destroy()).on('close', () => upstream.destroySoon());
+  upstream.on('error', () => client.destroy()).on('close', () => client.destroySoon());
 }
