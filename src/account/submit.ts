@@ -3,7 +3,8 @@
  *
  * 1. reserve message ids: made here, random, kept for a day
  * 2. take the payload in parts, each on disk before it is answered
- * 3. commit: check every message against its own envelope and the limits, then store all of them or none
+ * 3. commit: check every message against its own envelope and the limits, then store all of them or none; a commit that is
+ *    repeated finds itself done
  * 4. the outbox wakes the sending pipeline: nothing is called from here
  */
 import type { Clock } from '../clock.ts';
@@ -12,38 +13,21 @@ import { BeckonError } from '../errors.ts';
 import { traceHandleBytes, traceHandleText } from '../keys/fingerprints.ts';
 import type { Metrics } from '../metrics.ts';
 import type { EventStore } from '../store/api/events.ts';
-import type { NewMessage, TransitStore, UsageLimits } from '../store/api/transit.ts';
+import type { Owner } from '../store/api/terms.ts';
+import type { NewMessage, SentMessage, TransitStore, UsageLimits } from '../store/api/transit.ts';
 import type { UploadStatus, UploadStore } from '../store/api/uploads.ts';
 import { checkDomain } from '../wire/domain-name.ts';
 import { sealedEnvelope } from '../wire/message.ts';
 import { sizeClass } from '../wire/padding.ts';
 import { sizes, times } from '../wire/registry.ts';
 import { decode } from '../wire/schema.ts';
+import type { Submission, SubmittedMessage } from '../wire/submission.ts';
 import type { AccountUser } from './user.ts';
 
 /** How long reserved ids are kept, seconds. */
 export const reservationLife = 86_400;
 /** Most messages of one commit, and ids of one reservation. */
 export const maxBatch = 64;
-
-export interface SubmittedMessage {
-  readonly id: Uint8Array;
-  readonly destination: string;
-  readonly recipientHash: Uint8Array;
-  /** The sealed private header. */
-  readonly header: Uint8Array;
-  /** The encoded sealed-envelope. */
-  readonly envelope: Uint8Array;
-  readonly acceptTokenHash: Uint8Array;
-  readonly expires: number;
-  readonly introduction?: Uint8Array;
-}
-
-export interface Submission {
-  readonly upload: Uint8Array;
-  readonly payloadHash: Uint8Array;
-  readonly messages: readonly SubmittedMessage[];
-}
 
 export interface Part {
   readonly offset: number;
@@ -79,6 +63,25 @@ export interface SubmitParts {
 export function createSubmit(parts: SubmitParts): Submit {
   const { transit, uploads, events, limitsOf, clock, random, metrics } = parts;
 
+  /** Of a commit that is repeated, the first message: its upload is gone, so the size is known from here alone. */
+  async function committedBefore(owner: Owner, { messages }: Submission): Promise<SentMessage | undefined> {
+    const [first] = messages;
+    return first && (await transit.find(owner, traceHandleBytes(first.id)));
+  }
+
+  async function noteStored(messages: readonly NewMessage[], time: number): Promise<void> {
+    metrics.submissions.inc(messages.length);
+    const kind = 'stored';
+    await events.add(
+      messages.map(({ traceHandle: handle, destination: counterpart }) => ({
+        handle,
+        time,
+        kind,
+        counterpart,
+      })),
+    );
+  }
+
   return {
     async reserve({ owner }, count) {
       const ids = Array.from({ length: Math.min(count, maxBatch) }, () => random(sizes.messageId));
@@ -102,20 +105,13 @@ export function createSubmit(parts: SubmitParts): Submit {
     },
 
     async commit({ owner }, submission) {
-      const status = await uploads.status(owner, submission.upload);
-      const now = clock.seconds();
-      const messages = submission.messages.map((message) => checked(message, status?.size ?? 0, now));
       const { upload, payloadHash: hash } = submission;
+      const before = await committedBefore(owner, submission);
+      const size = before?.size ?? (await uploads.status(owner, upload))?.size ?? 0;
+      const now = before?.created ?? clock.seconds();
+      const messages = submission.messages.map((message) => checked(message, size, now));
       await transit.commit(owner, { upload, hash, messages }, await limitsOf(owner.domain));
-      metrics.submissions.inc(messages.length);
-      await events.add(
-        messages.map(({ traceHandle: handle, destination }) => ({
-          handle,
-          time: now,
-          kind: 'stored',
-          counterpart: destination,
-        })),
-      );
+      if (before === undefined) await noteStored(messages, now);
       return messages.map((message) => traceHandleText(message.traceHandle));
     },
   };
@@ -131,7 +127,8 @@ function checked(message: SubmittedMessage, size: number, now: number): NewMessa
   if (!Number.isInteger(units) || units < 1 || units > sizes.privateHeaderMaxUnits)
     throw new BeckonError('request_invalid', 'a private header has n x 4096 bytes');
   const transit = message.expires - now;
-  if (transit < times.transitMin - times.clockSlack || transit > times.transitMax + times.clockSlack)
+  // The slack is as long as the shortest transit: what would end at once is refused all the same.
+  if (transit <= times.transitMin - times.clockSlack || transit > times.transitMax + times.clockSlack)
     throw new BeckonError('request_invalid', 'transit takes from 1 hour to 90 days');
   return { ...message, sizeClass: sizeClass(size), traceHandle: traceHandleBytes(message.id) };
 }
