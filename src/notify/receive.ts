@@ -5,7 +5,8 @@
  * 2. open     the seal, with the notification key that the datagram names
  * 3. known?   the sender's record: an unknown sender's notification waits while it is looked up
  * 4. verify   signature and time, under that record
- * 5. store    one write to the pending table
+ * 5. refs     those that expired, or that would stay for longer than any message waits, are left out
+ * 6. store    one write to the pending table
  */
 import type { Clock } from '../clock.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
@@ -17,6 +18,8 @@ import { openNotification, verifyNotification, type OpenedNotification } from '.
 import type { Metrics } from '../metrics.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { PendingStore } from '../store/api/pending.ts';
+import type { Ref } from '../wire/notification.ts';
+import { times } from '../wire/registry.ts';
 import { createAdmission, defaultAdmissionLimits, type AdmissionLimits } from './admit.ts';
 import { registrableDomain } from './registrable.ts';
 import { createWaiting, defaultWaitingLimits, type WaitingLimits } from './waiting.ts';
@@ -125,7 +128,9 @@ export function createReceive(parts: ReceiveParts): Receive {
     const now = clock.seconds();
     verifyNotification(notification, record, receiver, now);
     admission.prove(source);
-    const { sender, refs } = notification;
+    const { sender } = notification;
+    const refs = notification.refs.filter((ref) => isInTime(ref, now));
+    if (refs.length === 0) throw new BeckonError('ref_invalid', 'no ref is within its time');
     const admitted = await pending.admit({
       domain: receiver,
       sender,
@@ -156,6 +161,11 @@ export function createReceive(parts: ReceiveParts): Receive {
       while (underWay.size > 0) await Promise.all(underWay);
     },
   };
+}
+
+/** A ref that ends later than a message may wait would keep its row, and its introduction, for as long as it likes. */
+function isInTime({ expires }: Ref, now: number): boolean {
+  return expires > now && expires <= now + times.transitMax + times.clockSlack;
 }
 
 function holdsKey(record: VerifiedDomain, { notification }: Opened): boolean {

@@ -114,7 +114,20 @@ test('what is forged, damaged or stale is dropped without a trace', async (t) =>
     open_failed: 1,
     datagram_stale: 2,
     datagram_version: 1,
+    ref_invalid: 1,
   });
+});
+
+test('refs that would outlast any message are left out, the others of their datagram are not', async (t) => {
+  const beta = await receiver(t, { known: alpha.verified });
+  const latest = made + 90 * day + 3600;
+  await beta.take(datagram([refFor(1, 2 ** 40 - 1), refFor(2, latest + 1), refFor(3, latest)]));
+  t.deepEqual(
+    (await beta.waiting()).map(({ messageId }) => messageId[0]),
+    [3],
+  );
+  await beta.take(datagram([refFor(4, latest + 1)]));
+  t.is((await beta.outcomes())['ref_invalid'], 1);
 });
 
 test('a notification of an unknown sender waits for its record, and is then stored', async (t) => {
