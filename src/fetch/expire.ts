@@ -9,7 +9,10 @@ import type { Store } from '../store/api/store.ts';
 const stepRows = 256;
 
 export interface Upkeep {
-  /** Ends and removes everything that is due now. Calls do not overlap: a second one joins the first. */
+  /**
+   * Ends and removes everything that is due now. Calls do not overlap: a second one joins the first. Throws what the first
+   * failing table threw, after all had their turn.
+   */
   run(): Promise<void>;
 }
 
@@ -26,9 +29,12 @@ export function createUpkeep(store: Store, clock: Clock, signal: AbortSignal): U
   ];
   let running: Promise<void> | undefined;
 
+  /** A table that fails must not keep the others from their upkeep. */
   async function runAll(): Promise<void> {
     const now = clock.seconds();
-    for (const step of steps) await exhaust(step, now, signal);
+    const errors: unknown[] = [];
+    for (const step of steps) await exhaust(step, now, signal).catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw errors[0];
   }
 
   return {
