@@ -7,7 +7,9 @@ import { statusOf } from '../src/http/problems.ts';
 import { unprovenPollEntry } from '../src/wire/collect.ts';
 import * as registry from '../src/wire/registry.ts';
 import type { RecordSchema } from '../src/wire/schema.ts';
-import { matchesRule, parseCddl, prelude, referencesOf, type Type } from './spec/cddl.ts';
+import { encode, type Node } from '../vectors/generators/encode.ts';
+import { sampleNode } from '../vectors/generators/structures.ts';
+import { matchesRule, parseCddl, prelude, referencesOf, type Rules, type Type } from './spec/cddl.ts';
 import {
   allText,
   cddlBlocks,
@@ -135,6 +137,33 @@ function accepts(action: () => unknown): boolean {
     return false;
   }
 }
+
+/** The least and the greatest items of a type that has such, except those with a form of their own. */
+function boundsOf(rules: Rules, type: Type): readonly Node[] {
+  if (type.kind === 'range') return [type.from, type.to];
+  if (type.kind === 'size' && type.of === 'bstr') return [type.from, type.to].map((n) => new Uint8Array(n));
+  if (type.kind === 'size') return [type.from, type.to].map((n) => 'a'.repeat(n));
+  if (type.kind !== 'name' || ['domain-name', 'address'].includes(type.name)) return [];
+  if (type.name === 'uint') return [0, Number.MAX_SAFE_INTEGER];
+  const rule = rules.get(type.name);
+  return rule === undefined ? [] : boundsOf(rules, rule);
+}
+
+test('what the rules allow at their limits is read', (t) => {
+  const { rules } = readRules();
+  let tried = 0;
+  for (const [name, codec] of codecEntries) {
+    const rule = rules.get(name);
+    if (rule?.kind !== 'map' || name === 'protected-header') continue;
+    for (const { key, comment = '', type } of rule.entries) {
+      for (const bound of typeof key === 'number' ? boundsOf(rules, type) : []) {
+        tried++;
+        t.notThrows(() => codec.decode(encode(sampleNode(name, { [comment]: bound }))), `${name} ${comment}`);
+      }
+    }
+  }
+  t.true(tried > 100);
+});
 
 test('every rule is one of a schema, of an array with a codec, or an item of those', (t) => {
   const { rules } = readRules();
