@@ -1,4 +1,5 @@
 /** Rows of the pending table, and how many of them each registrable domain has. */
+import { createInput, enterMap, maxMapEntries, readLabel } from '../wire/cbor.ts';
 import { domainName, messageId, time } from '../wire/items.ts';
 import { refLabels, type Ref } from '../wire/notification.ts';
 import { bool, field, optional, record, text, uint, type ValueOf } from '../wire/schema.ts';
@@ -30,6 +31,14 @@ export function rowOf(ref: Ref, sender: string, quotaKey: string, firstSeen: num
     ...(ref.labels === undefined ? {} : { labels: ref.labels }),
     ...(quotaKey === sender ? {} : { quotaKey }),
   };
+}
+
+/** The message id of an encoded row, its first field: whoever looks for few rows among many need not decode them all. */
+export function messageIdIn(encoded: Uint8Array): Uint8Array {
+  const input = createInput(encoded);
+  enterMap(input, maxMapEntries);
+  readLabel(input);
+  return messageId.read(input);
 }
 
 export function tombstone(row: PendingRow): PendingRow {

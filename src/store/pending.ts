@@ -1,10 +1,15 @@
-/** The pending table: a row for each ref, waiting or done, under its recipient domain and hash. */
+/**
+ * The pending table: a row for each ref, waiting or done, under its recipient domain and hash. Whoever has a domain can put
+ * very many rows under one hash, and anybody can ask for it: no question reads more than so many rows, and none for long
+ * without letting others in between.
+ */
+import { setImmediate } from 'node:timers/promises';
 import type { PendingRef, PendingStore } from './api/pending.ts';
 import { rawCodec, schemaCodec, type Engine } from './engine.ts';
 import type { FeedTables } from './feed.ts';
 import { after, behind, checkCursor, joined, name } from './keys.ts';
 import { createPendingAdmit } from './pending-admit.ts';
-import { createCounts, pendingRef, pendingRow, quotaKeyOf, tombstone } from './pending-rows.ts';
+import { createCounts, messageIdIn, pendingRef, pendingRow, quotaKeyOf, tombstone } from './pending-rows.ts';
 import { createRound } from './round.ts';
 import { createSubscribers } from './subscribers.ts';
 
@@ -16,11 +21,15 @@ export interface PendingTables {
 const tableName = 'pending';
 /** Where the next page begins: the hash that tells refs of one recipient apart. */
 const cursorSize = 32;
-/** Most rows under one recipient hash that `done` looks at. */
-const maxRows = 65_536;
+/** Most rows that one page looks at: behind that many that are done or expired the next page goes on. */
+const maxSeen = 256;
+/** Most rows under one recipient hash that `done` looks at, and how many of them at once. */
+const maxRows = 16_384;
+const slice = 512;
 
 export function createPending(engine: Engine, feed: FeedTables): PendingTables {
   const pending = engine.table(tableName, schemaCodec(pendingRow));
+  const rawRows = engine.table(tableName, rawCodec);
   const withCounts = createCounts(engine);
   const expire = createRound({
     engine,
@@ -37,11 +46,26 @@ export function createPending(engine: Engine, feed: FeedTables): PendingTables {
   const subscribers = createSubscribers();
   const admit = createPendingAdmit({
     engine,
-    pending: engine.table(tableName, rawCodec),
+    pending: rawRows,
     withCounts,
     feed,
     tell: subscribers.tell,
   });
+
+  /** The keys of rows with one of these message ids. */
+  async function keysOf(prefix: Uint8Array, ids: ReadonlySet<string>): Promise<readonly Uint8Array[]> {
+    const found: Uint8Array[] = [];
+    let from = prefix;
+    for (let seen = 0; seen < maxRows; seen += slice) {
+      const rows = rawRows.range({ from, to: behind(prefix), limit: slice });
+      for (const { key, value } of rows) if (ids.has(idText(messageIdIn(value)))) found.push(key);
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < slice) break;
+      from = after(last.key);
+      await setImmediate();
+    }
+    return found;
+  }
 
   const store: PendingStore = {
     admit,
@@ -51,7 +75,7 @@ export function createPending(engine: Engine, feed: FeedTables): PendingTables {
       const place = checkCursor(cursor, cursorSize);
       let from = place === undefined ? prefix : after(joined(prefix, place));
       const items: PendingRef[] = [];
-      for (;;) {
+      for (let seen = 0; ;) {
         const rows = pending.range({ from, to: behind(prefix), limit });
         for (const { key, value } of rows) {
           if (value.done !== true && value.expires > now) items.push(pendingRef(value));
@@ -59,17 +83,20 @@ export function createPending(engine: Engine, feed: FeedTables): PendingTables {
         }
         const last = rows.at(-1);
         if (rows.length < limit || last === undefined) return { items };
+        seen += rows.length;
+        if (seen >= maxSeen) return { items, next: last.key.slice(prefix.length) };
         from = after(last.key);
       }
     },
 
-    done(domain, recipientHash, ids) {
-      const prefix = joined(name(domain), recipientHash);
-      const wanted = new Set(ids.map(idText));
+    async done(domain, recipientHash, ids) {
+      const keys = await keysOf(joined(name(domain), recipientHash), new Set(ids.map(idText)));
+      if (keys.length === 0) return 0;
       return engine.write(() => {
-        const waiting = pending
-          .range({ from: prefix, to: behind(prefix), limit: maxRows })
-          .filter(({ value }) => value.done !== true && wanted.has(idText(value.messageId)));
+        const waiting = keys.flatMap((key) => {
+          const value = pending.get(key);
+          return value === undefined || value.done === true ? [] : [{ key, value }];
+        });
         for (const { key, value } of waiting) pending.put(key, tombstone(value));
         return waiting.length;
       });

@@ -197,6 +197,28 @@ test('a poll goes on in pages', async (t) => {
   await t.throwsAsync(bad, { code: 'request_invalid' });
 });
 
+test('a page looks at so many rows and no more, whatever lies under the hash', async (t) => {
+  const { store } = await opened(t);
+  const refs = Array.from({ length: 600 }, () => ref());
+  await store.pending.admit(admission(refs, { quota: { key: 'beta.test', refs: 1000 } }));
+  const ids = refs.map(({ messageId }) => messageId);
+  t.is(await store.pending.done('alpha.test', hash, ids), 600);
+  const late = ref();
+  await store.pending.admit(admission([late], { quota: { key: 'beta.test', refs: 1000 } }));
+  const pages: number[] = [];
+  let after: Uint8Array | undefined;
+  do {
+    const page = await store.pending.poll('alpha.test', hash, { limit: 32, now: start, after });
+    pages.push(page.items.length);
+    after = page.next;
+  } while (after !== undefined);
+  t.is(pages.length, 3, '601 rows, 256 at once');
+  t.is(
+    pages.reduce((sum, count) => sum + count),
+    1,
+  );
+});
+
 test('whoever watches hears of what is stored or retracted, and of nothing else', async (t) => {
   const { store } = await opened(t);
   const heard: string[] = [];

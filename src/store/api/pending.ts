@@ -42,7 +42,7 @@ export interface PendingRef {
 export interface PendingStore {
   /** Stores what is new, in one write. May resolve before it is on disk: the sender repeats. */
   admit(admission: Admission): Promise<Admitted>;
-  /** The waiting refs under a recipient hash, those marked retracted included. */
+  /** The waiting refs under a recipient hash, those marked retracted included. A page with `next` may be short, or empty. */
   poll(
     domain: string,
     recipientHash: Uint8Array,
