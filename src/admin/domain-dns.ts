@@ -18,15 +18,18 @@ export interface PublicPorts {
 const standardPorts = { https: 443, udp: 4620 };
 
 /**
- * The ports that the configuration makes public. A proxy, a socket and port 0 (any free one) do not say theirs: they count
- * as the standard ones.
+ * The ports that the configuration makes public; `bound` are those that a running daemon got. A proxy, a socket and port 0 (any
+ * free one, not yet bound) do not say theirs: they count as the standard ones.
  */
-export function publicPorts({ listen, tls }: Pick<Config, 'listen' | 'tls'>): PublicPorts {
+export function publicPorts(
+  { listen, tls }: Pick<Config, 'listen' | 'tls'>,
+  bound: Partial<PublicPorts> = {},
+): PublicPorts {
   const { https, udp } = listen;
-  const own = https.kind === 'tcp' && tls.mode !== 'proxy' ? https.port : 0;
+  const own = https.kind === 'tcp' && tls.mode !== 'proxy' ? (bound.https ?? https.port) : 0;
   return {
     https: own || standardPorts.https,
-    udp: udp === null ? null : udp.port || standardPorts.udp,
+    udp: udp === null ? null : bound.udp || udp.port || standardPorts.udp,
   };
 }
 

@@ -3,26 +3,25 @@ import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Random } from '../crypto/random.ts';
-import { domainRecords, recordValue } from '../dns/records.ts';
 import { BeckonError } from '../errors.ts';
-import { createDomainKeys } from '../keys/domain-keys.ts';
 import { addressHash, parseTraceHandle } from '../keys/fingerprints.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
-import { formatRecoveryKey } from '../keys/recovery-key.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DomainChanges, DomainSettings } from '../store/api/domains.ts';
 import type { Store } from '../store/api/store.ts';
 import type { User } from '../store/api/users.ts';
 import { formatAddress, parseAddress, type Address } from '../wire/address.ts';
 import { canonicalDomain } from '../wire/domain-name.ts';
+import { serveDomain } from './adopt-domains.ts';
+import { publicPorts, publishedDns, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
-import { saveDomainKeys } from './key-files.ts';
+import { createDomain } from './new-domain.ts';
 
 export interface RunningParts {
   readonly version: string;
   readonly config: () => Config;
-  /** Ports as bound: what the published records name. */
-  readonly ports: () => { readonly https: number; readonly udp: number | null };
+  /** Ports as bound: what the published records name, unless a proxy or a socket stands before them. */
+  readonly ports: () => PublicPorts;
   readonly store: Store;
   readonly keyRing: KeyRing;
   readonly settings: EffectiveSettings;
@@ -89,10 +88,8 @@ function domainOperations({ config, ports, store, keyRing, settings, clock, rand
   }
 
   function recordsOf(domain: string) {
-    const { https: httpsPort, udp: udpPort } = ports();
-    const fingerprint = fingerprintOf(domain);
-    const records = domainRecords({ domain, host: config().host, httpsPort, udpPort, fingerprint });
-    return records.map((record) => ({ name: record.name, type: record.type, value: recordValue(record) }));
+    const { host } = config();
+    return publishedDns(domain, fingerprintOf(domain), { host, ports: publicPorts(config(), ports()) });
   }
 
   async function summary(domain: string) {
@@ -110,35 +107,38 @@ function domainOperations({ config, ports, store, keyRing, settings, clock, rand
   }
 
   return {
+    /** Those that are served: a domain whose keys were taken away keeps its row, but nothing is served for it. */
     async domains() {
       const known = await store.domains.list();
-      return await Promise.all(known.map(({ domain }) => summary(domain)));
+      const served = known.filter(({ domain }) => keyRing.keysOf(domain) !== undefined);
+      return await Promise.all(served.map(({ domain }) => summary(domain)));
     },
 
     /** Keys first, then the row, which the next start adds where it is missing. Throws `domain_invalid`, `exists`. */
     async addDomain(typed: string) {
       const domain = canonicalDomain(typed);
-      if ((await store.domains.get(domain)) !== undefined)
+      if (keyRing.keysOf(domain) !== undefined)
         throw new BeckonError('exists', 'the domain is served here already');
-      const { keys, recovery } = createDomainKeys(domain, clock.seconds(), random);
-      await saveDomainKeys(config().data, keys);
-      keyRing.set(keys);
-      await store.domains.add(domain);
+      const { keys, recoveryKey } = await createDomain(domain, { dataDir: config().data, clock, random });
+      await serveDomain(keys, keyRing, store.domains);
       return {
         domain,
         fingerprint: base64urlnopad.encode(keys.fingerprint),
-        recoveryKey: formatRecoveryKey(recovery),
+        recoveryKey,
         dns: recordsOf(domain),
       };
     },
 
-    async setDomain(domain: string, changes: DomainChanges) {
+    /** Throws `domain_invalid`, `not_found`. */
+    async setDomain(typed: string, changes: DomainChanges) {
+      const domain = canonicalDomain(typed);
       await store.domains.update(domain, changes);
       return await summary(domain);
     },
 
-    async domainDns(domain: string) {
-      return await Promise.resolve(recordsOf(domain));
+    /** Throws `domain_invalid`, `not_found`. */
+    async domainDns(typed: string) {
+      return await Promise.resolve(recordsOf(canonicalDomain(typed)));
     },
   };
 }
@@ -151,7 +151,9 @@ function userOperations({ store, invite }: RunningParts) {
   }
 
   return {
-    async users(domain: string) {
+    /** Throws `domain_invalid`, `not_found`. */
+    async users(typed: string) {
+      const domain = canonicalDomain(typed);
       if ((await store.domains.get(domain)) === undefined)
         throw new BeckonError('not_found', 'this domain is not served here');
       return await Promise.all((await store.users.list(domain)).map(summary));
