@@ -118,14 +118,11 @@ test('a stop ends it after the step under way', async (t) => {
 });
 
 test('a stop in the middle of a long table leaves the rest to the next start', async (t) => {
-  let stop: AbortController | undefined;
-  const opening = await home(t, (whole) =>
+  const { store, clock, upkeep, stop } = await home(t, (whole) =>
     watched(whole, (step) => {
-      if (step === 'pending') stop?.abort();
+      if (step === 'pending') stop.abort();
     }),
   );
-  const { store, clock, upkeep } = opening;
-  stop = opening.stop;
   await admit(
     store,
     Array.from({ length: 600 }, () => refTo(random(32), undefined, start + 60)),
