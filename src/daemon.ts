@@ -63,6 +63,8 @@ export interface Daemon {
   /** As bound; 0 for a socket, null where there is none. */
   readonly ports: { readonly https: number; readonly udp: number | null };
   reload(): Promise<{ readonly restartNeeded: readonly string[] }>;
+  /** Does at once what the timers would do by now: for whoever moves the clock. */
+  catchUp(): Promise<void>;
   /** Takes nothing new, finishes what is under way, and closes the store. */
   close(): Promise<void>;
 }
@@ -266,8 +268,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   parts.defer(() => endTask(everyHour));
   parts.defer(() => stop.abort());
 
+  async function catchUp(): Promise<void> {
+    await publisher.renew();
+    await upkeep.run();
+    await send.turn();
+    await receive.settled();
+  }
+
   const running = parts.move();
-  return { ports, reload, close: () => running.disposeAsync() };
+  return { ports, reload, catchUp, close: () => running.disposeAsync() };
 }
 
 function introductionsOf(
