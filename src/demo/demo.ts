@@ -135,7 +135,7 @@ function report(
   error: unknown,
 ): void {
   if (stop.aborted) {
-    errors.write('interrupted: everything is ended\n');
+    errors.write('interrupted: ending everything\n');
     return;
   }
   errors.write(`\nFAILED at ${narrator.at()}: ${error instanceof Error ? error.message : String(error)}\n`);
