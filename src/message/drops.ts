@@ -158,7 +158,8 @@ export function checkHandedOver(drop: Drop, senderDomain: string, now: number): 
   if (drop.suite !== suites.xwing) throw new BeckonError('unsupported', 'the drop has an unknown suite');
   assertX25519Public(drop.pollKey);
   assertXwingPublic(drop.sealingKey);
-  if (drop.notAfter - drop.created > times.dropMax || now > drop.notAfter)
+  const claimsTooMuch = drop.notAfter - drop.created > times.dropMax || drop.created > now + times.clockSlack;
+  if (claimsTooMuch || now > drop.notAfter)
     throw new BeckonError('drop_expired', 'the drop is past its time or claims too long a one');
 }
 

@@ -19,6 +19,7 @@ import {
   type Letter,
   type PrivateHeader,
 } from '../wire/message.ts';
+import { times } from '../wire/registry.ts';
 import { decode } from '../wire/schema.ts';
 import { toOf } from './binding.ts';
 import { isAdoptable } from './drops.ts';
@@ -135,7 +136,8 @@ export function verifyMessage(
   if (payloadSize(letter.plaintextLength) !== envelope.payloadSize)
     throw new BeckonError('payload_mismatch', 'letter and envelope disagree on the size');
   const { replyDrop, tag } = header;
-  const adopted = replyDrop !== undefined && isAdoptable(replyDrop, sender.domain, now);
+  const adopted =
+    replyDrop !== undefined && !isAhead(envelope, now) && isAdoptable(replyDrop, sender.domain, now);
   return {
     envelope,
     letter,
@@ -151,6 +153,11 @@ export function verifyMessage(
     ...(adopted ? { replyDrop } : {}),
     ...(tag === undefined ? {} : { tag }),
   };
+}
+
+/** A drop that came in the future would be the newest for ever, and no `dropsSince` would end it. */
+function isAhead({ created }: Envelope, now: number): boolean {
+  return created > now + times.clockSlack;
 }
 
 /** wire-spec/message.md section 4: where author and sender differ, the audience decides. */

@@ -113,6 +113,9 @@ test('a drop is adopted only from the domain of its sender, in its time, with go
     [{ sealingKey: new Uint8Array(1216).fill(255) }, 'key_invalid'],
     [{ notAfter: now - 1 }, 'drop_expired'],
     [{ notAfter: now + 91 * 86_400 }, 'drop_expired'],
+    [{ created: now + 3600, notAfter: now + 90 * 86_400 }, 'no error'],
+    [{ created: now + 3601, notAfter: now + 90 * 86_400 }, 'drop_expired'],
+    [{ created: 2 ** 39, notAfter: 2 ** 39 + 86_400 }, 'drop_expired'],
   ];
   for (const [changes, code] of cases) {
     const drop = { ...good, ...changes };

@@ -292,6 +292,14 @@ test('a reply drop that does not hold up is left out, the message stands', (t) =
   }
 });
 
+test('a reply drop that comes from the future is left out: it would be the newest for ever', (t) => {
+  const adopted = (ahead: number) =>
+    verifyMessage(openMessage(seal({ now: now + ahead }).object, expected), { sender: ann.verified }, now)
+      .replyDrop !== undefined;
+  t.true(adopted(3600));
+  t.false(adopted(3601));
+});
+
 test('the receiving domain opens the envelope and nothing else', (t) => {
   const { keys } = bTest.keys;
   const opened = openEnvelopeAsDomain(sealed.envelope, 'b.test', keys, now);
