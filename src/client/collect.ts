@@ -16,6 +16,7 @@ import { readFeed } from './feed.ts';
 import { inboxOf } from './inbox.ts';
 import type { OpenOne } from './open.ts';
 import type { OwnDomain } from './own-domain.ts';
+import { correspondentOf } from './own-drops.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
 import type { ClientState, Received } from './state.ts';
@@ -59,8 +60,7 @@ function waitingFromKnown(state: ClientState): readonly Received[] {
   return Object.values(state.received).filter(({ status, pollKey }) => {
     const drop = state.drops[pollKey];
     if (status !== 'waiting' || drop === undefined) return false;
-    const correspondent = drop.kind === 'handed' ? drop.correspondent : drop.claimedAddress;
-    return state.contacts[correspondent]?.known === true;
+    return state.contacts[correspondentOf(drop)]?.known === true;
   });
 }
 

@@ -2,8 +2,10 @@
 import { base64urlnopad } from '@scure/base';
 import { BeckonError } from '../errors.ts';
 import { traceHandle } from '../keys/fingerprints.ts';
+import { splitAddress } from '../wire/address.ts';
 import type { InboxEntry, Reply } from './api.ts';
 import { isCover } from './cover.ts';
+import { correspondentOf } from './own-drops.ts';
 import { letterKey } from './reduce.ts';
 import type { ClientState, ListedPart, OpenedMessage, Received } from './state.ts';
 
@@ -54,11 +56,20 @@ function partsOf(state: ClientState, cover: Received): readonly PartOf[] {
   });
 }
 
+/** Who wrote it if its drop and its ref are right: nobody where they contradict each other. */
+export function claimedSender(
+  { drops }: ClientState,
+  { pollKey, senderDomain }: Received,
+): string | undefined {
+  const drop = drops[pollKey];
+  const claimed = drop && correspondentOf(drop);
+  return claimed !== undefined && splitAddress(claimed).domain === senderDomain ? claimed : undefined;
+}
+
 function describe(state: ClientState, lookup: Lookup, received: Received): InboxEntry {
   const { opened } = received;
   const drop = state.drops[received.pollKey];
-  const claimed = drop?.kind === 'handed' ? drop.correspondent : drop?.claimedAddress;
-  const from = opened?.sender ?? claimed;
+  const from = opened?.sender ?? claimedSender(state, received);
   const parts = partsOf(state, received);
   return {
     number: received.number,

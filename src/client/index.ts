@@ -7,7 +7,7 @@ import { deliverAccepts } from './accept.ts';
 import { createSync, openKnown } from './collect.ts';
 import { createListParts } from './cover.ts';
 import { createEnroll } from './enroll.ts';
-import { entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
+import { claimedSender, entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
 import { createOpenOne } from './open.ts';
 import { createOwnDomain, type OwnDomain } from './own-domain.ts';
 import { createReplyDrops } from './own-drops.ts';
@@ -108,9 +108,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
 /** Whose message the user opened is a known contact from now on. */
 function welcome(state: ClientState, id: string): readonly ClientEvent[] {
   const received = state.received[id];
-  const drop = received === undefined ? undefined : state.drops[received.pollKey];
-  const claimed = drop?.kind === 'handed' ? drop.correspondent : drop?.claimedAddress;
-  const address = received?.opened?.sender ?? claimed;
+  const address = received?.opened?.sender ?? (received && claimedSender(state, received));
   const welcomed = received?.status === 'opened' || received?.status === 'waiting';
   return welcomed && address !== undefined ? [{ type: 'contact-known', address }] : [];
 }

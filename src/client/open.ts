@@ -1,6 +1,7 @@
 /**
  * One waiting message, from its ref to what may be shown.
  *
+ *  0. the ref names the domain of whom the drop is for: else nobody is asked
  *  1. the sender's domain, through the directory
  *  2. its message-object; gone there is expired here
  *  3. private header and envelope open, agree with the ref, and are for this user
@@ -26,8 +27,9 @@ import {
   type ExpectedMessage,
   type VerifiedMessage,
 } from '../message/message.ts';
+import { splitAddress } from '../wire/address.ts';
 import type { ClientNetwork } from './api.ts';
-import { seedsOf } from './own-drops.ts';
+import { correspondentOf, seedsOf } from './own-drops.ts';
 import { letterKey } from './reduce.ts';
 import type { ClientEvent, OpenedMessage, OwnDrop, Received, Text64 } from './state.ts';
 import type { Session } from './store.ts';
@@ -69,9 +71,12 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
   async function opened(received: Received): Promise<readonly ClientEvent[]> {
     const drop = session.state().drops[received.pollKey];
     if (drop === undefined) throw new BeckonError('message_gone', 'the drop is forgotten');
+    const correspondent = correspondentOf(drop);
+    expectSame(splitAddress(correspondent).domain, received.senderDomain);
     const peer = await reach(network, received.senderDomain);
     const object = foundOf(await network.remote.fetchMessage(peer, base64urlnopad.decode(received.id)));
     const message = openMessage(object, expectedOf(session, received, drop));
+    expectSame(correspondent, message.senderAddress);
     const sender = await recordOf(network, message.senderAddress);
     const other = message.authorAddress !== message.senderAddress;
     const verified = verifyMessage(
@@ -105,6 +110,12 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
     };
     return [opening, { type: 'drop-adopted', address: envelope.sender, drop }];
   }
+}
+
+/** A drop is one correspondent's: neither their domain, nor our own, nor who learnt of it can bring others in. */
+function expectSame(handedTo: string, claimed: string): void {
+  if (handedTo !== claimed)
+    throw new BeckonError('message_mismatch', 'the message came over a drop that is not its sender’s');
 }
 
 /** The domain of a sender. Throws an error that holds the message where it cannot be asked now. */

@@ -47,6 +47,11 @@ function sourceOf(state: ClientState, epoch: Text64): DropSource {
   return { master: new Secret(base64urlnopad.decode(state.master)), epoch: base64urlnopad.decode(epoch) };
 }
 
+/** Who may write to an own drop: whom it was handed to, or who claims the introduction. */
+export function correspondentOf(drop: OwnDrop): string {
+  return drop.kind === 'handed' ? drop.correspondent : drop.claimedAddress;
+}
+
 /** X-Wing seeds that open private headers sent to a drop: its own, or for an introduction the user's sealing keys, newest first. */
 export function seedsOf(drop: OwnDrop, keys: UserKeys): readonly Secret[] {
   if (drop.kind === 'handed') return [new Secret(base64urlnopad.decode(drop.seed))];

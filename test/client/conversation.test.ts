@@ -179,6 +179,42 @@ test('the alarm: one letter id over other bytes', async (t) => {
   t.like(alarmed.client.inbox(), [{ status: 'opened' }, { status: 'refused' }]);
 });
 
+test('the own domain cannot send its user to a third party by a ref that it makes up', async (t) => {
+  const world = createWorld('alpha.test', 'beta.test', 'evil.test');
+  const ann = await world.addUser('ann', 'alpha.test');
+  const bob = await world.addUser('bob', 'beta.test');
+  await ann.client.send({ to: [bob.address], parts: [mailPart('1')], subject: '' });
+  await bob.client.sync();
+  await bob.client.open(1);
+  await ann.client.send({ to: [bob.address], parts: [mailPart('2')], subject: '' });
+  world.fetches.length = 0;
+  const pending = world.domains.get('beta.test')?.pending ?? [];
+  for (const one of pending) one.ref = { ...one.ref, sender: 'evil.test' };
+  t.like((await bob.client.sync()).entries, [{ number: 2, status: 'refused', refusal: 'message_mismatch' }]);
+  t.is(bob.client.entry(2).from, undefined, 'and nobody is said to have written it');
+  t.deepEqual(world.fetches, []);
+});
+
+test('a drop is good for whom it was handed to alone', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  const carl = await world.addUser('carl', 'alpha.test');
+  await ann.client.send({ to: [bob.address], parts: [mailPart('1')], subject: '' });
+  await bob.client.sync();
+  await bob.client.open(1);
+  await bob.client.send({ to: [ann.address], parts: [mailPart('2')], subject: '' });
+  await ann.client.sync();
+  // Ann gives away what Bob handed to her.
+  const leaked = JSON.parse(ann.state.text ?? '').contacts[bob.address].drop;
+  const state = JSON.parse(carl.state.text ?? '');
+  state.contacts[bob.address] = { address: bob.address, known: true, drop: leaked };
+  carl.state.text = JSON.stringify(state);
+  const thief = await carl.restart();
+  const sent = await thief.client.send({ to: [bob.address], parts: [mailPart('buy!')], subject: '' });
+  t.like(sent.recipients, [{ way: 'drop' }]);
+  const { entries } = await bob.client.sync();
+  t.like(entries, [{ status: 'refused', refusal: 'message_mismatch' }]);
+});
+
 test('keys of what ended are erased', async (t) => {
   const { ann, bob } = await twoUsers();
   await ann.client.send({ to: [bob.address], parts: [mailPart('1')], subject: '' });
