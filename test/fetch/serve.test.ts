@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
 import { createAccept } from '../../src/fetch/accept.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { sha256 } from '../../src/crypto/kdf.ts';
@@ -253,32 +254,47 @@ test('an accept after a retraction or the expiry is refused', async (t) => {
   t.is((await home.account.sent.find(user, retracted.handle)).state, 'withdrawn');
 });
 
-test('of an accept and a retraction at once exactly one wins, and both are told the same', async (t) => {
+test('of accepts and retractions in any order and overlap exactly one side wins, and all are told the same', async (t) => {
   const home = await sender(t);
-  const wins = { accepted: 0, withdrawn: 0 };
-  for (let round = 0; round < 24; round++) {
-    const one = await sendOne(home.account, user);
-    const accept = () => home.accepts(one);
-    const retract = () => home.account.sent.retract(user, one.handle);
-    const fetch = () => home.serve.readMessage('alpha.test', one.message.id);
-    const order = [
-      [accept, retract],
-      [retract, accept],
-      [fetch, accept, retract, accept],
-      [fetch, retract, accept, retract],
-    ][round % 4]!;
-    const outcomes = await Promise.all(order.map((step) => step()));
-    const { state } = await home.account.sent.find(user, one.handle);
-    if (state !== 'accepted' && state !== 'withdrawn') return t.fail();
-    wins[state]++;
-    const acceptedAll = outcomes.filter((_, i) => order[i] === accept);
-    const retractedAll = outcomes.filter((_, i) => order[i] === retract);
-    t.true(acceptedAll.every((answer) => answer === (state === 'accepted')));
-    t.true(retractedAll.every((answer) => (answer === 'already_accepted') === (state === 'accepted')));
-    t.is(await home.accepts(one), state === 'accepted');
-    t.is((await home.account.sent.retract(user, one.handle)) === 'already_accepted', state === 'accepted');
-    const [, ...ends] = await home.kinds(one);
-    t.true(ends.length > 0 && ends.every((kind) => kind.startsWith(state)), 'the trace tells of one end');
-  }
+  const wins = { accepted: 0, withdrawn: 0, stored: 0 };
+  const step = fc.record({
+    kind: fc.constantFrom('accept', 'retract', 'accept with a wrong token', 'fetch'),
+    wait: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 7 }), async (steps) => {
+      const one = await sendOne(home.account, user);
+      const acts: Record<(typeof steps)[number]['kind'], () => Promise<unknown>> = {
+        accept: () => home.accepts(one),
+        retract: () => home.account.sent.retract(user, one.handle),
+        'accept with a wrong token': () => home.accepts(one, 'alpha.test', random(32)),
+        fetch: () => home.serve.readMessage('alpha.test', one.message.id),
+      };
+      const underWay: Promise<unknown>[] = [];
+      for (const { kind, wait } of steps) {
+        const act = acts[kind]();
+        underWay.push(act);
+        if (wait) await act;
+      }
+      const outcomes = await Promise.all(underWay);
+      const { state } = await home.account.sent.find(user, one.handle);
+      if (state === 'expired') return t.fail();
+      wins[state]++;
+      for (const [i, { kind }] of steps.entries()) {
+        if (kind === 'accept') t.is(outcomes[i], state === 'accepted');
+        if (kind === 'retract') t.is(outcomes[i] === 'already_accepted', state === 'accepted');
+        if (kind === 'accept with a wrong token') t.false(outcomes[i]);
+      }
+      const ended = steps.some(({ kind }) => kind === 'accept' || kind === 'retract');
+      t.is(state === 'stored', !ended);
+      const [, ...ends] = await home.kinds(one);
+      t.is(ends.length > 0, ended);
+      t.true(
+        ends.every((kind) => kind.startsWith(state)),
+        'the trace tells of one end',
+      );
+    }),
+    { numRuns: 40 },
+  );
   t.true(wins.accepted > 0 && wins.withdrawn > 0);
 });
