@@ -60,10 +60,7 @@ async function tellAlpha(
   hashes: readonly string[],
 ): Promise<ReadonlySet<string>> {
   const [one = '', two = ''] = hashes.map((hash) => `${hash.slice(0, shownHash)}…`);
-  narrator.tell(
-    alpha.name,
-    `saw that alice writes to beta.test, sizes, times, recipient hashes ${one} and ${two}`,
-  );
+  narrator.tell(alpha.name, `saw alice write to beta.test: sizes, times, recipient hashes ${one} and ${two}`);
   narrator.explain('two messages to one person, and they have no hash and no key in common');
   const found = new Set([
     ...foundWaiting,
@@ -74,10 +71,7 @@ async function tellAlpha(
 }
 
 async function tellBeta({ narrator, alice, beta, letters }: Play): Promise<ReadonlySet<string>> {
-  narrator.tell(
-    beta.name,
-    'saw that something waits at alpha.test under such a hash, and that somebody proves to be its owner',
-  );
+  narrator.tell(beta.name, 'saw that something waits at alpha.test under such a hash, and its owner asking');
   const found = await searchDirectory(beta.data, letters.concat(addressOf(alice.address)));
   narrator.explain(`on its disk, letters or ${alice.address}: ${verdict(found)}`);
   return found;
