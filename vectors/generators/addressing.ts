@@ -118,6 +118,12 @@ function addChecksOfProofs(cases: Collection): void {
   const inputs = { ...occasion, secret: beta.poll.secret, entry: entry() };
   const later = unproven(pollKey, { ...extras, 100: 'later' });
   const laterProof = proofOf(x25519(scalar, beta.poll.publicKey), pollKey, encode(later)).proof;
+  const [zeroKey, highKey] = [new Uint8Array(32), pollKey.slice()];
+  highKey[31] = (highKey[31] ?? 0) | 0x80;
+  const forged = (shared: Uint8Array, key: Uint8Array): Node =>
+    unproven(key, { ...extras, 2: proofOf(shared, key, encode(unproven(key, extras))).proof });
+  const zeroEntry = forged(new Uint8Array(32), zeroKey);
+  const highEntry = forged(x25519(scalar, beta.poll.publicKey), highKey);
   const answers: readonly (readonly [string, boolean, Fields])[] = [
     ['good', true, inputs],
     [
@@ -135,6 +141,8 @@ function addChecksOfProofs(cases: Collection): void {
     ['another poll key', false, { ...inputs, entry: entry({ 1: x25519Public(seeded('other')(32)) }) }],
     ['other refs done', false, { ...inputs, entry: entry({ 3: [[flipped(doneIds[0] ?? nonce), 0]] }) }],
     ['another cursor', false, { ...inputs, entry: entry({ 4: flipped(cursor) }) }],
+    ['a poll key of small order with the proof of zeros', false, { ...inputs, entry: encode(zeroEntry) }],
+    ['a poll key with its highest bit set', false, { ...inputs, entry: encode(highEntry) }],
     ['a poll key of small order', false, { ...inputs, entry: entry({ 1: new Uint8Array(32) }) }],
     ['a poll key that is not canonical', false, { ...inputs, entry: entry({ 1: fromHex('ff'.repeat(32)) }) }],
   ];
