@@ -1,6 +1,9 @@
 /** A name for a file that somebody else named: no path, no control characters, nothing hidden, nothing too long. */
 import mime from 'mime';
 
+/** What is not whole yet ends so; nobody's file name may. */
+export const partSuffix = '.beckon-part';
+
 const maxBytes = 200;
 /** Names that mean devices on some systems. */
 const reserved = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?$/i;
@@ -25,7 +28,7 @@ function clean(name: string): string {
     .trim()
     .replace(/^[.\-~ ]+/, '')
     .replace(/[. ]+$/, '');
-  const short = shorten(plain);
+  const short = shorten(plain.toLowerCase().endsWith(partSuffix) ? `${plain}_` : plain);
   return reserved.test(short) ? `_${short}` : short;
 }
 

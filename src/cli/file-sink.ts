@@ -1,10 +1,14 @@
-/** Where content is written: PATH.part first, resumed by a later attempt, PATH once it is verified. Never overwrites. */
+/**
+ * Where content is written: PATH.beckon-part first, resumed by a later attempt, PATH once it is verified. Never overwrites:
+ * the ending is our own, because a `PATH.part` may be another program's, or another part of the same message.
+ */
 import { constants } from 'node:fs';
 import { link, lstat, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { alreadyThere, failed, syncDirectory } from '../admin/durable-file.ts';
 import type { PayloadSink } from '../client/api.ts';
 import { BeckonError } from '../errors.ts';
+import { partSuffix } from './file-name.ts';
 
 export interface FileSink extends PayloadSink {
   /** Leaves what was written for the next attempt. */
@@ -19,7 +23,7 @@ const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | cons
 /** Throws `exists` where there is a file at the path, `storage_failed`. */
 export async function openFileSink(path: string): Promise<FileSink> {
   if (await isThere(path)) throw alreadyThere(path);
-  const part = `${path}.part`;
+  const part = `${path}${partSuffix}`;
   const file = await on(part, open(part, flags, fileMode));
   const about = await on(part, file.stat());
   if (!about.isFile()) {

@@ -23,7 +23,7 @@ interface Saved {
   readonly sha256: string;
 }
 
-/** `beckon save`: into PATH.part, resumed by the next attempt, PATH once everything is verified. Never overwrites. */
+/** `beckon save`: into PATH.beckon-part, resumed by the next attempt, PATH once everything is verified. Never overwrites. */
 export function saveCommand(parts: ClientParts): Command {
   const { face } = parts;
   return command('save', 'save a message or a part of it, as it was sent; of several parts, all', [

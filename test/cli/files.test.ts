@@ -33,6 +33,8 @@ const names: readonly (readonly [string | undefined, string])[] = [
   ['nul.txt', '_nul.txt'],
   ['what?.txt', 'what_.txt'],
   ['name. . ', 'name'],
+  ['a.beckon-part', 'a.beckon-part_'],
+  ['a.BECKON-PART.', 'a.BECKON-PART_'],
 ];
 
 for (const [given, expected] of names)
@@ -71,7 +73,7 @@ test('a sink writes beside, resumes, and shows the file when it is whole', async
   t.is(await first.size(), 0);
   await first.write(bytes('hello wor'));
   await first.close();
-  t.deepEqual(await readdir(dir.path), ['file.part']);
+  t.deepEqual(await readdir(dir.path), ['file.beckon-part']);
 
   const second = await openFileSink(path);
   t.is(await second.size(), 9);
@@ -103,13 +105,30 @@ test('a sink never overwrites, not even what comes while it writes', async (t) =
   t.is(await readFile(path, 'utf8'), 'mine');
 });
 
+test('a sink takes no file that is not its own for its beginning', async (t) => {
+  await using dir = await testDirectory();
+  const whole = async (name: string, content: string): Promise<void> => {
+    const sink = await openFileSink(join(dir.path, name));
+    await sink.truncate(0);
+    await sink.write(bytes(content));
+    await sink.commit();
+    await sink.close();
+  };
+  await writeFile(join(dir.path, 'film.part'), 'a download of another program');
+  await whole('film', 'film');
+  await whole('film2.part', 'the first part of a message');
+  await whole('film2', 'the second');
+  t.is(await readFile(join(dir.path, 'film.part'), 'utf8'), 'a download of another program');
+  t.is(await readFile(join(dir.path, 'film2.part'), 'utf8'), 'the first part of a message');
+});
+
 test('a sink follows no link and takes no directory', async (t) => {
   await using dir = await testDirectory();
   const victim = join(dir.path, 'victim');
   await writeFile(victim, 'precious');
-  await symlink(victim, join(dir.path, 'a.part'));
+  await symlink(victim, join(dir.path, 'a.beckon-part'));
   await symlink(join(dir.path, 'nowhere'), join(dir.path, 'b'));
-  await mkdir(join(dir.path, 'c.part'));
+  await mkdir(join(dir.path, 'c.beckon-part'));
   for (const [name, code] of [
     ['a', 'storage_failed'],
     ['b', 'exists'],
