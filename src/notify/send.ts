@@ -59,14 +59,25 @@ const shortestSleep = 50;
 export interface Send {
   /** Runs until the signal aborts; resolves when nothing is under way any more. */
   run(signal: AbortSignal): Promise<void>;
-  /** Takes everything that is due now; how many refs that were. What `run` does each time it wakes. */
+  /**
+   * Takes everything that is due now, after a turn that is under way; how many refs that were. What `run` does each time it
+   * wakes.
+   */
   turn(): Promise<number>;
 }
 
 export function createSend(parts: SendParts): Send {
   const { outbox, clock, log } = parts;
+  let last: Promise<unknown> = Promise.resolve();
 
-  async function turn(): Promise<number> {
+  /** Two turns at once would send the same refs twice. */
+  function turn(): Promise<number> {
+    const next = last.then(takeDue, takeDue);
+    last = next;
+    return next;
+  }
+
+  async function takeDue(): Promise<number> {
     const groups = [...(await outbox.due(clock.seconds(), batch))];
     const taken = groups.reduce((sum, group) => sum + group.entries.length, 0);
     const workers = Array.from({ length: Math.min(parallel, groups.length) }, async () => {
