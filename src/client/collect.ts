@@ -19,7 +19,8 @@ import type { OwnDomain } from './own-domain.ts';
 import { correspondentOf } from './own-drops.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
-import type { ClientState, Received } from './state.ts';
+import type { ClientState, Received, Text64 } from './state.ts';
+import type { Session } from './store.ts';
 
 export interface CollectParts extends PollParts, AcceptParts {
   readonly network: PollParts['network'] & AcceptParts['network'];
@@ -49,11 +50,27 @@ export async function openKnown(
   parts: Pick<CollectParts, 'session' | 'openOne' | 'listParts'>,
 ): Promise<void> {
   const { session, openOne, listParts } = parts;
-  for (const { id } of waitingFromKnown(session.state())) await openOne(id);
-  for (const { id } of unlistedCovers(session.state())) await listParts(id);
+  const once = askingOnce(session);
+  for (const one of waitingFromKnown(session.state())) await once(one, openOne);
+  for (const one of unlistedCovers(session.state())) await once(one, listParts);
   // What a cover listed without its own ref having come yet.
-  for (const { id } of waitingFromKnown(session.state()).filter(({ held }) => held === undefined))
-    await openOne(id);
+  for (const one of waitingFromKnown(session.state()).filter(({ held }) => held === undefined))
+    await once(one, openOne);
+}
+
+/** Why a domain could not be asked at all: it is not asked for its other messages before the next time. */
+const unreachable: readonly unknown[] = ['network_failed', 'tls_failed', 'network_refused'];
+
+/** Each silent domain costs one wait, however many messages it has announced. */
+function askingOnce(
+  session: Session,
+): (received: Received, ask: (id: Text64) => Promise<void>) => Promise<void> {
+  const silent = new Set<string>();
+  return async ({ id, senderDomain }, ask) => {
+    if (silent.has(senderDomain)) return;
+    await ask(id);
+    if (unreachable.includes(session.state().received[id]?.held)) silent.add(senderDomain);
+  };
 }
 
 function waitingFromKnown(state: ClientState): readonly Received[] {

@@ -1,6 +1,7 @@
 /** The one function that changes the state. */
 import { payloadSize } from '../message/payload.ts';
 import { sizeClass } from '../wire/padding.ts';
+import { times } from '../wire/registry.ts';
 import type {
   ClientEvent,
   ClientState,
@@ -150,7 +151,7 @@ function partsListed(state: ClientState, id: Text64, parts: readonly ListedPart[
           id: part.id,
           pollKey,
           senderDomain,
-          expires: part.expires,
+          expires: Math.min(part.expires, firstSeen + times.transitMax),
           firstSeen,
           sizeClass: sizeClass(payloadSize(part.length)),
         }),

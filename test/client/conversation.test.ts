@@ -215,6 +215,26 @@ test('a drop is good for whom it was handed to alone', async (t) => {
   t.like(entries, [{ status: 'refused', refusal: 'message_mismatch' }]);
 });
 
+test('a domain that does not answer is asked once, however many messages it announced', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  await ann.client.send({ to: [bob.address], parts: [mailPart('0')], subject: '' });
+  await bob.client.sync();
+  await bob.client.open(1);
+  for (let i = 0; i < 3; i++)
+    await ann.client.send({ to: [bob.address], parts: [mailPart(`${i}`)], subject: '' });
+  world.fetches.length = 0;
+  world.fetch = () => ({ kind: 'later', reason: 'network_failed' });
+  const asked = async () => {
+    world.fetches.length = 0;
+    await bob.client.sync();
+    return world.fetches;
+  };
+  t.deepEqual(await asked(), ['message alpha.test']);
+  t.deepEqual(await asked(), ['message alpha.test']);
+  world.fetch = () => undefined;
+  t.is((await bob.client.sync()).entries.filter(({ status }) => status === 'opened').length, 3);
+});
+
 test('keys of what ended are erased', async (t) => {
   const { ann, bob } = await twoUsers();
   await ann.client.send({ to: [bob.address], parts: [mailPart('1')], subject: '' });
