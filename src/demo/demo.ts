@@ -141,6 +141,7 @@ function report(
   errors.write(`\nFAILED at ${narrator.at()}: ${error instanceof Error ? error.message : String(error)}\n`);
   for (const { name, lastLines } of stage?.processes.daemons() ?? []) {
     errors.write(`the last of the log of ${name}:\n`);
-    for (const line of lastLines()) errors.write(`  ${line}\n`);
+    const lines = lastLines();
+    for (const line of lines.length > 0 ? lines : ['(nothing)']) errors.write(`  ${line}\n`);
   }
 }

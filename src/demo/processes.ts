@@ -89,6 +89,7 @@ export function createProcesses({ cwd, environment }: ProcessOptions): Processes
         lines.push(line);
         if (lines.length > keptLines) lines.shift();
       });
+      child.once('exit', (code, signal) => lines.push(`(ended: ${signal ?? `exit code ${code}`})`));
       daemons.push({ name, lastLines: () => lines });
       const ended = running.get(child)?.then(() => undefined);
       const ready = await Promise.race([firstLine(child), ended]);
