@@ -107,12 +107,12 @@ export function createRemote({ https }: { https: Https }): Remote {
       if (outcome === 'done') return { kind: 'sent' };
       return outcome.kind === 'gone' ? { kind: 'later', reason: outcome.code ?? 'not_found' } : outcome;
     },
-    fetchMessage: (peer, id) => get(peer, `m/${textOf(id)}`, maxMessageObject),
-    fetchPayload: (peer, id, request) => fetchPayload(https, peer, id, request),
+    fetchMessage: async (peer, id) => surelyGone(await get(peer, `m/${textOf(id)}`, maxMessageObject)),
+    fetchPayload: async (peer, id, request) => surelyGone(await fetchPayload(https, peer, id, request)),
     async accept(peer, id, acceptToken) {
       const body = encode(acceptRequest, { id, acceptToken });
       const outcome = await post(peer, `m/${textOf(id)}/accept`, mediaTypes.beckon, body);
-      return outcome === 'done' ? { kind: 'accepted' } : outcome;
+      return outcome === 'done' ? { kind: 'accepted' } : surelyGone(outcome);
     },
   };
 }
@@ -202,6 +202,12 @@ function failure(answer: Answer): Gone | Later {
   const { code, retryAfter } = said;
   if (retryAfter === undefined) return { kind: 'later', reason: code };
   return { kind: 'later', reason: code, retryAfter: Math.min(retryAfter, maxRetryAfter) };
+}
+
+/** A server that does not serve the domain (yet, or any more) knows nothing of its messages: none may be given up for that. */
+function surelyGone<T extends { readonly kind: string }>(outcome: T | Gone): T | Gone | Later {
+  if (outcome.kind !== 'gone' || !('code' in outcome) || outcome.code === 'message_gone') return outcome;
+  return { kind: 'later', reason: outcome.code ?? 'http_404' };
 }
 
 function readProblem(body: Uint8Array): { code: string; retryAfter?: number } | undefined {

@@ -45,7 +45,7 @@ test('only a 404 with our media type is gone', async (t) => {
   t.deepEqual(await remote.fetchPayload(peer, id, { hash, size }), gone);
   t.deepEqual(await remote.accept(peer, id, token), gone);
   routes.set(message, answer(404, `${ours}; charset=x`, 'garbage'));
-  t.deepEqual(await remote.fetchMessage(peer, id), { kind: 'gone', code: undefined });
+  t.deepEqual(await remote.fetchMessage(peer, id), { kind: 'later', reason: 'http_404' });
 
   const later = { kind: 'later', reason: 'http_404' } as const;
   for (const path of [message, `${message}/payload`, `${message}/accept`])
