@@ -147,8 +147,8 @@ function lookupOf(state: ClientState): Lookup {
       opened.map(({ received, author, letterId }) => [letterKey(author, letterId), received]),
     ),
     retracting: new Map(
-      opened.flatMap(({ received, author, retracts }) =>
-        retracts === undefined ? [] : [[letterKey(author, retracts), received] as const],
+      opened.flatMap(({ received, author, forwarded, retracts }) =>
+        retracts === undefined || forwarded ? [] : [[letterKey(author, retracts), received] as const],
       ),
     ),
   };
@@ -164,12 +164,13 @@ function answersOf(lookup: Lookup, { parents }: OpenedMessage): Pick<InboxEntry,
   return {};
 }
 
-/** A wish to forget is honoured only from the same author. */
+/** A wish to forget is honoured only from the same author, not from who forwards it. */
 function retractionsOf(
   lookup: Lookup,
-  { author, letterId, retracts }: OpenedMessage,
+  { author, forwarded, letterId, retracts }: OpenedMessage,
 ): Pick<InboxEntry, 'retracts' | 'retractedBy'> {
-  const earlier = retracts === undefined ? undefined : lookup.authored.get(letterKey(author, retracts));
+  const earlier =
+    retracts === undefined || forwarded ? undefined : lookup.authored.get(letterKey(author, retracts));
   const later = lookup.retracting.get(letterKey(author, letterId));
   return {
     ...(earlier === undefined ? {} : { retracts: earlier.number }),
