@@ -8,8 +8,11 @@ export interface Target {
   port: number;
 }
 
+/** Each target costs look-ups and waiting, at our resolver and at whoever is named: a stranger's record set must not name hundreds. */
+export const maxTargets = 8;
+
 /**
- * The usable targets: lowest priority first, weighted random order within one priority. `.` means that the service is
+ * The usable targets, the first eight of them: lowest priority first, weighted random order within one priority. `.` means that the service is
  * not offered there; names that cannot be hosts and port 0 are left out.
  *
  * @param random uniform in [0, 1); it balances load and decides nothing that matters for security
@@ -24,6 +27,7 @@ export function orderTargets(answers: readonly SrvAnswer[], random: () => number
         random,
       ),
     )
+    .slice(0, maxTargets)
     .map(({ target, port }) => ({ host: target, port }));
 }
 

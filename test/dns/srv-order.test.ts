@@ -95,3 +95,17 @@ test('every usable target comes once, by priority, whatever is drawn', (t) => {
   );
   t.pass();
 });
+
+test('of very many targets eight are tried: a record set must not send us to hundreds of hosts', (t) => {
+  const answers = Array.from({ length: 500 }, (_, i) => ({
+    priority: i,
+    weight: 0,
+    port: 443,
+    target: `h${i}.evil.test`,
+  }));
+  const targets = orderTargets(answers, () => 0);
+  t.deepEqual(
+    targets.map(({ host }) => host),
+    Array.from({ length: 8 }, (_, i) => `h${i}.evil.test`),
+  );
+});
