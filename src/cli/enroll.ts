@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { parseInvitation } from '../wire/invitation.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
+import { formatFingerprint } from './fingerprint.ts';
 import { withNewClient, type ClientParts } from './open-client.ts';
 import { homeDirectory } from './home.ts';
 
@@ -20,7 +21,7 @@ export function enrollCommand(parts: ClientParts): Command {
       const enrolled = await withNewClient(parts, options, (client) => client.enroll(invitation));
       if (options.json) return face.printJson(enrolled);
       face.print(`enrolled     ${enrolled.address}; keys in ${homeDirectory(face, options)} (0600)`);
-      face.print(`fingerprint  ${enrolled.fingerprint}`);
+      face.print(`fingerprint  ${formatFingerprint(enrolled.fingerprint)}`);
       if (!enrolled.listed) face.warn('the domain does not list these keys yet: run the same command again');
       face.print('next         beckon send SOMEBODY@SOMEWHERE, or beckon inbox');
     });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { TrustReport } from '../client/api.ts';
 import { command, group, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
+import { formatFingerprint, typedFingerprint } from './fingerprint.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeLine } from './safe-text.ts';
 
@@ -35,7 +36,7 @@ function verifyCommand(parts: ClientParts): Command {
   return command(
     'verify',
     'say that a fingerprint was compared with its owner by another way',
-    'trust verify bob@beta.test FINGERPRINT',
+    'trust verify bob@beta.test id:MUvQiWMq4jGu2ih_8jGtPS3hlFKbFdHjViJv3smZCcA',
   )
     .argument('<address>')
     .argument('<fingerprint>', 'as its owner\'s "beckon trust show" shows it')
@@ -45,7 +46,9 @@ function verifyCommand(parts: ClientParts): Command {
       report(
         face,
         options,
-        await withClient(parts, options, (client) => client.trust.verify(address, fingerprint)),
+        await withClient(parts, options, (client) =>
+          client.trust.verify(address, typedFingerprint(fingerprint)),
+        ),
       );
     });
 }
@@ -79,8 +82,8 @@ function trustLines({ address, outcome, code, trust, fingerprint, offered, of }:
     value === undefined ? [] : [`${name.padEnd(13)}${safeLine(value)}`];
   return [
     ...row('address', address),
-    ...row('fingerprint', fingerprint),
-    ...row('offered', offered && `${offered} (of the ${of ?? 'user'})`),
+    ...row('fingerprint', fingerprint && formatFingerprint(fingerprint)),
+    ...row('offered', offered && `${formatFingerprint(offered)} (of the ${of ?? 'user'})`),
     ...row('trust', trust && `${trust.level} (${trust.reasons.join(', ')})`),
     ...(outcome === 'native' ? [] : row('outcome', code === undefined ? outcome : `${outcome} [${code}]`)),
   ];

@@ -211,7 +211,7 @@ test.serial('an invitation is used once, by one home', async (t) => {
   const { out } = await hosters.hoster('alpha', ['user', 'add', 'carol@alpha.test']);
   const invitation = /^beckon-invitation:\S+$/m.exec(out)?.[0] ?? '';
   const run = ok(await hosters.as('carol', ['enroll', invitation]));
-  t.regex(run, /^enrolled {5}carol@alpha\.test; keys in .*\nfingerprint {2}\S{43}\n/);
+  t.regex(run, /^enrolled {5}carol@alpha\.test; keys in .*\nfingerprint {2}id:\S{43}\n/);
   const home = join(hosters.dir.path, 'homes', 'carol', 'beckon');
   for (const name of ['state.json', 'device.json']) t.is((await stat(join(home, name))).mode & 0o777, 0o600);
   t.is((await stat(home)).mode & 0o777, 0o700);
@@ -302,14 +302,35 @@ test.serial('a suspended user is refused and taken back', async (t) => {
 test.serial('fingerprints are shown, compared, and a wrong one is refused', async (t) => {
   const { alice, bob } = await pair('trust');
   const own = ok(await hosters.as(bob, ['trust', 'show']));
-  const fingerprint = /^fingerprint {2}(\S{43})$/m.exec(own)?.[1] ?? '';
+  const fingerprint = /^fingerprint {2}(id:\S{43})$/m.exec(own)?.[1] ?? '';
   const seen = ok(await hosters.as(alice, ['trust', 'show', `${bob}@beta.test`]));
   t.regex(seen, new RegExp(`^fingerprint {2}${fingerprint}$`, 'm'));
   t.regex(seen, /^trust {8}dns \(/m);
   const verified = ok(await hosters.as(alice, ['trust', 'verify', `${bob}@beta.test`, fingerprint]));
   t.regex(verified, /^trust {8}direct \(/m);
-  const other = /^fingerprint {2}(\S{43})$/m.exec(ok(await hosters.as(alice, ['trust', 'show'])))?.[1] ?? '';
+  const other =
+    /^fingerprint {2}(id:\S{43})$/m.exec(ok(await hosters.as(alice, ['trust', 'show'])))?.[1] ?? '';
   const wrong = await hosters.as(alice, ['trust', 'verify', `${bob}@beta.test`, other]);
   t.is(wrong.code, 1);
   t.regex(wrong.err, /\[fingerprint_mismatch\]/);
+});
+
+test.serial('a save goes on where another ended, whatever that left', async (t) => {
+  const { alice, bob } = await pair('resume');
+  const film = Uint8Array.from({ length: 1 << 20 }, (_, index) => index % 253);
+  await file('film.bin', film);
+  const left = {
+    begun: film.subarray(0, 500_000),
+    foreign: film.map((byte) => byte ^ 1),
+    longer: [...film, 1],
+  };
+  for (const [name, bytes] of Object.entries(left)) {
+    ok(await hosters.as(alice, ['send', `${bob}@beta.test`, 'film.bin']));
+    const entries = await inboxOf(bob, (all) => all.some(({ status }) => status !== 'accepted'));
+    const number = entries.find(({ status }) => status !== 'accepted')?.number;
+    await file(`${name}.beckon-part`, Uint8Array.from(bytes));
+    ok(await hosters.as(bob, ['save', String(number), name]));
+    t.is(sha256(await readFile(join(hosters.dir.path, name))), sha256(film));
+    await t.throwsAsync(stat(join(hosters.dir.path, `${name}.beckon-part`)), { code: 'ENOENT' });
+  }
 });

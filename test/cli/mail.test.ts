@@ -5,6 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import type { InboxEntry } from '../../src/client/api.ts';
 import { composeMail } from '../../src/cli/compose-mail.ts';
+import { formatFingerprint, typedFingerprint } from '../../src/cli/fingerprint.ts';
 import { entryLines, inboxLines } from '../../src/cli/inbox-lines.ts';
 import { filePart, subjectOfMail } from '../../src/cli/outgoing-parts.ts';
 import { mailLines, parseMail } from '../../src/cli/show-mail.ts';
@@ -178,4 +179,11 @@ test('files have the type of their name and their own bytes', async (t) => {
   const other = join(dir.path, 'noextension');
   await writeFile(other, '');
   t.is((await filePart(other)).mediaType, 'application/octet-stream');
+});
+
+test('no fingerprint looks like an option', (t) => {
+  const fingerprint = `-h${'x'.repeat(41)}`;
+  t.false(formatFingerprint(fingerprint).startsWith('-'));
+  t.is(typedFingerprint(` ${formatFingerprint(fingerprint)} `), fingerprint);
+  t.is(typedFingerprint(fingerprint), fingerprint);
 });
