@@ -22,6 +22,7 @@ import { createRemote } from './directory/remote.ts';
 import { createSenders } from './directory/senders.ts';
 import { createDiscover } from './dns/discover.ts';
 import { createResolver } from './dns/resolver.ts';
+import { codeOf } from './errors.ts';
 import { createAccept } from './fetch/accept.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { createReadFeed } from './fetch/feed.ts';
@@ -262,9 +263,13 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await publisher.renew();
   const sending = send.run(stop.signal);
   parts.defer(() => sending);
-  const everyMinute = schedule('* * * * *', () => upkeep.run(), { noOverlap: true });
+  const logged = (task: string, run: () => Promise<void>) => () =>
+    run().catch((error: unknown) =>
+      log.error(`${task} failed`, { code: codeOf(error), reason: String(error) }),
+    );
+  const everyMinute = schedule('* * * * *', logged('upkeep', upkeep.run), { noOverlap: true });
   parts.defer(() => endTask(everyMinute));
-  const everyHour = schedule('17 * * * *', () => publisher.renew(), { noOverlap: true });
+  const everyHour = schedule('17 * * * *', logged('renewal', publisher.renew), { noOverlap: true });
   parts.defer(() => endTask(everyHour));
   parts.defer(() => stop.abort());
 
