@@ -91,7 +91,7 @@ async function receiveAll(alpha: Made, beta: Made, datagrams: readonly Uint8Arra
   const metrics = createMetrics();
   const { receive, settled } = createReceive({
     findKey: (id) => keyRing.notificationKey(id, systemClock.seconds()),
-    records: { known: async () => alpha.record, learn: async () => alpha.record },
+    records: { known: async () => alpha.record, learn: async () => alpha.record, renew: async () => {} },
     pending: store.pending,
     events: store.events,
     introductionsPerHour: async () => 1000,

@@ -37,7 +37,10 @@ export interface Domains {
    * minute at most.
    */
   refresh(name: string, atLeastSerial: number): Promise<DomainOutcome>;
-  /** The record that `domain` would use, if nobody has to be asked for it. */
+  /**
+   * A record that was verified before and has not expired, whether it is due to be read again or not; undefined also where the
+   * domain's last look-up ended in anything but its record. Nobody is asked.
+   */
   known(name: string): Promise<VerifiedDomain | undefined>;
   /** The pin of a domain that was native before. */
   pin(name: string): Promise<DomainPin | undefined>;
@@ -146,8 +149,13 @@ export function createDomains(options: DomainsOptions): Domains {
     },
     async known(name) {
       checkDomain(name);
-      const outcome = known(name) ?? (await cached(name));
-      return outcome?.kind === 'native' ? outcome.record : undefined;
+      const held = heldBack.get(name);
+      if (held !== undefined && held.kind !== 'native') return undefined;
+      const remembered = inMemory.get(name);
+      if (remembered !== undefined && remembered.record.expires > clock.seconds()) return remembered.record;
+      const peer = await lookup.cached(name, 0);
+      if (peer !== undefined) inMemory.set(name, peer);
+      return peer?.record;
     },
     pin: (name) => shelves.domainPins.get(name),
     acceptChange: (name, fingerprint) => setPin(name, () => unseen(fingerprint, clock.seconds(), false)),

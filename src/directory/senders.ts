@@ -9,25 +9,34 @@ export interface Senders {
   known(sender: string): Promise<VerifiedDomain | undefined>;
   /** Looks the record up, anew where the known one has a lower serial; undefined where that fails. Does not throw. */
   learn(sender: string, atLeastSerial: number): Promise<VerifiedDomain | undefined>;
+  /** Reads the record again where it is due. For senders that proved genuine. Does not throw. */
+  renew(sender: string): Promise<void>;
 }
 
 export function createSenders({
   domains,
   log,
 }: {
-  domains: Pick<Domains, 'known' | 'refresh'>;
+  domains: Pick<Domains, 'domain' | 'known' | 'refresh'>;
   log: Log;
 }): Senders {
+  async function quietly<T>(lookUp: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await lookUp();
+    } catch (error) {
+      log.error('directory.look_up_failed', { code: codeOf(error) });
+      return undefined;
+    }
+  }
+
   return {
     known: (sender) => domains.known(sender),
     async learn(sender, atLeastSerial) {
-      try {
-        const outcome = await domains.refresh(sender, atLeastSerial);
-        return outcome.kind === 'native' ? outcome.record : undefined;
-      } catch (error) {
-        log.error('directory.look_up_failed', { code: codeOf(error) });
-        return undefined;
-      }
+      const outcome = await quietly(() => domains.refresh(sender, atLeastSerial));
+      return outcome?.kind === 'native' ? outcome.record : undefined;
+    },
+    async renew(sender) {
+      await quietly(() => domains.domain(sender));
     },
   };
 }

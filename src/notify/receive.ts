@@ -32,10 +32,12 @@ export interface ReceivingKey {
 
 /** The records of sending domains. */
 export interface SenderRecords {
-  /** What is known now, without asking anyone. */
+  /** What is known now and valid still, though it may be due to be read again; without asking anyone. */
   known(sender: string): Promise<VerifiedDomain | undefined>;
   /** Looks the record up, anew where the known one has a lower serial; undefined where that fails. Must not throw. */
   learn(sender: string, atLeastSerial: number): Promise<VerifiedDomain | undefined>;
+  /** Reads the record of a sender that proved genuine again, where it is due. Must not throw. */
+  renew(sender: string): Promise<void>;
 }
 
 export interface ReceiveParts {
@@ -128,6 +130,8 @@ export function createReceive(parts: ReceiveParts): Receive {
     const now = clock.seconds();
     verifyNotification(notification, record, receiver, now);
     admission.prove(source);
+    // Only now, and on no budget that strangers share: forgers could use it up, and known senders would not be heard any more.
+    void records.renew(notification.sender);
     const { sender } = notification;
     const refs = notification.refs.filter((ref) => isInTime(ref, now));
     if (refs.length === 0) throw new BeckonError('ref_invalid', 'no ref is within its time');

@@ -58,9 +58,13 @@ test('a restart finds what was cached and asks nobody', async (t) => {
   t.is(dns.questions.length, questions);
   t.is(site.asked(), 1);
 
-  clock.advance(3600);
-  t.is(await restarted().domains.known('a.test'), undefined);
+  clock.advance(2 * day);
+  t.truthy(await restarted().domains.known('a.test'), 'due to be read again, and valid still');
+  t.truthy(await again.known('a.test'));
   t.is(await restarted().domains.known('unheard.test'), undefined);
+  clock.advance(6 * day);
+  t.is(await restarted().domains.known('a.test'), undefined, 'expired');
+  t.is(await again.known('a.test'), undefined);
   t.is(site.asked(), 1);
 });
 

@@ -52,6 +52,7 @@ async function receiver(
   const keyRing = createKeyRing();
   keyRing.set(beta.keys);
   const learns: number[] = [];
+  const renewals: string[] = [];
   let known = directory.known;
   const records: SenderRecords = {
     known: async () => known,
@@ -59,6 +60,9 @@ async function receiver(
       learns.push(atLeast);
       known = directory.learnt ?? known;
       return known;
+    },
+    async renew(sender) {
+      renewals.push(sender);
     },
   };
   const receive = createReceive({
@@ -74,6 +78,7 @@ async function receiver(
   });
   return {
     learns,
+    renewals,
     clock,
     async take(bytes: Uint8Array): Promise<void> {
       receive.receive(bytes, '192.0.2.7');
@@ -128,6 +133,14 @@ test('refs that would outlast any message are left out, the others of their data
   );
   await beta.take(datagram([refFor(4, latest + 1)]));
   t.is((await beta.outcomes())['ref_invalid'], 1);
+});
+
+test('the record of a known sender is read again for what is genuine alone', async (t) => {
+  const beta = await receiver(t, { known: alpha.verified });
+  await beta.take(datagram([refFor(1)], { from: stranger, serial: 0 }));
+  t.deepEqual(beta.renewals, []);
+  await beta.take(datagram([refFor(1)]));
+  t.deepEqual(beta.renewals, ['alpha.test']);
 });
 
 test('a notification of an unknown sender waits for its record, and is then stored', async (t) => {
