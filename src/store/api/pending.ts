@@ -12,7 +12,7 @@ export interface Admission {
   readonly now: number;
   /** The sender's registrable domain, and how many refs (done ones count until they expire) it may have here. */
   readonly quota: { readonly key: string; readonly refs: number };
-  /** Most feed entries an hour for the receiving domain; a single registrable domain gets at most half. */
+  /** Most feed entries an hour for the receiving domain; a single registrable domain gets at most half, and half is for the first few of each. */
   readonly introductionsPerHour: number;
 }
 
