@@ -1,0 +1,137 @@
+/** Whole messages of several parts to several people, and several domains at one hoster. */
+import test from 'ava';
+import { sha256 } from '../../src/crypto/kdf.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { base64urlnopad } from '@scure/base';
+import { filePart, mailPart, memorySink } from '../client/sink.ts';
+import { startTown } from './town.ts';
+
+test('a text with two files to three people at two domains', async (t) => {
+  await using town = await startTown({
+    hosters: { alpha: ['alpha.test'], beta: ['beta.test'], gamma: ['gamma.test'] },
+  });
+  const ann = await town.enroll('ann@alpha.test');
+  const readers = [
+    await town.enroll('bob@beta.test'),
+    await town.enroll('bea@beta.test'),
+    await town.enroll('gil@gamma.test'),
+  ];
+  const small = systemRandom(10);
+  const large = systemRandom(300_000);
+  const result = await ann.send(
+    readers.map(({ address }) => address),
+    [
+      mailPart('see the files'),
+      filePart(small, { fileName: 'small.bin' }),
+      filePart(large, { fileName: 'large.png', mediaType: 'image/png' }),
+    ],
+  );
+  t.is(result.recipients.length, 3);
+  t.true(result.recipients.every(({ way, handles }) => way === 'introduction' && handles?.length === 4));
+
+  // Three payloads that all share, and a cover for each.
+  const { waiting } = await town.hoster('alpha').admin.status();
+  t.is(waiting.messages, 12);
+  t.true(waiting.bytes < 2 * large.length, 'the ciphertext of a file is stored once');
+
+  for (const reader of readers) {
+    await reader.arrivals();
+    const [waits] = reader.client().inbox();
+    t.like(waits, { status: 'waiting', from: ann.address });
+    // Each part has its own ref: what is not here yet comes at another time.
+    const cover = await untilOpened();
+    t.deepEqual(
+      cover.parts?.map(({ fileName, length, mediaType }) => [fileName, length, mediaType]),
+      [
+        [undefined, 13, 'message/rfc822'],
+        ['small.bin', 10, 'application/octet-stream'],
+        ['large.png', 300_000, 'image/png'],
+      ],
+    );
+    const [body, first, second] = cover.parts ?? [];
+    t.is(await reader.read(body?.number ?? 0), 'see the files');
+    for (const [part, bytes] of [
+      [first, small],
+      [second, large],
+    ] as const) {
+      const sink = memorySink();
+      await reader.client().payload(part?.number ?? 0, sink);
+      t.deepEqual(sha256(sink.bytes), sha256(bytes));
+      t.is(part?.sha256, base64urlnopad.encode(sha256(bytes)));
+    }
+    t.is(reader.client().entry(cover.number).status, 'accepted', 'a cover is done with when its parts are');
+
+    async function untilOpened() {
+      for (;;) {
+        await reader.client().sync();
+        const entry = reader
+          .client()
+          .inbox()
+          .find(({ status, parts }) => status === 'opened' && parts?.length === 3);
+        if (entry?.parts?.every(({ status }) => status === 'opened')) return entry;
+        const waiting = reader
+          .client()
+          .inbox()
+          .find(({ status }) => status === 'waiting');
+        if (waiting !== undefined) await reader.client().open(waiting.number);
+      }
+    }
+  }
+  const [sent] = await ann.client().sent();
+  t.true(sent?.recipients.every(({ state }) => state === 'accepted'));
+  t.is((await town.hoster('alpha').admin.status()).waiting.bytes, 0, 'what all accepted takes no room');
+  t.deepEqual(town.logged, []);
+});
+
+test('one recipient who cannot be written to stops all, or only themselves when partial', async (t) => {
+  await using town = await startTown();
+  const ann = await town.enroll('ann@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  const to = [bob.address, 'nobody@beta.test', 'x@missing.test', 'not an address'];
+  const stopped = await ann.send(to, 'all or none');
+  t.is(stopped.number, undefined);
+  t.deepEqual(
+    stopped.recipients.map(({ code }) => code),
+    [undefined, 'discovery_legacy', 'discovery_none', 'address_invalid'],
+  );
+  t.is((await town.hoster('alpha').admin.status()).waiting.messages, 0);
+
+  const parts = [mailPart('some')];
+  const partial = await ann.client().send({ to, parts, subject: '', partial: true });
+  t.is(partial.number, 1);
+  await bob.arrivals();
+  t.is(await bob.read(1), 'some');
+});
+
+test('two domains at one hoster write to each other, and each serves its own alone', async (t) => {
+  await using town = await startTown({ hosters: { both: ['one.test', 'two.test'] } });
+  const ann = await town.enroll('ann@one.test');
+  const twin = await town.enroll('ann@two.test');
+  await ann.send([twin.address], 'from one to two');
+  await twin.arrivals();
+  t.is(await twin.read(1), 'from one to two');
+  const { to, parents } = twin.client().reply(1);
+  await twin.send([to], 'and back', { parents });
+  const [back] = await ann.arrivals();
+  t.is(await ann.read(back?.number ?? 0), 'and back');
+
+  await town.hoster('both').restart();
+  await ann.send([twin.address], 'after a restart');
+  const [third] = await twin.arrivals();
+  t.like(third, { way: 'drop' });
+  t.is(await twin.read(third?.number ?? 0), 'after a restart');
+
+  const [first, second] = await town.hoster('both').admin.domains();
+  t.not(first?.fingerprint, second?.fingerprint);
+  t.deepEqual([first?.users, second?.users], [1, 1]);
+  t.deepEqual(town.logged, []);
+});
+
+test('somebody writes to a neighbour at the own domain', async (t) => {
+  await using town = await startTown({ hosters: { alpha: ['alpha.test'] } });
+  const ann = await town.enroll('ann@alpha.test');
+  const al = await town.enroll('al@alpha.test');
+  await ann.send([al.address], 'hello neighbour');
+  await al.arrivals();
+  t.is(await al.read(1), 'hello neighbour');
+});
