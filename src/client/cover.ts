@@ -36,8 +36,9 @@ export function settledCovers(state: ClientState): readonly Text64[] {
   });
 }
 
+/** All parts are known from the listing on: one that is not there ended long ago. */
 function hasEnded(part: Received | undefined): boolean {
-  return part !== undefined && !isUnderWay(part);
+  return part === undefined || !isUnderWay(part);
 }
 
 /** What decryption needs of an opened message. Throws `message_gone` for one that ended. */

@@ -187,6 +187,13 @@ function acceptAnswered(state: ClientState, id: Text64): ClientState {
   return withReceived({ ...state, accepts }, id, (received) => erased(received, false));
 }
 
+/** No accept is owed any more either. */
+function pastItsEnd(received: Received): Received {
+  if (!isUnderWay(received)) return erased(received, false);
+  const { held: _, ...rest } = received;
+  return erased({ ...rest, status: 'expired' });
+}
+
 type Ended = Extract<ClientEvent, { type: 'ended' }>['status'];
 
 /** What was accepted is owed to the sender's domain until it answered. */
@@ -216,13 +223,15 @@ function doneReported(state: ClientState, pollKey: Text64, ids: readonly Text64[
   };
 }
 
-/** Drops past their not-after are forgotten and their seeds with them; waiting refs past their expiry end. */
+/** How long what ended unopened is still listed: strangers must not make the state grow for ever. */
+export const unopenedKept = 30 * 86_400;
+
+/** Drops past their not-after are forgotten and their seeds with them; what is under way past its expiry ends, with its keys. */
 function forgetPast(state: ClientState, now: number): ClientState {
   const live = Object.entries(state.drops).filter(([, drop]) => drop.notAfter > now);
-  const received = Object.entries(state.received).map(([id, entry]) => [
-    id,
-    isUnderWay(entry) && entry.expires <= now ? { ...entry, status: 'expired' as const } : entry,
-  ]);
+  const received = Object.entries(state.received)
+    .filter(([, { opened, expires }]) => opened !== undefined || expires + unopenedKept > now)
+    .map(([id, entry]) => [id, entry.expires > now ? entry : pastItsEnd(entry)]);
   const drops = Object.fromEntries(live);
   const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
   const accepts = state.accepts.filter((id) => (state.received[id]?.expires ?? 0) > now);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { isUnderWay, letterKey, reduce } from '../../src/client/reduce.ts';
+import { isUnderWay, letterKey, reduce, unopenedKept } from '../../src/client/reduce.ts';
 import { formatState, parseState } from '../../src/client/state-json.ts';
 import type { ClientEvent, ClientState, Received } from '../../src/client/state.ts';
 import { base64urlnopad } from '@scure/base';
@@ -232,6 +232,12 @@ test('time forgets drops with their seeds, and ends what waits', (t) => {
       const next = reduce(after(events), { type: 'time-passed', now: at });
       t.true(Object.values(next.drops).every(({ notAfter }) => notAfter > at));
       t.true(all(next).every((entry) => !isUnderWay(entry) || entry.expires > at));
+      for (const { expires, opened } of all(next))
+        if (expires <= at) {
+          t.is(opened?.contentKey, undefined);
+          t.is(opened?.acceptToken, undefined);
+        }
+      t.true(all(next).every((entry) => entry.opened !== undefined || entry.expires + unopenedKept > at));
       t.true(Object.keys(next.done).every((key) => key in next.drops));
     }),
   );
