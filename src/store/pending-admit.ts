@@ -38,6 +38,8 @@ export interface PendingAdmitParts {
   readonly pending: Table<Uint8Array>;
   readonly withCounts: WithCounts;
   readonly feed: FeedTables;
+  /** Whether the disk takes more than what is kept for what was accepted. */
+  readonly hasRoom: () => boolean;
   readonly tell: (domain: string, recipientHash: Uint8Array) => void;
 }
 
@@ -46,24 +48,31 @@ const mostTogether = 1024;
 const codec = schemaCodec(pendingRow);
 
 export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admission) => Promise<Admitted> {
-  const { engine, pending, withCounts, feed, tell } = parts;
+  const { engine, pending, withCounts, feed, hasRoom, tell } = parts;
   const rate = createIntroductionRate();
-  const write = createBatches(
-    (batch: readonly Prepared[]) =>
-      engine.write(() => withCounts((counts) => batch.map((prepared) => admitAll(prepared, counts)))),
-    mostTogether,
-  );
+  const write = createBatches((batch: readonly Prepared[]) => {
+    // Strangers write here: the disk's reserve is not for them.
+    const room = hasRoom();
+    return engine.write(() =>
+      withCounts((counts) => batch.map((prepared) => admitAll(prepared, counts, room))),
+    );
+  }, mostTogether);
 
-  function admitAll({ admission, refs }: Prepared, counts: Counts): readonly Fate[] {
-    return refs.map((prepared) => admitOne(admission, prepared, counts));
+  function admitAll({ admission, refs }: Prepared, counts: Counts, room: boolean): readonly Fate[] {
+    return refs.map((prepared) => admitOne(admission, prepared, counts, room));
   }
 
-  function admitOne(admission: Admission, { ref, key, row }: PreparedRef, counts: Counts): Fate {
+  function admitOne(
+    admission: Admission,
+    { ref, key, row }: PreparedRef,
+    counts: Counts,
+    room: boolean,
+  ): Fate {
     const { domain, sender, quota, now } = admission;
     if (ref.expires <= now) return 'expired';
     const known = knownRow(key);
     if (known !== undefined && known.expires > now) return meetKnown(key, known, ref);
-    if (counts.of(quota.key) >= quota.refs) return 'overQuota';
+    if (!room || counts.of(quota.key) >= quota.refs) return 'overQuota';
     if (isIntroduction(ref) && !rate.admit(domain, quota.key, admission.introductionsPerHour, now))
       return 'overRate';
     if (known !== undefined) counts.add(quotaKeyOf(known), -1);

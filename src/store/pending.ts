@@ -27,7 +27,8 @@ const maxSeen = 256;
 const maxRows = 16_384;
 const slice = 512;
 
-export function createPending(engine: Engine, feed: FeedTables): PendingTables {
+/** `hasRoom`: whether the disk has room beside its reserve. */
+export function createPending(engine: Engine, feed: FeedTables, hasRoom: () => boolean): PendingTables {
   const pending = engine.table(tableName, schemaCodec(pendingRow));
   const rawRows = engine.table(tableName, rawCodec);
   const withCounts = createCounts(engine);
@@ -49,6 +50,7 @@ export function createPending(engine: Engine, feed: FeedTables): PendingTables {
     pending: rawRows,
     withCounts,
     feed,
+    hasRoom,
     tell: subscribers.tell,
   });
 

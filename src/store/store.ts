@@ -97,7 +97,7 @@ function createStore(
   const outbox = createOutbox(tables, clock);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
-  const pending = createPending(tables, feed);
+  const pending = createPending(tables, feed, () => hasRoom(0));
   const domains = createDomains(tables, clock);
   const users = createUsers(tables, clock);
   const events = createEvents(tables, maxEvents);

@@ -145,6 +145,19 @@ test('a registrable domain has so many refs, done ones included, until they expi
   t.deepEqual(await store.pending.admit(fresh), { ...none, stored: 1 });
 });
 
+test('below the disk’s reserve nothing new waits, and what waits can still be taken back', async (t) => {
+  let room = true;
+  const { store } = await opened(t, { hasRoom: () => room });
+  const one = ref();
+  await store.pending.admit(admission([one]));
+  room = false;
+  t.deepEqual(await store.pending.admit(admission([ref()])), { ...none, overQuota: 1 });
+  const mark = { ...one, labels: { retraction: true } };
+  t.deepEqual(await store.pending.admit(admission([mark])), { ...none, retracted: 1 });
+  room = true;
+  t.deepEqual(await store.pending.admit(admission([ref()])), { ...none, stored: 1 });
+});
+
 test('an expired ref is not polled, not admitted, and makes room', async (t) => {
   const { store } = await opened(t);
   const one = ref();

@@ -23,6 +23,7 @@ export interface Admitted {
   readonly retracted: number;
   /** Known already: waiting or done. */
   readonly known: number;
+  /** Above the sender's quota, or below the disk's reserve. */
   readonly overQuota: number;
   /** Introductions above the cap: the ref is dropped with its entry. */
   readonly overRate: number;
