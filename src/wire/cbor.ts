@@ -34,8 +34,14 @@ export interface Output {
   at: number;
 }
 
+/**
+ * The bytes as a plain array, whatever subclass they come in: `slice` of Node's own copies nothing, and what was decoded must
+ * not change with its input.
+ */
 export function createInput(bytes: Uint8Array): Input {
-  return { bytes, at: 0, depth: 0 };
+  const plain =
+    bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+  return { bytes: plain, at: 0, depth: 0 };
 }
 
 /** Buffers of finished outputs, to be written again: most encodings are short and none outlives its call. */
@@ -145,7 +151,7 @@ export function readBytes(input: Input, min: number, max: number): Uint8Array {
   const length = readHead(input, BYTES);
   if (length > max) throw new BeckonError('cbor_too_large', 'a byte string is longer than its limit');
   if (length < min) throw new BeckonError('cbor_range', 'a byte string is shorter than it must be');
-  return new Uint8Array(take(input, length));
+  return take(input, length).slice();
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

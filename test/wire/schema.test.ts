@@ -156,3 +156,11 @@ test('values beyond the limits of their schema are not written', (t) => {
   );
   t.is(codeOfWrite(named, new Map([['aaaa', 1]])), 'cbor_range');
 });
+
+test('what is decoded outlives its input, whatever kind of array that is', (t) => {
+  const schema = tuple(bytes(2), anything(9), record('any', {}));
+  const encoded = Buffer.from(fromHex('834201028101a118644107'));
+  const value = decode(schema, encoded);
+  encoded.fill(0xff);
+  t.deepEqual(value, [fromHex('0102'), fromHex('8101'), { unknown: new Map([[100, fromHex('4107')]]) }]);
+});
