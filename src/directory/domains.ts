@@ -74,6 +74,8 @@ export function createDomains(options: DomainsOptions): Domains {
   const refreshed = createHeldBack<true>(clock);
   // A look-up under way must not write over a pin that someone set meanwhile.
   const inTurn = createTurns();
+  /** How often somebody's word changed a pin: what was read before that is not remembered. */
+  let words = 0;
 
   function isFresh(peer: NativePeer): boolean {
     const age = clock.seconds() - peer.fetched;
@@ -115,6 +117,7 @@ export function createDomains(options: DomainsOptions): Domains {
   }
 
   async function forgetRecord(name: string): Promise<void> {
+    words++;
     await shelves.domainEntries.delete(name);
     inMemory.delete(name);
     heldBack.clear(name);
@@ -153,8 +156,9 @@ export function createDomains(options: DomainsOptions): Domains {
       if (held !== undefined && held.kind !== 'native') return undefined;
       const remembered = inMemory.get(name);
       if (remembered !== undefined && remembered.record.expires > clock.seconds()) return remembered.record;
+      const before = words;
       const peer = await lookup.cached(name, 0);
-      if (peer !== undefined) inMemory.set(name, peer);
+      if (peer !== undefined && words === before) inMemory.set(name, peer);
       return peer?.record;
     },
     pin: (name) => shelves.domainPins.get(name),
