@@ -73,7 +73,7 @@ async function notified(
 ) {
   const receive = createReceive({
     findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
-    records: { known: async () => beta.verified, learn: async () => beta.verified },
+    records: { known: async () => beta.verified, learn: async () => beta.verified, renew: async () => {} },
     pending: store.pending,
     events: store.events,
     introductionsPerHour: async () => 0,
