@@ -10,19 +10,17 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 test('finds exactly what is in a stream, however it is cut', (t) => {
   const letters = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 40 });
-  const cuts = fc.array(fc.nat(6), { minLength: 1, maxLength: 8 });
+  // Some pieces are empty, but not all: the stream ends.
+  const cuts = fc.array(fc.nat(6), { minLength: 1, maxLength: 8 }).filter((lengths) => lengths.some(Boolean));
   fc.assert(
     fc.property(letters, fc.array(letters, { maxLength: 4 }), cuts, (text, words, cuts) => {
       const search = createSearch(words.map((word) => ({ name: word, bytes: bytesOf(word) })));
-      let at = 0;
-      for (let turn = 0; at < text.length; turn++) {
+      for (let at = 0, turn = 0; at < text.length; turn++) {
         const length = cuts[turn % cuts.length] ?? 0;
         search.push(bytesOf(text.slice(at, at + length)));
-        at += length === 0 && turn > 100 ? text.length : length;
-        if (turn > 100) break;
+        at += length;
       }
-      const pushed = text.slice(0, at);
-      const expected = words.filter((word) => word !== '' && pushed.includes(word));
+      const expected = words.filter((word) => word !== '' && text.includes(word));
       t.deepEqual([...search.found].sort(), [...new Set(expected)].sort());
     }),
   );
