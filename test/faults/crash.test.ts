@@ -1,0 +1,13 @@
+/** The short run; `test/peers/crash.test.ts` is the long one. */
+import test from 'ava';
+import { crash } from './crash.ts';
+
+test('kill -9 of both daemons under load loses nothing that was acknowledged', async (t) => {
+  t.timeout(120_000);
+  const seed = Math.floor(Math.random() * 2 ** 32);
+  t.log(`seed ${seed}`);
+  const { wrong, ...figures } = await crash({ kills: 5, seed, longestLife: 2500 });
+  t.log(JSON.stringify(figures));
+  t.deepEqual(wrong, []);
+  t.true(figures.acknowledged > 0);
+});

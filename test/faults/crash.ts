@@ -1,0 +1,247 @@
+/**
+ * kill -9 under load: two hosters in processes of their own, people at both who write to each other without end.
+ *
+ *  1. both daemons are killed at random moments and started again, while everybody sends, reads and takes back
+ *  2. then nobody sends any more; one after the other they are started on a clock so far ahead that no message waits for its next
+ *     turn, and everybody reads until what was acknowledged is where it belongs
+ *  3. what was acknowledged is compared with what arrived, and the stores are searched for what is there by half
+ */
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { systemClock as clock } from '../../src/clock.ts';
+import type { SentMessage } from '../../src/store/api/transit.ts';
+import type { Owner } from '../../src/store/api/terms.ts';
+import { openStore } from '../../src/store/store.ts';
+import type { Hoster } from '../network/hoster.ts';
+import { startTownWith } from '../network/town.ts';
+import { createCorrespondent, type Correspondent, type Sending } from './correspondent.ts';
+import { createProcesses, type Processes } from './process.ts';
+
+export interface CrashOptions {
+  /** Of each of the two daemons. */
+  readonly kills: number;
+  /** Decides when is killed and what is sent; not how the machine takes it. */
+  readonly seed: number;
+  /** The longest that a daemon lives, in milliseconds. */
+  readonly longestLife: number;
+}
+
+export interface CrashReport {
+  readonly kills: number;
+  /** Messages by recipient: sent, acknowledged, acknowledged as taken back, arrived without acknowledgement. */
+  readonly attempted: number;
+  readonly acknowledged: number;
+  readonly takenBack: number;
+  readonly unacknowledged: number;
+  readonly errors: Readonly<Record<string, number>>;
+  /** Whatever is not as it must be. */
+  readonly wrong: readonly string[];
+}
+
+const names = ['a', 'b', 'c'];
+/** No turn is further away in so young a schedule, seconds (wire-spec/timing.md section 2). */
+const nextTurn = 600;
+const turns = 5;
+/** How long after a turn everybody reads, in milliseconds. */
+const patience = 3000;
+/** What a command may say when a daemon dies under it. */
+const expectedErrors = ['network_failed', 'tls_failed', 'unavailable', 'discovery_later', 'message_gone'];
+
+/** Runs it all. Throws where a daemon does not start, or ends by itself. */
+export async function crash(options: CrashOptions): Promise<CrashReport> {
+  const draw = mulberry32(options.seed);
+  const processes = createProcesses();
+  await using town = await startTownWith({}, clock, [], processes.run);
+  const sides = ['alpha', 'beta'].map((name) => ({
+    hoster: town.hoster(name),
+    people: [] as Correspondent[],
+  }));
+  for (const { hoster, people } of sides)
+    for (const name of names) {
+      const person = await town.enroll(`${name}@${hoster.name}.test`);
+      people.push(createCorrespondent(person, mulberry32(Math.floor(draw() * 2 ** 32))));
+    }
+  const everybody = sides.flatMap(({ people }) => people);
+  const addresses = (people: readonly Correspondent[]): string[] =>
+    people.map(({ person }) => person.address);
+
+  const over = new AbortController();
+  const work = sides.flatMap(({ people }, side) => {
+    const others = addresses(sides[1 - side]?.people ?? []);
+    return people.map((somebody) => somebody.work(others, over.signal));
+  });
+  const killing = sides.map(({ hoster }) => killAgainAndAgain(hoster, options, draw));
+  // What fails first ends it all.
+  await Promise.race([Promise.all(killing), Promise.all(work)]);
+  over.abort();
+  await Promise.all([...work, ...killing]);
+
+  const wrong = [...(await settle(everybody, town.hosters(), processes))];
+  for (const { hoster, people } of sides) {
+    await hoster.stop();
+    wrong.push(...(await halfStates(hoster, people)));
+  }
+  wrong.push(...processes.logged.filter((line) => line.includes('"level":50')));
+  return report(options, everybody, wrong);
+}
+
+async function killAgainAndAgain(
+  hoster: Hoster,
+  { kills, longestLife }: CrashOptions,
+  draw: () => number,
+): Promise<void> {
+  for (let kill = 0; kill < kills; kill++) {
+    await setTimeout(draw() * longestLife);
+    await hoster.kill();
+    await hoster.start();
+  }
+}
+
+/** Reads until all is as it must be, or there were turns enough; gives what is wrong then. */
+async function settle(
+  people: readonly Correspondent[],
+  hosters: readonly Hoster[],
+  processes: Processes,
+): Promise<readonly string[]> {
+  for (let turn = 1; ; turn++) {
+    processes.putAhead(turn * nextTurn);
+    const wrong: string[] = [];
+    for (const hoster of hosters) {
+      // The others are up: what this one sends arrives.
+      await hoster.restart();
+      wrong.splice(0, Infinity, ...(await readAll(people)));
+      if (wrong.length === 0) return wrong;
+    }
+    if (turn === turns) return wrong;
+  }
+}
+
+/** Everybody reads until all is as it must be, or for a while; gives what is wrong then. */
+async function readAll(people: readonly Correspondent[]): Promise<readonly string[]> {
+  for (const end = performance.now() + patience; ;) {
+    await Promise.all(people.map((somebody) => somebody.read()));
+    const wrong = (await Promise.all(people.map((somebody) => misplaced(somebody, people)))).flat();
+    if (wrong.length === 0 || performance.now() > end) return wrong;
+    await setTimeout(100);
+  }
+}
+
+/** What somebody sent that is not where it belongs. */
+async function misplaced(sender: Correspondent, people: readonly Correspondent[]): Promise<string[]> {
+  const listed = new Map((await sender.person.client().sent()).map((entry) => [entry.number, entry]));
+  return sender.sendings.flatMap((sending) =>
+    sending.to.flatMap((to) => {
+      const read = people.find(({ person }) => person.address === to)?.texts.get(sending.text) ?? 0;
+      const state = listed
+        .get(sending.number ?? -1)
+        ?.recipients.find((recipient) => recipient.to === to)?.state;
+      const place = `${state ?? 'unlisted'}, read ${read} times`;
+      if (isRight(sending, to, read, state)) return [];
+      return [
+        `${sending.text.trimEnd().slice(0, 40)} to ${to}: ${place}, ${JSON.stringify(sending.retracted)}`,
+      ];
+    }),
+  );
+}
+
+function isRight(
+  { number, retracted }: Sending,
+  to: string,
+  read: number,
+  state: string | undefined,
+): boolean {
+  if (read > 1) return false;
+  if (number === undefined) return true;
+  if (retracted === undefined) return read === 1 && state === 'accepted';
+  switch (retracted === 'unknown' ? retracted : retracted[to]) {
+    case 'withdrawn':
+      return read === 0 && state === 'withdrawn';
+    case 'withdrawn_maybe_read':
+      return state === 'withdrawn';
+    case 'already_accepted':
+      return read === 1 && state === 'accepted';
+    default:
+      return state === 'withdrawn' || (read === 1 && state === 'accepted');
+  }
+}
+
+/** What the tables of a stopped daemon hold that does not fit together. */
+async function halfStates(hoster: Hoster, people: readonly Correspondent[]): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  const onFailure = (error: unknown): void => void wrong.push(`the disk failed: ${String(error)}`);
+  const store = await openStore({ dir: join(hoster.data, 'store'), clock, onFailure });
+  // Uploads that a death cut off count until they expire.
+  while ((await store.uploads.expire(clock.seconds() + 2 * 86_400, 100)) > 0);
+  while ((await store.blobs.sweep(1000)) > 0);
+  const sent: SentMessage[] = [];
+  for (const domain of hoster.domains)
+    for (const { addressHash } of await store.users.list(domain))
+      sent.push(...(await allSent(store, { domain, user: addressHash })));
+  let bytes = 0;
+  for (const { idHash, state } of sent) {
+    const live = await store.transit.read(idHash);
+    if ((live !== undefined) !== (state === 'stored'))
+      wrong.push(`${hoster.name}: a message is there by half`);
+    if (live === undefined) continue;
+    bytes += live.header.length + live.envelope.length + live.blob.size;
+    let size = 0;
+    for await (const piece of store.blobs.read(live.blob, 0, live.blob.size)) size += piece.length;
+    if (size !== live.blob.size) wrong.push(`${hoster.name}: a payload is there by half`);
+  }
+  const stats = await store.stats();
+  const stored = sent.filter(({ state }) => state === 'stored').length;
+  if (stats.messages !== stored) wrong.push(`${hoster.name}: counts ${stats.messages} messages of ${stored}`);
+  if (stats.bytes > bytes) wrong.push(`${hoster.name}: counts ${stats.bytes} bytes of ${bytes}`);
+  if (stats.users !== people.length) wrong.push(`${hoster.name}: counts ${stats.users} users`);
+  await store.close();
+  return wrong;
+}
+
+async function allSent(
+  store: Awaited<ReturnType<typeof openStore>>,
+  owner: Owner,
+): Promise<readonly SentMessage[]> {
+  const sent: SentMessage[] = [];
+  let after: Uint8Array | undefined;
+  do {
+    const page = await store.transit.list(owner, { limit: 500, after });
+    sent.push(...page.items);
+    after = page.next;
+  } while (after !== undefined);
+  return sent;
+}
+
+function report({ kills }: CrashOptions, people: readonly Correspondent[], wrong: string[]): CrashReport {
+  const sendings = people.flatMap((somebody) => somebody.sendings);
+  const acknowledged = sendings.filter(({ number }) => number !== undefined);
+  const copies = (list: readonly Sending[]): number => list.reduce((sum, { to }) => sum + to.length, 0);
+  const read = people.reduce((sum, { texts }) => sum + texts.size, 0);
+  const readOf = new Map(people.map(({ person, texts }) => [person.address, texts]));
+  const takenBack = acknowledged.filter(({ retracted }) => typeof retracted === 'object');
+  const confirmed = acknowledged.flatMap(({ to, text }) => to.filter((one) => readOf.get(one)?.has(text)));
+  const errors = new Map<string, number>();
+  for (const [code, count] of people.flatMap((somebody) => [...somebody.errors]))
+    errors.set(code, (errors.get(code) ?? 0) + count);
+  for (const code of errors.keys())
+    if (!expectedErrors.includes(code)) wrong.push(`a command failed: ${code}`);
+  return {
+    kills: 2 * kills,
+    attempted: copies(sendings),
+    acknowledged: copies(acknowledged),
+    takenBack: copies(takenBack),
+    unacknowledged: read - confirmed.length,
+    errors: Object.fromEntries(errors),
+    wrong,
+  };
+}
+
+/** A small generator of numbers in [0, 1), the same for the same seed. */
+function mulberry32(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
