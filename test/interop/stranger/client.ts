@@ -271,9 +271,10 @@ export async function enrol(send: Send, invitation: string, now: () => number) {
       const query = bucketBits > 0 ? `?bucket=${number}` : '';
       const answer = await good(account('GET', `introductions${query}`, null));
       const entries = listAt(decodeFields(answer.body), 1).map(asFields);
-      return Promise.all(
-        entries.map(async (entry) => introducedDrop(person, textAt(entry, 1), bytesAt(entry, 2, 178))),
-      );
+      const opened = entries.map((entry) => introducedDrop(person, textAt(entry, 1), bytesAt(entry, 2, 178)));
+      // Most of a feed is for others: what does not open is passed over.
+      const settled = await Promise.allSettled(opened);
+      return settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     },
     /** fetch.md section 4: the refs that wait for one drop. */
     async poll(drop: OwnDrop, done?: readonly Uint8Array[]) {

@@ -1,0 +1,181 @@
+/** A second implementation, written from the specification alone, talks with a Beckon daemon and its command line. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import test from 'ava';
+import { startHoster } from './hoster.ts';
+import type { Hoster, Place } from './hoster.ts';
+import type { Bytes } from './stranger/cbor.ts';
+import { utf8 } from './stranger/cbor.ts';
+import * as client from './stranger/client.ts';
+import { startDomain } from './stranger/domain.ts';
+import { recipientHash } from './stranger/drops.ts';
+import type { Send } from './stranger/http.ts';
+import { createSend } from './stranger/http.ts';
+import { readInvitation } from './stranger/keys.ts';
+import { random } from './stranger/primitives.ts';
+
+const now = (): number => Math.floor(Date.now() / 1000);
+const mail = (body: string): Bytes => utf8(`Subject: Lighthouse\r\n\r\n${body}\r\n`);
+const asText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+const people = ['sam@alpha.test', 'sue@alpha.test', 'cleo@beta.test'];
+
+let hoster: Hoster;
+let invitations: string[];
+let places: Map<string, Place>;
+let send: Send;
+let directory: client.Directory;
+let sam: Awaited<ReturnType<typeof client.enrol>>;
+let sue: typeof sam;
+
+test.before(async () => {
+  hoster = await startHoster(['alpha.test', 'beta.test']);
+  invitations = await Promise.all(people.map((address) => hoster.invitation(address)));
+  const read = invitations.map(readInvitation);
+  places = new Map(
+    read.map(({ domain, fingerprint }) => [
+      domain,
+      { domain, fingerprint, https: hoster.https, udp: hoster.udp },
+    ]),
+  );
+  hoster.publish([...places.values()]);
+  send = createSend(hoster.authority.cert, (domain) => place(domain).https);
+  directory = client.createDirectory(send, (domain) => place(domain).fingerprint, now);
+  const [samsWord = '', suesWord = '', cleosWord = ''] = invitations;
+  [sam, sue] = await Promise.all([
+    client.enrol(send, samsWord, now),
+    client.enrol(send, suesWord, now),
+    cleo('enroll', cleosWord),
+  ]);
+});
+test.after.always(async () => hoster.close());
+
+test.serial(
+  'a stranger introduces itself to the command line and is answered over the drop it handed over',
+  async (t) => {
+    const drop = client.createOwnDrop();
+    const { handle } = await write(sam, 'cleo@beta.test', null, 'It still stands.', drop);
+    t.is(await sam.state(handle), 'stored');
+
+    await cleoWaits(1);
+    const { mail: shown, entry } = await cleo('read', '1');
+    t.like(shown, { subject: 'Lighthouse', text: 'It still stands.\n' });
+    t.like(entry, { from: 'sam@alpha.test', fromVerified: true, forwarded: false });
+    t.is(await sam.state(handle), 'accepted');
+
+    await cleo('reply', '1', '--body', 'So it does.');
+    const [ref] = await until(async () => sam.poll(drop));
+    const message = await client.fetchMessage(send, directory, sam.person, ref, drop.sealingSeed);
+    t.is(message.sender.address, 'cleo@beta.test');
+    t.true(asText(message.content).includes('So it does.'));
+    t.is(await client.accept(send, ref, message.opened), 204);
+    t.deepEqual(await sam.poll(drop, [ref.id]), []);
+  },
+);
+
+test.serial(
+  'the command line introduces itself to a stranger, who answers over the drop that was handed over',
+  async (t) => {
+    await cleo('send', 'sue@alpha.test', '--subject', 'Boats', '--body', 'Three today.');
+    const [drop] = await until(async () => sue.introductions());
+    t.is(drop.senderAddress, 'cleo@beta.test');
+    const [ref] = await until(async () => sue.poll(drop));
+    const message = await client.fetchMessage(send, directory, sue.person, ref, drop.sealingSeed);
+    t.deepEqual(message.sender.identityFingerprint, drop.senderFingerprint);
+    t.true(asText(message.content).includes('Three today.'));
+    t.is(await client.accept(send, ref, message.opened), 204);
+
+    const { handle } = await write(sue, 'cleo@beta.test', message.opened.replyDrop, 'Four, with mine.', null);
+    await cleoWaits(4);
+    const { mail: shown } = await cleo('read', '4');
+    t.like(shown, { text: 'Four, with mine.\n' });
+    t.is(await sue.state(handle), 'accepted');
+  },
+);
+
+test.serial('a stranger takes back what was not accepted, and another sees that it was', async (t) => {
+  const { handle, id } = await write(sue, 'sam@alpha.test', null, 'Never mind.', null);
+  const [drop] = await until(async () => sam.introductions());
+  const [ref] = await until(async () => sam.poll(drop));
+  t.deepEqual(ref.id, id);
+  t.is(await sue.retract(handle), 'withdrawn');
+  await until(async () => (await sam.poll(drop)).filter((one) => one.retraction));
+  await t.throwsAsync(client.fetchMessage(send, directory, sam.person, ref, drop.sealingSeed), {
+    message: /^404/u,
+  });
+});
+
+test.serial("mail comes from a stranger's domain, and its answer goes there", async (t) => {
+  const gus = client.createPerson('gus@gamma.test', now());
+  const gamma = await startDomain(gus, await hoster.authority.issue(['beckon.gamma.test']), now());
+  t.teardown(async () => gamma.close());
+  places.set(gamma.domain, gamma);
+  hoster.publish([...places.values()]);
+
+  const id = random(32);
+  const drop = client.createOwnDrop();
+  const to = {
+    record: await directory.user('cleo@beta.test'),
+    domain: await directory.domain('beta.test'),
+    drop: null,
+  };
+  const sealed = await client.writeTo(gus, to, id, mail('From afar.'), drop.handedOver, now());
+  const ref = { recipientHash: sealed.pollHash, introduction: sealed.introduction };
+  await gamma.keep(id, sealed, ref, to.domain, hoster.udp);
+  await cleoWaits(5);
+  const { mail: shown } = await cleo('read', '5');
+  t.like(shown, { text: 'From afar.\n' });
+  t.true(gamma.accepted(id));
+
+  await cleo('reply', '5', '--body', 'And back.');
+  const [heard] = await until(async () => gamma.heard);
+  const beta = await directory.domain('beta.test');
+  t.notThrows(() => beta.verified(heard.signed, 'notification', gamma.domain));
+  const [told] = heard.refs;
+  t.deepEqual(told?.recipientHash, recipientHash(drop.pollKey, gamma.domain));
+  const answer = { id: told?.id ?? id, senderDomain: heard.sender, recipientDomain: gamma.domain };
+  const found = { ...answer, recipientHash: recipientHash(drop.pollKey, gamma.domain) };
+  const message = await client.fetchMessage(send, directory, gus, found, drop.sealingSeed);
+  t.true(asText(message.content).includes('And back.'));
+  t.is(await client.accept(send, found, message.opened), 204);
+});
+
+function place(domain: string): Place {
+  const found = places.get(domain);
+  if (!found) throw new Error(`no place ${domain}`);
+  return found;
+}
+
+async function cleo(...words: string[]): Promise<Record<string, object>> {
+  return (await hoster.run(...words, ...hoster.home('cleo'))) as Record<string, object>;
+}
+
+/** Until the user of the command line is told of a message under a number. */
+async function cleoWaits(number: number): Promise<void> {
+  await until(async () => {
+    const entries = (await cleo('inbox')) as unknown as { number: number }[];
+    return entries.filter((entry) => entry.number === number);
+  });
+}
+
+async function write(
+  from: typeof sam,
+  address: string,
+  drop: Parameters<typeof client.writeTo>[1]['drop'],
+  body: string,
+  reply: ReturnType<typeof client.createOwnDrop> | null,
+) {
+  const id = await from.reserve();
+  const domain = address.slice(address.indexOf('@') + 1);
+  const to = { record: await directory.user(address), domain: await directory.domain(domain), drop };
+  const sealed = await client.writeTo(from.person, to, id, mail(body), reply?.handedOver ?? null, now());
+  return { id, handle: await from.submit(id, domain, sealed) };
+}
+
+/** Asks again until there is something: notifications take their time. */
+async function until<T>(ask: () => Promise<readonly T[]>): Promise<[T, ...T[]]> {
+  for (;;) {
+    const [first, ...others] = await ask();
+    if (first !== undefined) return [first, ...others];
+    await sleep(50);
+  }
+}
