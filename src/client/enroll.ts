@@ -1,7 +1,8 @@
 /**
  * An invitation becomes a user.
  *
- *  1. the domain is discovered and its record verified against the invitation's fingerprint
+ *  1. the domain is discovered and its record verified against the invitation's fingerprint; an enrolment of another
+ *     address that was begun here gives way where that address does not list the keys made for it
  *  2. keys are made, the record signed; device secrets, then state, durable before anything is sent
  *  3. enrolled: a lost answer is repeated with the same bytes, in this run or a later one
  *  4. the own listing is read back: the domain must show the keys that were made here
@@ -42,9 +43,12 @@ export function createEnroll(parts: EnrollParts): (invitation: string) => Promis
   return async (typed) => {
     const invitation = parseInvitation(typed);
     const address = formatAddress(invitation);
-    expectFree(session.current(), address);
+    const before = session.current();
+    expectFree(before, address);
     await expectDomain(network, session, invitation);
-    if (session.current() === undefined) await begin(address, invitation.domain);
+    const fromOther = before !== undefined && before.address !== address;
+    if (fromOther) await expectUnlisted(network, before);
+    if (before === undefined || fromOther) await begin(address, invitation.domain);
     const { record, epoch } = session.state();
     const { device } = await loadSecrets(secrets, epoch);
     const enrolment = {
@@ -66,6 +70,8 @@ export function createEnroll(parts: EnrollParts): (invitation: string) => Promis
     await secrets.save(device);
     await session.begin({
       ...emptyState,
+      // What was learned about domains holds for whoever lives here.
+      directory: session.current()?.directory ?? {},
       address,
       record: bytesToJson(record),
       userKeys: userKeysToJson(keys),
@@ -91,9 +97,26 @@ const emptyState: Omit<ClientState, 'address' | 'record' | 'userKeys' | 'master'
 };
 
 function expectFree(state: ClientState | undefined, address: string): void {
-  if (state === undefined || (state.address === address && !state.enrolled)) return;
+  if (state === undefined || !state.enrolled) return;
   const reason = state.address === address ? 'this address is enrolled here' : 'another address lives here';
   throw new BeckonError('exists', `${reason} already`);
+}
+
+/**
+ * An invitation that was refused leaves keys which nobody lists: they may go. Throws `exists` where they are listed after
+ * all, the answer having been lost, or where nobody can tell.
+ */
+async function expectUnlisted(
+  { users }: Pick<ClientNetwork, 'users'>,
+  { address, record }: ClientState,
+): Promise<void> {
+  const outcome = await users.user(address);
+  const isTheirs =
+    outcome.kind === 'native' &&
+    bytesToJson(outcome.user.recordFingerprint) ===
+      bytesToJson(recordFingerprint(base64urlnopad.decode(record)));
+  if (isTheirs || outcome.kind === 'later')
+    throw new BeckonError('exists', 'the enrolment of another address was begun here and may have succeeded');
 }
 
 /** The domain's record, under the identity that the invitation names. */

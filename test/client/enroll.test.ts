@@ -87,6 +87,36 @@ test('one home serves one address', async (t) => {
   t.is(await rejected(client.enroll(invite(world, 'bob', 'alpha.test'))), 'exists');
 });
 
+test('an invitation that was refused leaves the home free for another address', async (t) => {
+  const world = createWorld('alpha.test', 'beta.test');
+  const spent = invite(world, 'ann', 'alpha.test');
+  await (await world.client(files(), 'ann')).enroll(spent);
+
+  const saved = files();
+  t.is(await rejected((await world.client(saved, 'bob')).enroll(spent)), 'invitation_invalid');
+  const bob = await world.client(saved, 'bob');
+  t.like(await bob.enroll(invite(world, 'bob', 'beta.test')), { address: 'bob@beta.test', listed: true });
+  t.is((await world.client(saved, 'bob')).address(), 'bob@beta.test');
+});
+
+test('an enrolment whose answer was lost is not given up for another address', async (t) => {
+  const world = createWorld('alpha.test');
+  const saved = files();
+  const first = invite(world, 'ann', 'alpha.test');
+  world.after = () => {
+    throw new BeckonError('network_failed', 'the answer was lost');
+  };
+  t.is(await rejected((await world.client(saved, 'ann')).enroll(first)), 'network_failed');
+  world.after = () => {};
+
+  const again = await world.client(saved, 'ann');
+  t.is(await rejected(again.enroll(invite(world, 'bob', 'alpha.test'))), 'exists');
+  world.outcomes.set('ann@alpha.test', { kind: 'later', reason: 'unreachable' });
+  t.is(await rejected(again.enroll(invite(world, 'bob', 'alpha.test'))), 'exists');
+  world.outcomes.clear();
+  t.like(await again.enroll(first), { address: 'ann@alpha.test', listed: true });
+});
+
 test('a domain that lists other keys is found out', async (t) => {
   const world = createWorld('alpha.test');
   const other = await world.addUser('bob', 'alpha.test');
