@@ -1,11 +1,12 @@
 /**
  * "Anything for this hash?", wire-spec/fetch.md section 4.
  *
- * 1. time      a stale request is refused as a whole, and one that asks twice for the same drop
- * 2. key       the own poll key that the request names
- * 3. proof     one X25519 for every entry, good or bad; others have their turn between two entries
- * 4. done      what the recipient is done with becomes a tombstone, before the answer is made
- * 5. look up   under the recipient hash, for bad proofs too: their answer is then empty, in the same time
+ * 1. rate      one network may ask so often: an entry costs a tenth of a millisecond whether its proof holds or not
+ * 2. time      a stale request is refused as a whole, and one that asks twice for the same drop
+ * 3. key       the own poll key that the request names
+ * 4. proof     one X25519 for every entry, good or bad; others have their turn between two entries
+ * 5. done      what the recipient is done with becomes a tombstone, before the answer is made
+ * 6. look up   under the recipient hash, for bad proofs too: their answer is then empty, in the same time
  */
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
@@ -13,6 +14,7 @@ import type { Secret } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
 import { recipientHash } from '../message/drops.ts';
 import { checkPollTime, verifyPollProof, type PollOccasion } from '../message/poll-proof.ts';
+import { createRate, networkOf, type RateLimit } from '../rate.ts';
 import type { PendingRef, PendingStore } from '../store/api/pending.ts';
 import type { PollAnswer, PollEntry, PollRef, PollRequest, PollResponse } from '../wire/collect.ts';
 
@@ -20,17 +22,24 @@ export interface PollParts {
   /** The private poll key (active or retired) with this id. Throws `key_unknown` or `key_not_active`. */
   readonly pollKey: (domain: string, keyId: Uint8Array) => Secret;
   readonly pending: PendingStore;
+  /** Polls that one network (IPv4 /24, IPv6 /48) may make. */
+  readonly rate?: RateLimit;
   readonly clock: Clock;
 }
 
-/** Throws `proof_stale`, `request_invalid` (a poll key twice, a place that is none), `key_unknown`, `key_not_active`. */
-export type Poll = (domain: string, request: PollRequest) => Promise<PollResponse>;
+/** `source`: the address that asks. Throws `rate_limited`, `proof_stale`, `request_invalid` (a poll key twice, a place that is none), `key_unknown`, `key_not_active`. */
+export type Poll = (domain: string, request: PollRequest, source: string) => Promise<PollResponse>;
+
+/** A large office polls from one network. */
+const defaultRate: RateLimit = { perSecond: 20, burst: 400 };
 
 /** Refs of one answer, and of all answers of a response, with the longest labels: it stays below what a client takes. */
 const refsPerAnswer = 64;
 const refsPerResponse = 2048;
 
-export function createPoll({ pollKey, pending, clock }: PollParts): Poll {
+export function createPoll({ pollKey, pending, rate = defaultRate, clock }: PollParts): Poll {
+  const mayAsk = createRate(rate, clock);
+
   async function answer(
     key: Secret,
     occasion: PollOccasion,
@@ -52,7 +61,8 @@ export function createPoll({ pollKey, pending, clock }: PollParts): Poll {
     return { refs: page.items.map(describe), ...(page.next === undefined ? {} : { next: page.next }) };
   }
 
-  return async (domain, { time, nonce, keyId, entries }) => {
+  return async (domain, { time, nonce, keyId, entries }, source) => {
+    if (!mayAsk(networkOf(source))) throw new BeckonError('rate_limited', 'too many polls from this network');
     checkPollTime(time, clock.seconds());
     expectDistinct(entries);
     const key = pollKey(domain, keyId);

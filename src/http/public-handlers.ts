@@ -15,8 +15,8 @@ export interface PublicHandlers {
   userAnswer(domain: string, addressHash: Uint8Array): Promise<Uint8Array | undefined>;
   /** Hands a datagram on, at once: the door answers alike whatever becomes of it. `source`: the peer's IP address. */
   notify(domain: string, datagram: Uint8Array, source: string): void;
-  /** Throws `proof_stale`, `key_unknown`. */
-  poll(domain: string, request: PollRequest): Promise<PollResponse>;
+  /** `source`: the peer's IP address. Throws `rate_limited`, `proof_stale`, `key_unknown`. */
+  poll(domain: string, request: PollRequest, source: string): Promise<PollResponse>;
   /** The feed, for users of the domain only. Throws `unauthorized`. */
   introductions(domain: string, request: SignedRequest, page: FeedPage): Promise<FeedResponse>;
   /** The encoded message-object, absent where the id is dead. */

@@ -93,7 +93,7 @@ function addCollecting(scope: FastifyInstance, { handlers, digests }: PublicPart
     handler: async (request, reply) => {
       const domain = requestedDomain(request, handlers.serves);
       const asked = decode(pollRequest, bodyOf(request), maxPollRequest);
-      return sendCbor(reply, encode(pollResponse, await handlers.poll(domain, asked)));
+      return sendCbor(reply, encode(pollResponse, await handlers.poll(domain, asked, request.ip)));
     },
   });
   scope.route({

@@ -4,8 +4,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import { createRate, networkOf, type RateLimit } from '../rate.ts';
 import { splitDatagram, type Datagram } from '../wire/notification.ts';
-import { createRate, type RateLimit } from './rate.ts';
 
 export interface AdmissionLimits {
   /** Datagrams from one network (IPv4 /24, IPv6 /48). */
@@ -71,18 +71,4 @@ export function createAdmission<Key>(
       if (!oldest.done) proven.delete(oldest.value);
     },
   };
-}
-
-/** The network that shares one allowance: what a single sender can easily get more addresses of. */
-export function networkOf(source: string): string {
-  const mapped = source.startsWith('::ffff:') && source.includes('.') ? source.slice(7) : source;
-  if (mapped.includes('.')) return mapped.split('.', 3).join('.');
-  return expandGroups(mapped).slice(0, 3).join(':');
-}
-
-function expandGroups(address: string): readonly string[] {
-  const [head = '', tail] = address.split('%', 1).join('').split('::', 2);
-  const first = head === '' ? [] : head.split(':');
-  const last = tail === undefined || tail === '' ? [] : tail.split(':');
-  return [...first, ...Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0'), ...last];
 }

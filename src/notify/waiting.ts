@@ -4,7 +4,7 @@
  * fit is dropped: the sender repeats.
  */
 import type { Clock } from '../clock.ts';
-import { createRate, type RateLimit } from './rate.ts';
+import { createRate, type RateLimit } from '../rate.ts';
 import { registrableDomain } from './registrable.ts';
 
 export interface WaitingLimits {

@@ -1,6 +1,7 @@
 /** A receiving domain with its keys and a real store: refs are admitted, drops polled. */
 import { Secret } from '../../src/crypto/secret.ts';
 import { createPoll } from '../../src/fetch/poll.ts';
+import type { RateLimit } from '../../src/rate.ts';
 import { createKeyRing } from '../../src/keys/key-ring.ts';
 import type { DomainKeys } from '../../src/keys/domain-keys.ts';
 import { handedOverOwner, recipientHash, type DropOwner } from '../../src/message/drops.ts';
@@ -80,20 +81,25 @@ export function prove(
   return provePoll(owner, keyOf(beta.keys, 'poll').publicKey, at, entry);
 }
 
-export function poller(store: Store, clock: TestClock, keys: DomainKeys = beta.keys) {
+export function poller(store: Store, clock: TestClock, keys: DomainKeys = beta.keys, rate?: RateLimit) {
   const keyRing = createKeyRing();
   keyRing.set(keys);
   const poll = createPoll({
     pollKey: (domain, id) => keyRing.pollKey(domain, id, clock.seconds()),
     pending: store.pending,
+    ...(rate === undefined ? {} : { rate }),
     clock,
   });
 
   /** Over the wire and back: the answer is encoded, as it would travel. */
-  async function encoded(request: PollRequest, domain = 'beta.test'): Promise<Uint8Array> {
+  async function encoded(
+    request: PollRequest,
+    domain = 'beta.test',
+    source = '192.0.2.1',
+  ): Promise<Uint8Array> {
     return encode(
       pollResponse,
-      await poll(domain, decode(pollRequest, encode(pollRequest, request), maxPollRequest)),
+      await poll(domain, decode(pollRequest, encode(pollRequest, request), maxPollRequest), source),
     );
   }
 

@@ -117,6 +117,19 @@ test('what is not proven is answered byte for byte like an empty drop', async (t
   t.is((await ask(owner)).refs.length, 1, 'and nothing of it was done');
 });
 
+test('one network asks so often and no more, whether its proofs hold or not; another is not held up', async (t) => {
+  const { store, clock } = await opened(t);
+  const { encoded } = poller(store, clock, beta.keys, { perSecond: 1, burst: 2 });
+  const at = occasion();
+  const { time, nonce, keyId } = at;
+  const request = { time, nonce, keyId, entries: [prove(freshDrop().owner, at)] };
+  for (const host of [1, 2]) t.deepEqual(await encoded(request, 'beta.test', `192.0.2.${host}`), nothing);
+  t.is(await rejected(encoded(request, 'beta.test', '192.0.2.3')), 'rate_limited');
+  t.deepEqual(await encoded(request, 'beta.test', '198.51.100.1'), nothing);
+  clock.advance(1);
+  t.deepEqual(await encoded(request, 'beta.test', '192.0.2.3'), nothing);
+});
+
 test('a request asks for each drop once', async (t) => {
   const { store, clock } = await opened(t);
   const { answers } = poller(store, clock);

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { createAdmission, networkOf, type AdmissionLimits } from '../../src/notify/admit.ts';
+import { createAdmission, type AdmissionLimits } from '../../src/notify/admit.ts';
+import { networkOf } from '../../src/rate.ts';
 import { datagramHeader } from '../../src/wire/notification.ts';
 import { testClock } from '../support/clock.ts';
 

@@ -1,5 +1,5 @@
-/** Token buckets with a bounded memory: one policy, used for datagrams and for look-ups. */
-import type { Clock } from '../clock.ts';
+/** Token buckets with a bounded memory, and who shares one: one policy, for datagrams, look-ups and polls. */
+import type { Clock } from './clock.ts';
 
 export interface RateLimit {
   /** Tokens added each second. */
@@ -43,4 +43,18 @@ export function createRate(limit: RateLimit, clock: Clock, maxKeys = 10_000): Ra
     bucket.tokens -= 1;
     return true;
   };
+}
+
+/** The network that shares one allowance: what a single sender can easily get more addresses of. */
+export function networkOf(source: string): string {
+  const mapped = source.startsWith('::ffff:') && source.includes('.') ? source.slice(7) : source;
+  if (mapped.includes('.')) return mapped.split('.', 3).join('.');
+  return expandGroups(mapped).slice(0, 3).join(':');
+}
+
+function expandGroups(address: string): readonly string[] {
+  const [head = '', tail] = address.split('%', 1).join('').split('::', 2);
+  const first = head === '' ? [] : head.split(':');
+  const last = tail === undefined || tail === '' ? [] : tail.split(':');
+  return [...first, ...Array<string>(Math.max(0, 8 - first.length - last.length)).fill('0'), ...last];
 }
