@@ -19,6 +19,10 @@ export function configReference(): string {
       'the key of a mistake; unknown keys are mistakes. Domains and users are not configured here but with ' +
       '`beckon domain` and `beckon user`.',
     ...parts.flat(),
+    '## The commands of users',
+    '`beckon enroll`, `send`, `inbox` and the others of users read no file. Three variables of the environment say how they reach ' +
+      'the outside, each a list as the key beside it: `BECKON_RESOLVERS` (`dns.resolvers`), `BECKON_ALLOW` (`outbound.allow`) and ' +
+      '`BECKON_CA_FILES` (`outbound.ca_files`).',
     '',
   ]
     .join('\n\n')
