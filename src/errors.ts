@@ -55,7 +55,6 @@ export const errorCodes = [
   'message_mismatch',
   'payload_mismatch',
   'drop_expired',
-  'proof_invalid',
   'proof_stale',
   // service
   'unsupported',
