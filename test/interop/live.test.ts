@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { startHoster } from './hoster.ts';
 import type { Hoster, Place } from './hoster.ts';
+import { enrol } from './stranger/account.ts';
 import type { Bytes } from './stranger/cbor.ts';
 import { utf8 } from './stranger/cbor.ts';
 import * as client from './stranger/client.ts';
@@ -24,7 +25,7 @@ let invitations: string[];
 let places: Map<string, Place>;
 let send: Send;
 let directory: client.Directory;
-let sam: Awaited<ReturnType<typeof client.enrol>>;
+let sam: Awaited<ReturnType<typeof enrol>>;
 let sue: typeof sam;
 
 test.before(async () => {
@@ -42,8 +43,8 @@ test.before(async () => {
   directory = client.createDirectory(send, (domain) => place(domain).fingerprint, now);
   const [samsWord = '', suesWord = '', cleosWord = ''] = invitations;
   [sam, sue] = await Promise.all([
-    client.enrol(send, samsWord, now),
-    client.enrol(send, suesWord, now),
+    enrol(send, samsWord, now),
+    enrol(send, suesWord, now),
     cleo('enroll', cleosWord),
   ]);
 });

@@ -9,7 +9,8 @@ import { base64url, bytesAt, decodeFields, encode, encodeFields, same } from './
 import type { Person } from './client.ts';
 import { root } from './http.ts';
 import type { DomainRecord } from './keys.ts';
-import { addressHash, keyId, makeDomainRecord, makeListing, newestActive, use } from './keys.ts';
+import { addressHash, keyId, newestActive, use } from './keys.ts';
+import { makeDomainRecord, makeListing } from './made-records.ts';
 import type { SealedMessage } from './message.ts';
 import { encodeNotification, openDatagram, sealDatagram } from './notification.ts';
 import type { NotificationRef } from './notification.ts';
