@@ -71,9 +71,12 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
     return people.map((somebody) => somebody.work(others, over.signal));
   });
   const killing = sides.map(({ hoster }) => killAgainAndAgain(hoster, options, draw));
-  // What fails first ends it all.
-  await Promise.race([Promise.all(killing), Promise.all(work)]);
-  over.abort();
+  try {
+    await Promise.race([Promise.all(killing), Promise.all(work)]);
+  } finally {
+    over.abort();
+    await Promise.allSettled([...work, ...killing]);
+  }
   await Promise.all([...work, ...killing]);
 
   const wrong = [...(await settle(everybody, town.hosters(), processes))];
