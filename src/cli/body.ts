@@ -11,7 +11,7 @@ import { misused } from './failure.ts';
 const maxBytes = 16 << 20;
 const advice = 'put it into a file and send that';
 
-/** Undefined where there is none: no word, and no editor because there are files. Throws `usage`. */
+/** Undefined where there is none: no word, and no editor because there are files. Throws `usage`, as for an editor left empty. */
 export async function readBody(
   face: Face,
   given: string | undefined,
@@ -19,7 +19,10 @@ export async function readBody(
 ): Promise<string | undefined> {
   if (given !== undefined) return given;
   if (!face.input.isTTY) return nonEmpty(await readInput(face));
-  return hasFiles ? undefined : nonEmpty(await edit(face));
+  if (hasFiles) return undefined;
+  const written = nonEmpty(await edit(face));
+  if (written === undefined) throw misused('the text is empty', 'nothing was sent');
+  return written;
 }
 
 function nonEmpty(text: string): string | undefined {
