@@ -48,6 +48,7 @@ import { createHttps } from './outbound/https.ts';
 import { createUdpSender } from './outbound/udp.ts';
 import { createDiskRoom } from './store/disk-room.ts';
 import { openStore } from './store/store.ts';
+import { authorityOf } from './wire/domain-name.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -215,6 +216,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   );
   parts.defer(() => publicListener.close());
+  function warnOfMissingCertificates(): void {
+    for (const domain of keyRing.domains())
+      if (!publicListener.certifies(authorityOf(domain)))
+        log.warn('no certificate: nobody reaches this domain; get one, then: beckon reload', {
+          domain,
+          name: authorityOf(domain),
+          directory: config.tls.directory ?? undefined,
+        });
+  }
+  warnOfMissingCertificates();
 
   const socket = config.listen.udp && (await openNotificationSocket(config.listen.udp, receive.receive, log));
   if (socket) parts.defer(() => socket.close());
@@ -223,10 +234,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
     const next = options.readConfig();
     await publicListener.reload();
-    const changed = restartNeeded(config, next);
+    warnOfMissingCertificates();
     config = next;
     await publisher.renew();
-    return { restartNeeded: changed };
+    // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.
+    return { restartNeeded: restartNeeded(options.config, next) };
   }
 
   const operations = createRunningOperations({

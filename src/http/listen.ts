@@ -27,6 +27,8 @@ export interface ListenOptions {
 export interface Listener {
   /** 0 for a unix socket. */
   readonly port: number;
+  /** Whether a handshake for this server name finds a certificate; true where this listener does no TLS. */
+  certifies(serverName: string): boolean;
   /** Reads the certificates again. Throws `tls_failed`, and then keeps those it had. */
   reload(): Promise<void>;
   /** Takes nothing new, lets what is under way end for a while, then cuts it off. */
@@ -52,6 +54,7 @@ export async function listen(
   const port = await bind(server, address);
   return {
     port,
+    certifies: (serverName) => certificates === undefined || certificates.find(serverName) !== undefined,
     reload: async () => await certificates?.reload(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
