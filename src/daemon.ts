@@ -31,6 +31,7 @@ import { createServe } from './fetch/serve.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
 import type { BindAddress } from './http/bind.ts';
+import { warnOfMissingCertificates } from './http/certificates.ts';
 import { listen, type Listener, type Transport } from './http/listen.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { publicRoutes } from './http/public.ts';
@@ -48,7 +49,6 @@ import { createHttps } from './outbound/https.ts';
 import { createUdpSender } from './outbound/udp.ts';
 import { createDiskRoom } from './store/disk-room.ts';
 import { openStore } from './store/store.ts';
-import { authorityOf } from './wire/domain-name.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -216,16 +216,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   );
   parts.defer(() => publicListener.close());
-  function warnOfMissingCertificates(): void {
-    for (const domain of keyRing.domains())
-      if (!publicListener.certifies(authorityOf(domain)))
-        log.warn('no certificate: nobody reaches this domain; get one, then: beckon reload', {
-          domain,
-          name: authorityOf(domain),
-          directory: config.tls.directory ?? undefined,
-        });
-  }
-  warnOfMissingCertificates();
+  const warnOfMissing = () => warnOfMissingCertificates(publicListener.certifies, keyRing.domains(), log);
+  warnOfMissing();
 
   const socket = config.listen.udp && (await openNotificationSocket(config.listen.udp, receive.receive, log));
   if (socket) parts.defer(() => socket.close());
@@ -234,7 +226,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
     const next = options.readConfig();
     await publicListener.reload();
-    warnOfMissingCertificates();
+    warnOfMissing();
     config = next;
     await publisher.renew();
     // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.

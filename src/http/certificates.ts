@@ -3,6 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { BeckonError } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { authorityOf } from '../wire/domain-name.ts';
 import { domainOfHost } from './domain.ts';
 
 export interface CertificateFiles {
@@ -34,6 +36,19 @@ export async function loadCertificates(files: CertificateFiles): Promise<Certifi
       loaded = await load(files);
     },
   };
+}
+
+/** Says at start, and after each reload, which domains nobody can connect to: a handshake that fails tells the hoster nothing. */
+export function warnOfMissingCertificates(
+  certifies: (serverName: string) => boolean,
+  domains: readonly string[],
+  log: Log,
+): void {
+  for (const domain of domains) {
+    const name = authorityOf(domain);
+    if (!certifies(name))
+      log.warn('no certificate: nobody reaches this domain; get one, then: beckon reload', { domain, name });
+  }
 }
 
 async function load({ directory, certificate, key }: CertificateFiles): Promise<Loaded> {
