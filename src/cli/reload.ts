@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { askDaemon, type AdminParts } from './admin.ts';
 import { command, configOption, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
+import { withHosterAdvice } from './hoster-advice.ts';
 import { safeLine } from './safe-text.ts';
 
 /** `beckon reload`: exit code 1 where a change waits for a restart. */
@@ -10,7 +11,7 @@ export function reloadCommand(parts: AdminParts): Command {
     .addOption(configOption())
     .addOption(jsonOption())
     .action(async (options: ConfigOption & JsonOption) => {
-      const outcome = await askDaemon(parts, options, (admin) => admin.reload());
+      const outcome = await withHosterAdvice(askDaemon(parts, options, (admin) => admin.reload()));
       if (options.json) face.printJson(outcome);
       else face.print('reloaded');
       if (outcome.restartNeeded.length > 0)

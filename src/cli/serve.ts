@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { command, configOption, type ConfigOption } from './command.ts';
 import { findConfig } from './config-file.ts';
 import type { Face } from './face.ts';
+import { withHosterAdvice } from './hoster-advice.ts';
 
 export interface ServeOptions {
   /** Absolute. */
@@ -18,6 +19,6 @@ export function serveCommand({ face, serve }: { readonly face: Face; readonly se
     .addOption(configOption())
     .action(async (options: ConfigOption) => {
       const configFile = findConfig(face, options);
-      face.finish(await serve({ configFile, environment: face.environment }));
+      face.finish(await withHosterAdvice(serve({ configFile, environment: face.environment })));
     });
 }

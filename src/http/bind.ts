@@ -16,7 +16,7 @@ export async function bind(server: Server, address: BindAddress): Promise<number
     await bindSocket(server, address.path, address.mode);
     return 0;
   }
-  await listening(server, () =>
+  await listening(server, `${address.host || '*'}:${address.port}`, () =>
     server.listen({ port: address.port, ...(address.host === '' ? {} : { host: address.host }) }),
   );
   const bound = server.address();
@@ -25,7 +25,7 @@ export async function bind(server: Server, address: BindAddress): Promise<number
 
 /** Nobody but the owner can connect before the mode is set: the socket is made, synchronously, under a mask. */
 async function bindSocket(server: Server, path: string, mode: number): Promise<void> {
-  await listening(server, () => {
+  await listening(server, path, () => {
     const mask = process.umask(0o177);
     try {
       server.listen({ path });
@@ -36,14 +36,14 @@ async function bindSocket(server: Server, path: string, mode: number): Promise<v
   await chmod(path, mode);
 }
 
-async function listening(server: Server, start: () => void): Promise<void> {
+async function listening(server: Server, where: string, start: () => void): Promise<void> {
   try {
     const listens = once(server, 'listening');
     start();
     await listens;
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code;
-    throw new BeckonError('network_failed', `cannot listen (${reason})`, { cause });
+    throw new BeckonError('network_failed', `cannot listen at ${where} (${reason})`, { cause });
   }
 }
 

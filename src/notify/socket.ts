@@ -65,6 +65,7 @@ async function bindOne(type: SocketType, address: string, port: number): Promise
     return socket;
   } catch (cause) {
     socket.close();
-    throw new BeckonError('network_failed', `cannot bind udp port ${port}`, { cause });
+    const reason = (cause as NodeJS.ErrnoException).code;
+    throw new BeckonError('network_failed', `cannot listen at udp ${address}:${port} (${reason})`, { cause });
   }
 }

@@ -9,8 +9,9 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Agent } from 'undici';
 import { codeOf } from '../../src/errors.ts';
+import { warnOfMissingCertificates } from '../../src/http/certificates.ts';
 import { listen, type ListenOptions } from '../../src/http/listen.ts';
-import { silentLog } from '../../src/log.ts';
+import { silentLog, type LogFields } from '../../src/log.ts';
 import { problem } from '../../src/wire/collect.ts';
 import { decode } from '../../src/wire/schema.ts';
 import { asker, certificateDirectory, prefix, quick, serve, writePair, type Served } from './public-stub.ts';
@@ -55,6 +56,14 @@ test('the certificate is that of the server name; other names and none are refus
   }
   await t.throwsAsync(handshake(listener.port, { ca, servername: 'beckon.gamma.test' }));
   await t.throwsAsync(handshake(listener.port, { ca, servername: '', checkServerIdentity: () => undefined }));
+});
+
+test('domains without a certificate are named in the log', async (t) => {
+  const { listener } = await serveTls(t);
+  const warned: unknown[] = [];
+  const log = { ...silentLog, warn: (_event: string, fields?: LogFields) => void warned.push(fields) };
+  warnOfMissingCertificates(listener.certifies, ['alpha.test', 'gamma.test'], log);
+  t.deepEqual(warned, [{ domain: 'gamma.test', name: 'beckon.gamma.test' }]);
 });
 
 test('a default pair serves the names that have none of their own', async (t) => {
@@ -350,7 +359,9 @@ test('a port in use is network_failed, broken certificates are tls_failed', asyn
     { ...base, address: { kind: 'tcp', host: '127.0.0.1', port: listener.port } },
     () => {},
   );
-  t.is(codeOf(await t.throwsAsync(taken)), 'network_failed');
+  const error = await t.throwsAsync(taken);
+  t.is(codeOf(error), 'network_failed');
+  t.is(error.message, `cannot listen at 127.0.0.1:${listener.port} (EADDRINUSE)`);
   const transport = { kind: 'tls', directory: null, certificate: '/nowhere', key: '/nowhere' } as const;
   const unreadable = listen(
     { ...base, transport, address: { kind: 'tcp', host: '127.0.0.1', port: 0 } },
