@@ -50,11 +50,12 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const advice: Partial<Record<ErrorCode, string>> = {
   address_invalid: 'an address looks like alice@example.org',
-  config_invalid: 'correct it, then: beckon config check',
+  config_invalid: 'correct it, then try again',
   discovery_later: 'nothing was sent; try again later',
   discovery_legacy: 'mail is the way to reach them',
   discovery_none: 'check the part behind the @',
   domain_invalid: 'a domain looks like example.org',
+  fingerprint_mismatch: 'it may be a mistake in copying: compare it once more before anything is sent',
   internal: 'set BECKON_DEBUG=1 to see where, and report it',
   invitation_invalid: 'ask whoever invited you for a new one',
   message_gone: 'ask the sender to send it again',
@@ -68,7 +69,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
   tls_failed: 'the certificate of the domain is not in order: its owner can tell',
   trust_changed:
     'compare fingerprints with the other side (beckon trust show ADDRESS) before anything is sent',
-  unauthorized: 'this user may be suspended, or this device removed: ask the hoster',
+  unauthorized: 'check the clock of this machine; else this user may be suspended: ask the hoster',
   user_unknown: 'check the part before the @',
 };
 

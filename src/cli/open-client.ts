@@ -61,7 +61,15 @@ export async function withClient<T>(
       `nobody is enrolled in ${directory}`,
       'beckon enroll INVITATION, or name the right directory with --home',
     );
-  return await withNewClient(parts, options, action);
+  return await withNewClient(parts, options, async (client, home) => {
+    if (client.address() === undefined)
+      throw new AdvisedError(
+        'unauthorized',
+        `the enrolment in ${directory} was not finished`,
+        'run beckon enroll again, with that invitation or a new one',
+      );
+    return await action(client, home);
+  });
 }
 
 /** The same where there may be no user yet. */

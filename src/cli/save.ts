@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Client, InboxEntry } from '../client/api.ts';
+import { BeckonError } from '../errors.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
@@ -37,12 +38,14 @@ export function saveCommand(parts: ClientParts): Command {
     .addOption(jsonOption())
     .action(async (typed: string, path: string | undefined, options: HomeOption & JsonOption) => {
       const number = messageNumber(typed);
+      // Told one by one: where a later part fails, those before it lie there all the same.
+      const tell = ({ path, length }: Saved): void => {
+        if (!options.json) face.print(`saved  ${safeLine(path)}  ${formatSize(length)}, verified`);
+      };
       const saved = await withClient(parts, options, (client, home) =>
-        saveAll(face, client, home, number, path),
-      );
-      if (options.json) return face.printJson(saved);
-      for (const one of saved)
-        face.print(`saved  ${safeLine(one.path)}  ${formatSize(one.length)}, verified`);
+        saveAll(face, client, home, number, path, tell),
+      ).catch(adviseOnName);
+      if (options.json) face.printJson(saved);
     });
 }
 
@@ -52,6 +55,7 @@ async function saveAll(
   home: Home,
   number: number,
   typed: string | undefined,
+  tell: (saved: Saved) => void,
 ): Promise<readonly Saved[]> {
   const entry = await openWhole(client, number);
   const entries = entry.cover ? (entry.parts ?? []) : [entry];
@@ -71,9 +75,18 @@ async function saveAll(
       face.note(`part ${number} was saved before`);
       continue;
     }
-    saved.push(await saveOne(face, client, home, opened, path));
+    const one = await saveOne(face, client, home, opened, path);
+    tell(one);
+    saved.push(one);
   }
   return saved;
+}
+
+function adviseOnName(cause: unknown): never {
+  if (!(cause instanceof BeckonError) || cause.code !== 'exists') throw cause;
+  throw new AdvisedError('exists', cause.message, 'name another file or directory behind the number', {
+    cause,
+  });
 }
 
 /** Two parts of one message may bear the same name. */

@@ -8,7 +8,7 @@ import { safeLine } from './safe-text.ts';
 /** `beckon trace`: where a message is, as far as this domain knows. */
 export function traceCommand(parts: AdminParts): Command {
   const { face } = parts;
-  return command('trace', 'tell where a message is, at either end', 'trace 9F3KQ2A7XW01')
+  return command('trace', 'tell where a message is, at either end', 'trace vzwyjknzmonk6pvp')
     .argument('<handle>', 'as "beckon send" and "beckon inbox" show it')
     .addOption(configOption())
     .addOption(jsonOption())

@@ -289,6 +289,19 @@ test.serial('the hoster sees figures, users and domains', async (t) => {
   t.regex(unknown.err, /\[not_found\]/);
 });
 
+test.serial('a reload is measured against what runs, not against the reload before', async (t) => {
+  const path = join(hosters.dir.path, 'beta', 'beckon.toml');
+  const text = await readFile(path, 'utf8');
+  const reload = () => hosters.hoster('beta', ['reload']);
+  await writeFile(path, text.replace('host = "beta.hosting.test"', 'host = "other.hosting.test"'));
+  for (const run of [await reload(), await reload()]) {
+    t.is(run.code, 1);
+    t.regex(run.err, /a restart is needed for: host\n/);
+  }
+  await writeFile(path, text);
+  t.is(ok(await reload()), 'reloaded\n');
+});
+
 test.serial('a suspended user is refused and taken back', async (t) => {
   const { alice, bob } = await pair('suspend');
   ok(await hosters.hoster('alpha', ['user', 'suspend', `${alice}@alpha.test`]));
@@ -313,6 +326,23 @@ test.serial('fingerprints are shown, compared, and a wrong one is refused', asyn
   const wrong = await hosters.as(alice, ['trust', 'verify', `${bob}@beta.test`, other]);
   t.is(wrong.code, 1);
   t.regex(wrong.err, /\[fingerprint_mismatch\]/);
+});
+
+test.serial('of several parts, those saved before one failed are told', async (t) => {
+  const { alice, bob } = await pair('partly');
+  const plan = await file('plan.txt', 'the plan');
+  ok(await hosters.as(alice, ['send', `${bob}@beta.test`, plan, '--body', 'Look.']));
+  await inboxOf(bob, (entries) => entries.length > 0);
+  await mkdir(join(hosters.dir.path, 'partly'));
+  await file('partly/plan.txt', 'another plan');
+  const run = await hosters.as(bob, ['save', '1', 'partly']);
+  t.is(run.code, 1);
+  t.regex(run.out, /^saved .*message-\d+\.eml/);
+  t.regex(
+    run.err,
+    /plan\.txt exists and is not overwritten \[exists\]\nnext {4}name another file or directory/,
+  );
+  t.is(await readFile(join(hosters.dir.path, 'partly', 'plan.txt'), 'utf8'), 'another plan');
 });
 
 test.serial('a save goes on where another ended, whatever that left', async (t) => {
