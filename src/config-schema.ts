@@ -51,7 +51,11 @@ export const schema = {
     hostName,
     'The name of this machine that the SRV and CNAME records of all domains point to.',
   ),
-  contact: entry(orNone(anyText), '', 'Where to report abuse; published in the records of all domains.'),
+  contact: entry(
+    orNone(anyText),
+    '',
+    'Where to report abuse, published in the records of all domains; empty: postmaster at the host.',
+  ),
   data: entry(path, '/var/lib/beckon', 'The directory of the store and the keys.'),
   logLevel: entry(
     choice(logLevels),

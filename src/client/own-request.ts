@@ -88,8 +88,13 @@ async function askOnce(
 export function expectNative(outcome: DomainOutcome): NativePeer {
   if (outcome.kind === 'native') return outcome;
   const code = outcome.kind === 'changed' ? 'trust_changed' : (`discovery_${outcome.kind}` as const);
-  const reason = 'reason' in outcome ? `: ${outcome.reason}` : '';
-  throw new BeckonError(code, `the domain cannot be asked${reason}`);
+  throw new BeckonError(code, `the domain cannot be asked: ${reasonOf(outcome)}`);
+}
+
+function reasonOf(outcome: Exclude<DomainOutcome, NativePeer>): string {
+  if (outcome.kind === 'changed') return 'its identity is another one than before';
+  if (outcome.kind === 'legacy') return 'DNS shows it as a domain for mail only';
+  return outcome.reason === 'pinned_native' ? 'DNS does not show it as a Beckon domain' : outcome.reason;
 }
 
 /** An answer that is none of this protocol. */
