@@ -132,6 +132,6 @@ function refEvents(pollKey: Text64, ref: PollRef): readonly ClientEvent[] {
   const seen = { id, pollKey, senderDomain, expires, firstSeen, sizeClass };
   return [
     { type: 'ref-seen', ref: seen },
-    ...(labels?.retraction === true ? [{ type: 'ended', id, status: 'withdrawn' } as const] : []),
+    ...(labels?.retraction === true ? [{ type: 'ref-retracted', ref: seen } as const] : []),
   ];
 }

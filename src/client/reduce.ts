@@ -41,6 +41,8 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return { ...state, feedCursor: event.cursor };
     case 'ref-seen':
       return refSeen(state, event.ref);
+    case 'ref-retracted':
+      return refRetracted(state, event.ref);
     case 'opened':
       return messageOpened(state, event);
     case 'parts-listed':
@@ -120,6 +122,17 @@ function refSeen(state: ClientState, ref: SeenRef): ClientState {
     nextNumber: state.nextNumber + 1,
     received: { ...state.received, [ref.id]: received },
   };
+}
+
+/** Only who announced a message takes it back: whoever learnt its id may send a ref with it over a drop of their own. */
+function refRetracted(
+  state: ClientState,
+  { id, pollKey, senderDomain }: Pick<SeenRef, 'id' | 'pollKey' | 'senderDomain'>,
+): ClientState {
+  const known = state.received[id];
+  return known?.pollKey === pollKey && known.senderDomain === senderDomain
+    ? finished(state, id, { status: 'withdrawn' })
+    : state;
 }
 
 function messageOpened(state: ClientState, event: Extract<ClientEvent, { type: 'opened' }>): ClientState {

@@ -175,6 +175,10 @@ export type ClientEvent =
       readonly ref: Pick<Received, 'id' | 'pollKey' | 'senderDomain' | 'expires' | 'firstSeen' | 'sizeClass'>;
     }
   | {
+      readonly type: 'ref-retracted';
+      readonly ref: Pick<Received, 'id' | 'pollKey' | 'senderDomain'>;
+    }
+  | {
       readonly type: 'opened';
       readonly id: Text64;
       readonly message: OpenedMessage;
@@ -187,7 +191,7 @@ export type ClientEvent =
   | {
       readonly type: 'ended';
       readonly id: Text64;
-      readonly status: 'accepted' | 'withdrawn' | 'expired' | 'ignored';
+      readonly status: 'accepted' | 'expired' | 'ignored';
     }
   | { readonly type: 'accept-answered'; readonly id: Text64 }
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }

@@ -107,12 +107,11 @@ const about = {
   ended: fc.record({
     type: fc.constant('ended' as const),
     id: messageId,
-    status: fc.constantFrom(
-      'accepted' as const,
-      'withdrawn' as const,
-      'expired' as const,
-      'ignored' as const,
-    ),
+    status: fc.constantFrom('accepted' as const, 'expired' as const, 'ignored' as const),
+  }),
+  retracted: fc.record({
+    type: fc.constant('ref-retracted' as const),
+    ref: fc.record({ id: messageId, pollKey, senderDomain: fc.constantFrom('beta.test', 'gamma.test') }),
   }),
   answered: fc.record({ type: fc.constant('accept-answered' as const), id: messageId }),
   reported: fc.record({

@@ -38,6 +38,29 @@ test('withdrawn between ref and fetch, and after the header was read', async (t)
   t.is(await rejected(bob.client.payload(1, memorySink())), 'message_gone');
 });
 
+test('only who announced a message takes it back, though others know its id', async (t) => {
+  const { world, bob } = await sentOne();
+  const carl = await world.addUser('carl', 'alpha.test');
+  await carl.client.send({ to: [bob.address], parts: [mailPart('hello')], subject: '' });
+  await bob.client.sync();
+  await bob.client.open(2);
+  const pending = world.domains.get('beta.test')?.pending ?? [];
+  const [anns, carls] = pending;
+  if (anns === undefined || carls === undefined) throw new Error('two refs wait');
+  const retracting = { ...anns.ref, labels: { retraction: true } };
+  // Over a drop of one's own, and from another domain over the drop of the message.
+  const forged = [
+    { hash: carls.hash, ref: retracting },
+    { hash: anns.hash, ref: { ...retracting, sender: 'beta.test' } },
+  ];
+  pending.push(...forged);
+  await bob.client.sync();
+  t.is(bob.client.entry(1).status, 'waiting');
+  anns.ref = retracting;
+  await bob.client.sync();
+  t.is(bob.client.entry(1).status, 'withdrawn');
+});
+
 test('after accept a message asks to forget it', async (t) => {
   const { ann, bob } = await sentOne();
   await bob.client.sync();
