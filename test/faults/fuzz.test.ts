@@ -23,14 +23,15 @@ import { startTown, type Town } from '../network/town.ts';
 import { standBefore, type Wire } from '../network/wire.ts';
 
 const b64 = base64urlnopad.encode;
-const numRuns = 250;
+/** Requests to each interface; BECKON_FUZZ_RUNS for more. */
+const numRuns = Number(process.env['BECKON_FUZZ_RUNS'] ?? 250);
 
 /** A domain for what may be spoilt, beside one that delivers. */
 const spoilt = 'spoilt.test';
 const hosters = { alpha: ['alpha.test'], beta: ['beta.test', spoilt] };
 
 test('datagrams and bodies of every kind on every route, while messages are delivered', async (t) => {
-  t.timeout(120_000);
+  t.timeout(60_000 + numRuns * 200);
   await using town = await startTown({ hosters });
   await using wire = await standBefore(town, 'beta');
   await using caller = openCaller(town);

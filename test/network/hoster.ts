@@ -40,8 +40,8 @@ export interface Hoster {
   readonly address: string;
   /** What its domains publish. */
   records(): readonly DnsRecord[];
-  /** As started last. Throws while it is down. */
-  daemon(): RunningDaemon;
+  /** Also while the daemon is down. */
+  ports(): { readonly https: number; readonly udp: number };
   /** Starts on the same ports as before. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -74,10 +74,6 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
 
   let running: RunningDaemon | undefined;
   let ports = { https: 0, udp: 0 };
-  const daemon = (): RunningDaemon => {
-    if (running === undefined) throw new Error(`${name} is down`);
-    return running;
-  };
   async function start(): Promise<void> {
     running = await run(configFile, {
       BECKON_LISTEN_HTTPS: `${address}:${ports.https}`,
@@ -101,8 +97,8 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
     configFile,
     admin,
     address,
+    ports: () => ports,
     records: () => recordsOf(`${name}.hosting.example`, address, ports, fingerprints),
-    daemon,
     start,
     stop: () => end('stop'),
     kill: () => end('kill'),
@@ -110,7 +106,10 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
       await end('stop');
       await start();
     },
-    catchUp: () => daemon().catchUp(),
+    async catchUp() {
+      if (running === undefined) throw new Error(`${name} is down`);
+      await running.catchUp();
+    },
     async [Symbol.asyncDispose]() {
       await admin.close();
       await end('stop');

@@ -23,7 +23,7 @@ export async function standBefore(town: Town, name: string): Promise<Wire> {
   await once(socket, 'listening');
   const inject = async (datagram: Uint8Array): Promise<void> =>
     await new Promise((resolve) =>
-      socket.send(datagram, hoster.daemon().udp, hoster.address, () => resolve()),
+      socket.send(datagram, hoster.ports().udp, hoster.address, () => resolve()),
     );
   socket.on('message', (datagram) => {
     seen.push(Uint8Array.from(datagram));
