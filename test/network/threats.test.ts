@@ -71,7 +71,7 @@ test('nothing that comes by UDP is answered', async (t) => {
   const answers: Uint8Array[] = [];
   stranger.on('message', (answer) => answers.push(answer));
   const say = (datagram: Uint8Array): Promise<unknown> =>
-    new Promise((resolve) => stranger.send(datagram, beta.daemon().udp, beta.address, resolve));
+    new Promise((resolve) => stranger.send(datagram, beta.ports().udp, beta.address, resolve));
   // The control: what does answer is heard.
   const echo = createSocket('udp4').bind(0, '127.0.0.1');
   await once(echo, 'listening');
