@@ -9,6 +9,7 @@ import { formatTime, table } from './format.ts';
 import { filePart, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
 import { createProgressBar } from './progress.ts';
 import { quantity } from './quantity.ts';
+import { reasonInWords } from './reasons.ts';
 import { safeLine } from './safe-text.ts';
 
 export interface DeliveryParts {
@@ -105,7 +106,9 @@ function deliveryLines({ number, recipients, expires }: SendResult): string[] {
       ? [
           safeLine(address),
           'not sent',
-          safeLine(`${reason ?? outcomes[outcome]}${code === undefined ? '' : ` [${code}]`}`),
+          safeLine(
+            `${reason === undefined ? outcomes[outcome] : reasonInWords(reason)}${code === undefined ? '' : ` [${code}]`}`,
+          ),
         ]
       : [safeLine(address), way ?? '', `trace ${handles[0] ?? ''}`],
   );

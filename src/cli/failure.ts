@@ -1,6 +1,7 @@
 /** How a command fails: a message, what to do next, a code in brackets, and the exit code. */
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
 import type { Face } from './face.ts';
+import { messageInWords } from './reasons.ts';
 import { safeLine } from './safe-text.ts';
 
 /** An error that knows what the user can do about it. */
@@ -51,7 +52,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 const advice: Partial<Record<ErrorCode, string>> = {
   address_invalid: 'an address looks like alice@example.org',
   config_invalid: 'correct it, then try again',
-  discovery_later: 'nothing was sent; try again later',
+  discovery_later: 'try again later',
   discovery_legacy: 'mail is the way to reach them',
   discovery_none: 'check the part behind the @',
   domain_invalid: 'a domain looks like example.org',
@@ -78,7 +79,7 @@ export function reportFailure(face: Face, error: unknown): number {
   const code = codeOf(error);
   const known = error instanceof BeckonError;
   const message = known ? error.message : 'something went wrong that should not';
-  face.note(`beckon: ${safeLine(message)} [${code}]`);
+  face.note(`beckon: ${safeLine(messageInWords(message))} [${code}]`);
   const next = error instanceof AdvisedError ? error.advice : advice[code];
   if (next !== undefined) face.note(`next    ${safeLine(next)}`);
   if (face.environment['BECKON_DEBUG'] === '1') face.note(traceOf(error));
