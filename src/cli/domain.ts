@@ -8,7 +8,9 @@ import {
 } from '../http/admin-handlers.ts';
 import { canonicalDomain } from '../wire/domain-name.ts';
 import { askDaemon, type AdminParts } from './admin.ts';
+import { certificateLines } from './certificate-line.ts';
 import { command, configOption, group, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
+import { readConfig } from './config-file.ts';
 import { dnsLines, zoneLines } from './dns-lines.ts';
 import { misused } from './failure.ts';
 import { formatDuration, formatNumber, formatSize, table } from './format.ts';
@@ -38,7 +40,9 @@ function addCommand(parts: AdminParts): Command {
       face.print(`RECOVERY KEY (shown once, for the owner of ${domain}):  ${safeLine(added.recoveryKey)}`);
       face.print('add to DNS');
       for (const line of dnsLines(added.dns)) face.print(line);
-      face.print(`next    beckon user add NAME@${domain}`);
+      const missing = await certificateLines(readConfig(face, options), domain);
+      for (const line of missing) face.print(line);
+      face.print(`next    ${missing.length > 0 ? 'beckon reload, then ' : ''}beckon user add NAME@${domain}`);
     });
 }
 

@@ -7,6 +7,7 @@ import { configPaths, loadConfig } from '../config.ts';
 import type { DnsEntry } from '../http/admin-handlers.ts';
 import { authorityOf, canonicalDomain } from '../wire/domain-name.ts';
 import { isRunning, type OpenAdmin } from './admin.ts';
+import { certificateLines } from './certificate-line.ts';
 import { command, jsonOption, type JsonOption } from './command.ts';
 import { configValue } from './config-values.ts';
 import { dnsLines } from './dns-lines.ts';
@@ -66,7 +67,10 @@ export function initCommand(parts: InitCommandParts): Command {
         ? await further(parts, domain, configFile, options)
         : await fresh(parts, domain, configFile, options);
       if (options.json) face.printJson(made);
-      else show(face, made, await parts.lookUpMail(domain));
+      else {
+        const missing = await certificateLines(loadConfig(configFile, face.environment), domain);
+        show(face, made, await parts.lookUpMail(domain), missing);
+      }
     });
 }
 
@@ -131,7 +135,7 @@ function madeOf(
   return { domain, recoveryKey, dns, configFile, keyDirectory, unknownUsers: config.defaults.unknownUsers };
 }
 
-function show(face: Face, made: Made, mail: MailRemark | undefined): void {
+function show(face: Face, made: Made, mail: MailRemark | undefined, missing: readonly string[]): void {
   const { domain, recoveryKey, dns, configFile, keyDirectory, newConfig, unknownUsers } = made;
   const file = configFile === face.path(configPaths[0]) ? configPaths[0] : configFile;
   const keys =
@@ -145,7 +149,8 @@ function show(face: Face, made: Made, mail: MailRemark | undefined): void {
   if (mail?.kind === 'mail')
     face.print(`MX is ${mail.exchange}: mail stays there (unknown_users = "${unknownUsers}")`);
   if (mail?.kind === 'no-mail' && unknownUsers === 'mail')
-    face.print(`no MX: ${domain} takes no mail, so set unknown_users = "404"`);
+    face.print(`no MX: ${domain} takes no mail, so set unknown_users = "404" below [defaults]`);
+  for (const line of missing) face.print(line);
   const option = file === configPaths[0] ? '' : ` --config ${file}`;
   face.print(
     `next    ${keyDirectory === undefined ? `beckon user add NAME@${domain}` : `beckon serve${option}`}`,
