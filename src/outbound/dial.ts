@@ -39,7 +39,10 @@ export function createDialler(resolver: Resolver, policy: AddressPolicy): Dialle
       checkAddress(policy, address);
       const socket = await connectTcp(address, port, timeoutMs);
       try {
-        checkAddress(policy, socket.remoteAddress ?? '');
+        // A peer that broke off at once has none any more: that is a failure, and not an address that is refused.
+        if (socket.remoteAddress === undefined)
+          throw new BeckonError('network_failed', 'the connection broke at once');
+        checkAddress(policy, socket.remoteAddress);
         return socket;
       } catch (error) {
         socket.destroy();
