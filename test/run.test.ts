@@ -11,12 +11,16 @@ test('passes, failures and skips are counted, and a failure is the exit code', (
   const { status, lines } = run({
     'test/a.test.ts':
       "test('one', (t) => t.pass()); test('two', (t) => t.pass()); test.skip('three', (t) => t.pass());",
-    'test/sub/b.test.ts': "test('four', (t) => t.is(1, 2)); test.todo('five');",
+    'test/sub/b.test.ts': "test('four', (t) => { t.log('so far'); t.is(1, 2); }); test.todo('five');",
     'test/peers/c.test.ts': "test('six', (t) => t.fail());",
   });
   t.is(status, 1);
   t.is(lines.at(-1), '2 passed, 1 failed, 2 skipped');
   t.true(lines.some((line) => line.includes('✘') && line.includes('four')));
+  t.true(
+    lines.some((line) => line.includes('Difference')),
+    'details of a failure, also where the test logged',
+  );
 });
 
 test('all is well when all passes', (t) => {

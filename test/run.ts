@@ -54,14 +54,15 @@ async function run(): Promise<number> {
   return ended;
 }
 
-/** Shows and counts one line of TAP; true while it belongs to a failure, whose details are indented below it. */
+/** Shows and counts one line of TAP; true while it belongs to a failure, whose logs and indented details stand below it. */
 function show(line: string, inFailure: boolean): boolean {
   const test = /^(not )?ok \d+ - (.*?)( # (?:SKIP|TODO).*)?$/i.exec(line);
   if (test === null) {
     if (inFailure && line.startsWith(' ')) failures.push(line);
     else if (line.startsWith('# ') && !/^# (tests|pass|fail|skip|todo)\b/.test(line))
       console.log(`  ${line}`);
-    return inFailure && line.startsWith(' ');
+    // What the test logged stands between its title and the details.
+    return inFailure && /^[ #]/.test(line);
   }
   const [, not, title, directive] = test;
   const outcome = directive !== undefined ? 'skipped' : not === undefined ? 'passed' : 'failed';
