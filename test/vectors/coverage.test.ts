@@ -90,9 +90,16 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ),
   'timing.md': {},
   'account.md': Object.fromEntries(
-    ['record_invalid', 'quota_exceeded', 'storage_full', 'too_large', 'conflict', 'payload_mismatch'].map(
-      (code) => [code, overHttp],
-    ),
+    [
+      'record_invalid',
+      'quota_exceeded',
+      'storage_full',
+      'too_large',
+      'conflict',
+      'payload_mismatch',
+      'request_invalid',
+      'not_found',
+    ].map((code) => [code, overHttp]),
   ),
 };
 
