@@ -1,7 +1,8 @@
 /** Binding a server to a port or to a unix socket with a mode. */
 import { once } from 'node:events';
-import { chmod, lstat, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, rm } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import { BeckonError } from '../errors.ts';
 
 /** `host` empty: all interfaces. `port` 0: any free one. */
@@ -12,6 +13,7 @@ export type BindAddress =
 /** Gives the port, or 0 for a socket. Throws `network_failed`; a socket that another process listens on is `exists`. */
 export async function bind(server: Server, address: BindAddress): Promise<number> {
   if (address.kind === 'unix') {
+    await makeParent(address.path);
     await removeStale(address.path);
     await bindSocket(server, address.path, address.mode);
     return 0;
@@ -44,6 +46,18 @@ async function listening(server: Server, where: string, start: () => void): Prom
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code;
     throw new BeckonError('network_failed', `cannot listen at ${where} (${reason})`, { cause });
+  }
+}
+
+/** /run is empty after a restart, and only systemd makes directories in it: who may open the socket its own mode says. */
+async function makeParent(path: string): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code;
+    throw new BeckonError('network_failed', `cannot make the directory of the socket ${path} (${reason})`, {
+      cause,
+    });
   }
 }
 

@@ -330,6 +330,11 @@ test('unix sockets: their mode, a stale one, one in use, a file that is none', a
   t.is(codeOf(await t.throwsAsync(listen(options, () => {}))), 'exists');
   await listener.close();
 
+  const deep = join(directory, 'run', 'beckon', 's');
+  const inNew = await listen({ ...options, address: { kind: 'unix', path: deep, mode: 0o600 } }, () => {});
+  t.is(statSync(deep).mode & 0o777, 0o600);
+  await inNew.close();
+
   const stale = join(directory, 'stale');
   await leaveSocketBehind(stale);
   const second = await listen({ ...options, address: { kind: 'unix', path: stale, mode: 0o600 } }, () => {});
@@ -340,6 +345,11 @@ test('unix sockets: their mode, a stale one, one in use, a file that is none', a
   writeFileSync(file, 'x');
   const wrong = listen({ ...options, address: { kind: 'unix', path: file, mode: 0o600 } }, () => {});
   t.is(codeOf(await t.throwsAsync(wrong)), 'exists');
+  const below = listen(
+    { ...options, address: { kind: 'unix', path: join(file, 's'), mode: 0o600 } },
+    () => {},
+  );
+  t.is(codeOf(await t.throwsAsync(below)), 'network_failed');
 });
 
 /** As a process that was killed does: the name stays, nobody listens. */
