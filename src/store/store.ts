@@ -44,10 +44,12 @@ const tablesSpace = 64 * 2 ** 30;
 const blobsSpace = 2 ** 40;
 const metaRow = record('meta', { version: field(1, uint()) });
 
-/** Throws `state_locked` (another process has it open) or `state_invalid` (written by a newer version, or damaged). */
+/**
+ * Throws `state_locked` (another process has it open), `state_invalid` (written by a newer version, or damaged) or
+ * `storage_failed` (this process may not use the directory).
+ */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
-  const unlock = takeLock(join(options.dir, 'lock'));
+  const unlock = enter(options.dir);
   const opened: Engine[] = [];
   const open = (folder: string, mapSize: number) => {
     const engine = openEngine({ dir: join(options.dir, folder), mapSize, onFailure: options.onFailure });
@@ -68,6 +70,17 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await close();
     if (error instanceof BeckonError) throw error;
     throw new BeckonError('state_invalid', 'the store cannot be opened', { cause: error });
+  }
+}
+
+/** Makes the directory and locks it. */
+function enter(dir: string): () => void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    return takeLock(join(dir, 'lock'));
+  } catch (cause) {
+    if (cause instanceof BeckonError) throw cause;
+    throw new BeckonError('storage_failed', `${dir}: cannot be used by this user of the system`, { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -24,6 +24,16 @@ test('another process is refused, too', async (t) => {
   const { dir } = await opened(t);
   const { stdout } = await run(process.execPath, [join(import.meta.dirname, 'open-once.ts'), dir]);
   t.is(stdout.trim(), 'state_locked');
+});
+
+test('a directory that cannot be used is storage_failed', async (t) => {
+  const dir = temporaryDir(t);
+  writeFileSync(join(dir, 'file'), '');
+  mkdirSync(join(dir, 'store', 'lock'), { recursive: true });
+  for (const place of ['file/store', 'store'])
+    await t.throwsAsync(openStore({ dir: join(dir, place), clock: testClock(), onFailure }), {
+      code: 'storage_failed',
+    });
 });
 
 test('a store of a newer version does not open', async (t) => {
