@@ -1,4 +1,4 @@
-import { createSha256 as createHash, sha256 as hash } from '#primitives';
+import { createSha256 as createHash, sha256 as hash, sha256Into as hashInto } from '#primitives';
 import type { IncrementalHash } from './primitives.ts';
 import { BeckonError } from '../errors.ts';
 
@@ -59,11 +59,11 @@ function hashParts(parts: readonly Uint8Array[]): Uint8Array {
 export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
   const blockKey = key.length > BLOCK ? hash(key) : key;
   const length = BLOCK + totalLength(parts);
-  const inner = length <= INNER.length ? INNER.subarray(0, length) : new Uint8Array(length);
+  const inner = innerOf(length);
   writeKey(inner, blockKey, 0x36);
   writeParts(inner, BLOCK, parts);
   writeKey(OUTER, blockKey, 0x5c);
-  OUTER.set(hash(inner), BLOCK);
+  hashInto(inner, OUTER, BLOCK);
   const mac = hash(OUTER);
   inner.fill(0);
   OUTER.fill(0);
@@ -72,6 +72,13 @@ export function hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Ui
 
 const INNER = new Uint8Array(1024);
 const OUTER = new Uint8Array(BLOCK + HASH_LENGTH);
+/** The beginnings of INNER by their length, made once each. */
+const inners: Uint8Array[] = [];
+
+function innerOf(length: number): Uint8Array {
+  if (length > INNER.length) return new Uint8Array(length);
+  return (inners[length] ??= INNER.subarray(0, length));
+}
 
 /** The key, padded with zeros to a block, every byte combined with `pad`. */
 function writeKey(out: Uint8Array, key: Uint8Array, pad: number): void {

@@ -34,6 +34,10 @@ export function sha256(data: Uint8Array): Uint8Array {
   return sha2(data);
 }
 
+export function sha256Into(data: Uint8Array, out: Uint8Array, offset: number): void {
+  out.set(sha2(data), offset);
+}
+
 export function createSha256(): IncrementalHash {
   const state = sha2.create();
   return { update: (bytes) => void state.update(bytes), digest: () => state.digest() };

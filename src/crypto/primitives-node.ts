@@ -19,8 +19,10 @@ import type { Aes256Gcm, Encapsulated, IncrementalHash } from './primitives.ts';
 const SODIUM_HASH_MAX = 256;
 const TAG = 16;
 const NONE = new Uint8Array(0);
-/** Where libsodium writes 32-byte results: handing it a new array each time costs more than a hash, a copy does not. */
+/** Where libsodium finds and writes short values: handing it a new array each time costs more than a hash, a copy does not. */
 const scratch = new Uint8Array(new ArrayBuffer(32));
+const scratchKey = new Uint8Array(new ArrayBuffer(32));
+const scratchNonces = new Map([12, 24].map((length) => [length, new Uint8Array(new ArrayBuffer(length))]));
 
 /** A Buffer as what it holds: small ones share a pool, so their bytes are copied out of it. */
 function plain(buffer: Uint8Array): Uint8Array {
@@ -46,6 +48,15 @@ export function sha256(data: Uint8Array): Uint8Array {
   if (data.length > SODIUM_HASH_MAX) return plain(hash('sha256', data, 'buffer'));
   sodium.crypto_hash_sha256(scratch, data);
   return scratch.slice();
+}
+
+export function sha256Into(data: Uint8Array, out: Uint8Array, offset: number): void {
+  if (data.length > SODIUM_HASH_MAX) {
+    out.set(hash('sha256', data, 'buffer'), offset);
+    return;
+  }
+  sodium.crypto_hash_sha256(scratch, data);
+  out.set(scratch, offset);
 }
 
 export function createSha256(): IncrementalHash {
@@ -122,6 +133,12 @@ function aeadSeal(encrypt: AeadEncrypt) {
   };
 }
 
+function scratchNonce(nonce: Uint8Array): Uint8Array {
+  const copy = scratchNonces.get(nonce.length) ?? nonce;
+  copy.set(nonce);
+  return copy;
+}
+
 function aeadOpen(decrypt: AeadDecrypt) {
   return (
     key: Uint8Array,
@@ -131,10 +148,13 @@ function aeadOpen(decrypt: AeadDecrypt) {
   ): Uint8Array | undefined => {
     if (sealed.length < TAG) return undefined;
     const plaintext = new Uint8Array(sealed.length - TAG);
+    scratchKey.set(key);
     try {
-      decrypt(plaintext, null, sealed, aad, nonce, key);
+      decrypt(plaintext, null, sealed, aad, scratchNonce(nonce), scratchKey);
     } catch {
       return undefined;
+    } finally {
+      scratchKey.fill(0);
     }
     return plaintext;
   };

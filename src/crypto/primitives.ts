@@ -15,6 +15,8 @@ export interface Primitives {
   equalBytes(a: Uint8Array, b: Uint8Array): boolean;
 
   sha256(data: Uint8Array): Uint8Array;
+  /** Writes the hash to `out` at `offset`. */
+  sha256Into(data: Uint8Array, out: Uint8Array, offset: number): void;
   createSha256(): IncrementalHash;
   hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array;
   /** SHAKE256 with `length` bytes of output. */

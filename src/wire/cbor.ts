@@ -162,10 +162,31 @@ export function readText(input: Input, min: number, max: number): string {
   const length = readHead(input, TEXT);
   if (length > max) throw new BeckonError('cbor_too_large', 'a text is longer than its limit');
   if (length < min) throw new BeckonError('cbor_range', 'a text is shorter than it must be');
+  const end = input.at + length;
+  if (end > input.bytes.length) throw truncated();
+  const value = shortAscii(input.bytes, input.at, end) ?? decodeUtf8(input.bytes.subarray(input.at, end));
+  input.at = end;
+  return value;
+}
+
+/** Texts up to this length are mostly ASCII, and calling a TextEncoder or TextDecoder costs more than they do. */
+const shortText = 48;
+
+function shortAscii(bytes: Uint8Array, from: number, to: number): string | undefined {
+  if (to - from > shortText) return undefined;
+  let value = '';
+  for (let i = from; i < to; i++) {
+    const byte = bytes[i] as number;
+    if (byte > 0x7f) return undefined;
+    value += String.fromCharCode(byte);
+  }
+  return value;
+}
+
+function decodeUtf8(bytes: Uint8Array): string {
   try {
-    return utf8.decode(take(input, length));
-  } catch (error) {
-    if (error instanceof BeckonError) throw error;
+    return utf8.decode(bytes);
+  } catch {
     throw new BeckonError('cbor_utf8', 'a text is not valid UTF-8');
   }
 }
@@ -196,16 +217,19 @@ export function leave(input: Input): void {
   input.depth--;
 }
 
-/** Throws `cbor_duplicate_key` or `cbor_unsorted` unless the key at `at` sorts after the one before it, bytewise. */
+/**
+ * Throws `cbor_duplicate_key` or `cbor_unsorted` unless the key from `start` to `end` sorts after the one before it, bytewise;
+ * that one is empty for the first key.
+ */
 export function expectAscending(
   input: Input,
-  previous: readonly [number, number],
+  previousStart: number,
+  previousEnd: number,
   start: number,
   end: number,
 ): void {
-  const [from, to] = previous;
-  if (to === from) return;
-  const order = compareRanges(input.bytes, from, to, start, end);
+  if (previousEnd === previousStart) return;
+  const order = compareRanges(input.bytes, previousStart, previousEnd, start, end);
   if (order === 0) throw new BeckonError('cbor_duplicate_key', 'a map has the same key twice');
   if (order > 0) throw new BeckonError('cbor_unsorted', 'the keys of a map are not in bytewise order');
 }
@@ -241,12 +265,14 @@ function skipArray(input: Input): void {
 
 function skipMap(input: Input): void {
   const count = enterMap(input, input.bytes.length - input.at);
-  let previous: readonly [number, number] = [0, 0];
+  let keyStart = 0;
+  let keyEnd = 0;
   for (let i = 0; i < count; i++) {
     const start = input.at;
     skip(input);
-    expectAscending(input, previous, start, input.at);
-    previous = [start, input.at];
+    expectAscending(input, keyStart, keyEnd, start, input.at);
+    keyStart = start;
+    keyEnd = input.at;
     skip(input);
   }
   leave(input);
@@ -310,12 +336,31 @@ export function writeBytes(output: Output, value: Uint8Array): void {
 
 /** Gives the length in bytes. Throws `cbor_range` where that is above `max`. */
 export function writeText(output: Output, value: string, max = Infinity): number {
+  if (value.length <= Math.min(max, shortText) && writeShortAscii(output, value)) return value.length;
   if (!value.isWellFormed()) throw new BeckonError('cbor_utf8', 'a text has a lone surrogate');
   const encoded = utf8Encoder.encode(value);
   if (encoded.length > max) throw new BeckonError('cbor_range', 'a text is longer than its limit');
   writeHead(output, TEXT, encoded.length);
   writeRaw(output, encoded);
   return encoded.length;
+}
+
+/** Writes nothing and gives false where a character is not ASCII. */
+function writeShortAscii(output: Output, value: string): boolean {
+  const start = output.at;
+  writeHead(output, TEXT, value.length);
+  reserve(output, value.length);
+  const { bytes, at } = output;
+  for (let i = 0; i < value.length; i++) {
+    const code = value.charCodeAt(i);
+    if (code > 0x7f) {
+      output.at = start;
+      return false;
+    }
+    bytes[at + i] = code;
+  }
+  output.at = at + value.length;
+  return true;
 }
 
 export function writeArrayHead(output: Output, count: number): void {

@@ -9,6 +9,27 @@ export type ContextPart = string | number | Uint8Array;
  * It names the receiving domain where there is one.
  */
 export function context(purpose: Purpose, ...parts: readonly ContextPart[]): Uint8Array {
+  const [only] = parts;
+  return parts.length === 1 && typeof only === 'string'
+    ? ofDomain(purpose, only)
+    : encodeContext(purpose, parts);
+}
+
+/** Contexts of a purpose and a domain alone: the same few for every notification. They are shared: nobody writes to one. */
+const known = new Map<string, Uint8Array>();
+const maxKnown = 1000;
+
+function ofDomain(purpose: Purpose, domain: string): Uint8Array {
+  const name = `${purpose} ${domain}`;
+  const remembered = known.get(name);
+  if (remembered !== undefined) return remembered;
+  const encoded = encodeContext(purpose, [domain]);
+  if (known.size >= maxKnown) known.clear();
+  known.set(name, encoded);
+  return encoded;
+}
+
+function encodeContext(purpose: Purpose, parts: readonly ContextPart[]): Uint8Array {
   const output = createOutput(64);
   writeArrayHead(output, 1 + parts.length);
   writeText(output, `beckon/1 ${purpose}`);

@@ -192,12 +192,14 @@ export function namedMap<T>(
     read(input) {
       const count = enterMap(input, limits.max);
       const values = new Map<string, T>();
-      let previous: readonly [number, number] = [0, 0];
+      let keyStart = 0;
+      let keyEnd = 0;
       for (let i = 0; i < count; i++) {
         const start = input.at;
         const key = readText(input, 1, limits.maxKey);
-        expectAscending(input, previous, start, input.at);
-        previous = [start, input.at];
+        expectAscending(input, keyStart, keyEnd, start, input.at);
+        keyStart = start;
+        keyEnd = input.at;
         values.set(key, value.read(input));
       }
       leave(input);
@@ -289,24 +291,26 @@ function readRecord(
   required: readonly string[],
 ): object {
   const value: Record<string, unknown> = {};
-  const unknown = new Map<number, Uint8Array>();
+  let unknown: Map<number, Uint8Array> | undefined;
   const count = enterMap(input, maxMapEntries);
-  let previous: readonly [number, number] = [0, 0];
+  let keyStart = 0;
+  let keyEnd = 0;
   for (let i = 0; i < count; i++) {
     const start = input.at;
     const label = readLabel(input);
-    expectAscending(input, previous, start, input.at);
-    previous = [start, input.at];
+    expectAscending(input, keyStart, keyEnd, start, input.at);
+    keyStart = start;
+    keyEnd = input.at;
     const entry = byLabel.get(label);
     if (entry !== undefined) value[entry[0]] = entry[1].schema.read(input);
     else if (label < 0)
       throw new BeckonError('cbor_unknown_critical', `${name} has an unknown critical field`);
-    else unknown.set(label, readAnything(input));
+    else (unknown ??= new Map()).set(label, readAnything(input));
   }
   leave(input);
   for (const fieldName of required)
     if (!(fieldName in value)) throw new BeckonError('cbor_missing_field', `${name} lacks its ${fieldName}`);
-  if (unknown.size > 0) value['unknown'] = unknown;
+  if (unknown !== undefined) value['unknown'] = unknown;
   return value;
 }
 
@@ -321,7 +325,29 @@ function writeRecord(
   known: readonly (readonly [string, AnyField])[],
   value: Readonly<Record<string, unknown>>,
 ): void {
-  const unknown = (value['unknown'] as Unknown | undefined) ?? new Map<number, Uint8Array>();
+  const unknown = value['unknown'] as Unknown | undefined;
+  if (unknown !== undefined && unknown.size > 0) {
+    writeMixedRecord(output, known, value, unknown);
+    return;
+  }
+  let count = 0;
+  for (const [fieldName] of known) if (value[fieldName] !== undefined) count++;
+  writeMapHead(output, count);
+  for (const [fieldName, entry] of known) {
+    const present = value[fieldName];
+    if (present === undefined) continue;
+    writeLabel(output, entry.label);
+    entry.schema.write(output, present);
+  }
+}
+
+/** Known and unknown fields in the order of their labels. */
+function writeMixedRecord(
+  output: Output,
+  known: readonly (readonly [string, AnyField])[],
+  value: Readonly<Record<string, unknown>>,
+  unknown: Unknown,
+): void {
   const present = known.filter(([fieldName]) => value[fieldName] !== undefined);
   const entries = [
     ...present.map(([fieldName, entry]) => ({
@@ -329,8 +355,7 @@ function writeRecord(
       write: () => entry.schema.write(output, value[fieldName]),
     })),
     ...[...unknown].map(([label, raw]) => ({ label, write: () => writeRaw(output, raw) })),
-  ];
-  if (unknown.size > 0) entries.sort((a, b) => compareLabels(a.label, b.label));
+  ].sort((a, b) => compareLabels(a.label, b.label));
   writeMapHead(output, entries.length);
   for (const entry of entries) {
     writeLabel(output, entry.label);

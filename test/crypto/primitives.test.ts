@@ -27,6 +27,12 @@ const agreements: Record<Name, () => void> = {
       p.equalBytes(a, same ? a.slice() : b),
     ),
   sha256: () => check(any, (p, data) => p.sha256(data)),
+  sha256Into: () =>
+    check(any, (p, data) => {
+      const out = new Uint8Array(40);
+      p.sha256Into(data, out, 5);
+      return out;
+    }),
   createSha256: () =>
     check(fc.array(any, { maxLength: 5 }), (p, parts) => {
       const state = p.createSha256();

@@ -53,12 +53,12 @@ function read(input: Input): Item {
 
 function readMap(input: Input): ReadonlyMap<Item, Item> {
   const map = new Map<Item, Item>();
-  let previous: [number, number] = [0, 0];
+  let [keyStart, keyEnd] = [0, 0];
   for (let rest = enterMap(input, Number.MAX_SAFE_INTEGER); rest > 0; rest--) {
     const start = input.at;
     const key = read(input);
-    expectAscending(input, previous, start, input.at);
-    previous = [start, input.at];
+    expectAscending(input, keyStart, keyEnd, start, input.at);
+    [keyStart, keyEnd] = [start, input.at];
     map.set(key, read(input));
   }
   leave(input);
