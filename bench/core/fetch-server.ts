@@ -1,0 +1,121 @@
+/**
+ * The two servers of small-fetch.ts, each in a child process of its own: `fetch-server.ts beckon|fastify DIRECTORY`. Tells its port and
+ * paths by IPC, answers `cpu` with its processor time in seconds, and ends when the channel closes.
+ */
+import { fastify } from 'fastify';
+import type { AddressInfo } from 'node:net';
+import { systemClock } from '../../src/clock.ts';
+import { createSha256, sha256 } from '../../src/crypto/kdf.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { createServe } from '../../src/fetch/serve.ts';
+import { textOf } from '../../src/http/gather.ts';
+import { listen } from '../../src/http/listen.ts';
+import { publicRoutes } from '../../src/http/public.ts';
+import { silentLog } from '../../src/log.ts';
+import { claimedDigest } from '../../src/message/http-signature.ts';
+import { payloadSize } from '../../src/message/payload.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import type { Store } from '../../src/store/api/store.ts';
+import { openStore } from '../../src/store/store.ts';
+import { publicPath, sizes } from '../../src/wire/registry.ts';
+
+/** What a client needs to fetch. `paths`: header and payload of one message after the other. */
+export interface Served {
+  readonly port: number;
+  readonly paths: readonly string[];
+}
+
+const domain = 'alpha.test';
+const messages = 64;
+const headerSize = 4096;
+const envelopeSize = 2200;
+
+/** The daemon's public listener over a real store, with one payload of the smallest size and its messages. */
+async function startBeckon(dir: string): Promise<Served> {
+  const log = silentLog;
+  const metrics = createMetrics();
+  const store = await openStore({ dir, clock: systemClock, onFailure: (error) => console.error(error) });
+  const ids = await commitMessages(store);
+  const serve = createServe({ ...store, earnCredit: () => {}, clock: systemClock, metrics, log });
+  const unused = (): never => {
+    throw new Error('only fetches are measured');
+  };
+  const listener = await listen(
+    { address: { kind: 'tcp', host: '127.0.0.1', port: 0 }, transport: { kind: 'plain' }, log },
+    (app) =>
+      publicRoutes(app, {
+        handlers: {
+          serves: (asked) => asked === domain,
+          ...serve,
+          domainAnswer: unused,
+          userAnswer: unused,
+          notify: unused,
+          poll: unused,
+          introductions: unused,
+          accept: unused,
+        },
+        digests: { claimed: claimedDigest, createSha256 },
+        metrics,
+        log,
+      }),
+  );
+  const paths = ids.flatMap((id) => {
+    const path = `${publicPath}m/${textOf(id)}`;
+    return [path, `${path}/payload`];
+  });
+  return { port: listener.port, paths };
+}
+
+async function commitMessages(store: Store): Promise<readonly Uint8Array[]> {
+  const owner = { domain, user: systemRandom(32) };
+  const expires = systemClock.seconds() + 86_400;
+  const payload = systemRandom(payloadSize(sizes.payloadFloor));
+  const ids = Array.from({ length: messages }, () => systemRandom(sizes.messageId));
+  await store.transit.reserve(owner, ids, expires);
+  const upload = systemRandom(16);
+  await store.uploads.open(owner, upload, payload.length);
+  await store.uploads.write(owner, upload, 0, piece(payload));
+  const common = { destination: 'beta.test', sizeClass: 12, expires };
+  await store.transit.commit(owner, {
+    upload,
+    hash: sha256(payload),
+    messages: ids.map((id) => ({
+      ...common,
+      id,
+      recipientHash: systemRandom(32),
+      header: systemRandom(headerSize),
+      envelope: systemRandom(envelopeSize),
+      acceptTokenHash: systemRandom(32),
+      traceHandle: systemRandom(10),
+    })),
+  });
+  return ids;
+}
+
+async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+/** As many bytes, out of memory, by a route without anything around it. */
+async function startFastify(): Promise<Served> {
+  const message = Buffer.from(systemRandom(headerSize + envelopeSize + 8));
+  const payload = Buffer.from(systemRandom(payloadSize(sizes.payloadFloor)));
+  const app = fastify();
+  app.get('/m/:id', (_request, reply) => reply.type('application/octet-stream').send(message));
+  app.get('/m/:id/payload', (_request, reply) => reply.type('application/octet-stream').send(payload));
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const paths = Array.from({ length: messages }, () => textOf(systemRandom(sizes.messageId)));
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    paths: paths.flatMap((id) => [`/m/${id}`, `/m/${id}/payload`]),
+  };
+}
+
+const [kind, dir = ''] = process.argv.slice(2);
+const served = await (kind === 'beckon' ? startBeckon(dir) : startFastify());
+process.on('message', () => {
+  const { user, system } = process.cpuUsage();
+  process.send?.((user + system) / 1e6);
+});
+process.on('disconnect', () => process.exit());
+process.send?.(served);
