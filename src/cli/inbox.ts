@@ -36,14 +36,22 @@ export function inboxCommand(parts: InboxParts): Command {
     .addOption(jsonOption())
     .action(async (options: Options) => {
       if (options.watch) return await watch(parts, options);
-      const entries = await withClient(parts, options, async (client) => {
-        await client.sync();
-        return client.inbox();
+      const { entries, failure } = await withClient(parts, options, async (client) => {
+        // What is known here is shown also where the domain cannot be asked now.
+        const failure = await client.sync().then(() => undefined, passed);
+        return { failure, entries: client.inbox() };
       });
-      if (options.json) return face.printJson(entries);
-      if (entries.length === 0) return face.note('nothing waits');
-      show(parts, entries, false);
+      if (options.json) face.printJson(entries);
+      else if (entries.length > 0) show(parts, entries, false);
+      else if (failure === undefined) face.note('nothing waits');
+      if (failure !== undefined) throw failure;
     });
+}
+
+/** A failure that passes by itself, as a value; any other is thrown on. */
+function passed(error: unknown): Error {
+  if (passing.has(codeOf(error)) && error instanceof Error) return error;
+  throw error;
 }
 
 /** The lock is held for each look only, so that other commands work meanwhile. */

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { InboxEntry, SendResult, SentEntry } from '../../src/client/api.ts';
-import { start, type Run } from './beckon.ts';
+import { beckon, start, type Run } from './beckon.ts';
 import { enrolled, startHosters, type Hosters } from './hosters.ts';
 
 let hosters: Hosters;
@@ -257,6 +257,19 @@ test.serial('watching shows what is new, and ends with Ctrl-C', async (t) => {
   }
   child.kill('SIGINT');
   t.is((await closed)[0], 0);
+});
+
+test.serial('while the own domain cannot be asked the inbox shows what is known', async (t) => {
+  const { alice, bob } = await pair('offline');
+  ok(await hosters.as(alice, ['send', `${bob}@beta.test`, '--body', 'x']));
+  const [known] = await inboxOf(bob, (entries) => entries.length === 1);
+  const env = { ...hosters.env, XDG_DATA_HOME: join(hosters.dir.path, 'homes', bob) };
+  // Without its authority the domain cannot prove itself.
+  const offline = { ...env, BECKON_CA_FILES: '' };
+  const run = await beckon(['inbox', '--json'], { cwd: hosters.dir.path, env: offline });
+  t.is(run.code, 2);
+  t.deepEqual((JSON.parse(run.out) as InboxEntry[])[0]?.number, known?.number);
+  t.regex(run.err, /\[(tls_failed|network_failed|discovery_later|unavailable)\]/);
 });
 
 test.serial('the hoster sees figures, users and domains', async (t) => {
