@@ -17,7 +17,9 @@ import { payloadSize } from '../../src/message/payload.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Store } from '../../src/store/api/store.ts';
 import { openStore } from '../../src/store/store.ts';
+import { messageObject } from '../../src/wire/message.ts';
 import { publicPath, sizes } from '../../src/wire/registry.ts';
+import { encode } from '../../src/wire/schema.ts';
 
 /** What a client needs to fetch. `paths`: header and payload of one message after the other. */
 export interface Served {
@@ -98,7 +100,8 @@ async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undef
 
 /** As many bytes, out of memory, by a route without anything around it. */
 async function startFastify(): Promise<Served> {
-  const message = Buffer.from(systemRandom(headerSize + envelopeSize + 8));
+  const parts = { header: systemRandom(headerSize), envelope: systemRandom(envelopeSize) };
+  const message = Buffer.from(encode(messageObject, parts));
   const payload = Buffer.from(systemRandom(payloadSize(sizes.payloadFloor)));
   const app = fastify();
   app.get('/m/:id', (_request, reply) => reply.type('application/octet-stream').send(message));
