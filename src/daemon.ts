@@ -3,7 +3,6 @@
  * and ends them in the opposite order. No logic.
  */
 import { join } from 'node:path';
-import { schedule, type ScheduledTask } from 'node-cron';
 import { createAuthenticate } from './account/authenticate.ts';
 import { createEnroll } from './account/enroll.ts';
 import { createInvite } from './account/invite.ts';
@@ -16,13 +15,13 @@ import { systemClock, type Clock } from './clock.ts';
 import { restartNeeded, type Config, type ListenAddress } from './config.ts';
 import { createSha256 } from './crypto/kdf.ts';
 import { systemRandom } from './crypto/random.ts';
+import { startSchedule } from './daemon-schedule.ts';
 import { createDomains } from './directory/domains.ts';
 import { createPublisher } from './directory/publish.ts';
 import { createRemote } from './directory/remote.ts';
 import { createSenders } from './directory/senders.ts';
 import { createDiscover } from './dns/discover.ts';
 import { createResolver } from './dns/resolver.ts';
-import { codeOf } from './errors.ts';
 import { createAccept } from './fetch/accept.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { createReadFeed } from './fetch/feed.ts';
@@ -267,14 +266,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await publisher.renew();
   const sending = send.run(stop.signal);
   parts.defer(() => sending);
-  const logged = (task: string, run: () => Promise<void>) => () =>
-    run().catch((error: unknown) =>
-      log.error(`${task} failed`, { code: codeOf(error), reason: String(error) }),
-    );
-  const everyMinute = schedule('* * * * *', logged('upkeep', upkeep.run), { noOverlap: true });
-  parts.defer(() => endTask(everyMinute));
-  const everyHour = schedule('17 * * * *', logged('renewal', publisher.renew), { noOverlap: true });
-  parts.defer(() => endTask(everyHour));
+  const upkeeping = startSchedule(
+    [
+      { name: 'upkeep', at: '* * * * *', run: upkeep.run },
+      { name: 'renewal', at: '17 * * * *', run: publisher.renew },
+    ],
+    log,
+  );
+  parts.defer(() => upkeeping.end());
   parts.defer(() => stop.abort());
 
   async function catchUp(): Promise<void> {
@@ -301,8 +300,4 @@ function bindAddress(address: ListenAddress, mode: number): BindAddress {
 function transportOf({ tls, listen: { trustedProxies } }: Config): Transport {
   if (tls.mode === 'files') return { kind: 'tls', ...tls };
   return tls.mode === 'proxy' ? { kind: 'proxy', trusted: trustedProxies } : { kind: 'plain' };
-}
-
-async function endTask(task: ScheduledTask): Promise<void> {
-  await task.destroy();
 }

@@ -1,0 +1,45 @@
+/** Scheduled work of the daemon: at its times, never twice at once, and over before the parts it uses are. */
+import { schedule } from 'node-cron';
+import { codeOf } from './errors.ts';
+import type { Log } from './log.ts';
+
+export interface Task {
+  /** For the log, where it fails. */
+  readonly name: string;
+  /** As cron writes it, local time. */
+  readonly at: string;
+  run(): Promise<void>;
+}
+
+export interface Schedule {
+  /** Starts nothing more and waits for what runs. */
+  end(): Promise<void>;
+}
+
+/** A task that fails is logged and has its next turn as if nothing had been. */
+export function startSchedule(tasks: readonly Task[], log: Log): Schedule {
+  const running = new Set<Promise<void>>();
+
+  async function attempt({ name, run }: Task): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      log.error(`${name} failed`, { code: codeOf(error), reason: String(error) });
+    }
+  }
+
+  async function turn(task: Task): Promise<void> {
+    const attempted = attempt(task);
+    running.add(attempted);
+    await attempted;
+    running.delete(attempted);
+  }
+
+  const scheduled = tasks.map((task) => schedule(task.at, () => turn(task), { noOverlap: true }));
+  return {
+    async end() {
+      for (const task of scheduled) await task.destroy();
+      await Promise.all(running);
+    },
+  };
+}
