@@ -21,7 +21,7 @@ export interface Upload {
 }
 
 const defaultPartBytes = 8 * 1024 * 1024;
-/** Tries of one part without a byte of progress. */
+/** Tries of one part: it counts at the domain whole or not at all. */
 const tries = 4;
 const passing: readonly ErrorCode[] = [
   'network_failed',
