@@ -19,7 +19,8 @@ import type { OwnDomain } from './own-domain.ts';
 import { correspondentOf } from './own-drops.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
-import type { ClientState, Received, Text64 } from './state.ts';
+import { receivedKey } from './reduce.ts';
+import type { ClientState, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface CollectParts extends PollParts, AcceptParts {
@@ -64,12 +65,14 @@ const unreachable: readonly unknown[] = ['network_failed', 'tls_failed', 'networ
 /** Each silent domain costs one wait, however many messages it has announced. */
 function askingOnce(
   session: Session,
-): (received: Received, ask: (id: Text64) => Promise<void>) => Promise<void> {
+): (received: Received, ask: (key: ReceivedKey) => Promise<void>) => Promise<void> {
   const silent = new Set<string>();
-  return async ({ id, senderDomain }, ask) => {
+  return async (received, ask) => {
+    const { senderDomain } = received;
     if (silent.has(senderDomain)) return;
-    await ask(id);
-    if (unreachable.includes(session.state().received[id]?.held)) silent.add(senderDomain);
+    const key = receivedKey(received);
+    await ask(key);
+    if (unreachable.includes(session.state().received[key]?.held)) silent.add(senderDomain);
   };
 }
 
@@ -84,7 +87,7 @@ function waitingFromKnown(state: ClientState): readonly Received[] {
 function changedSince(before: ClientState, now: ClientState): SyncResult['entries'] {
   const changed = new Set(
     Object.values(now.received)
-      .filter((received) => !isSame(before.received[received.id], received))
+      .filter((received) => !isSame(before.received[receivedKey(received)], received))
       .map(({ number }) => number),
   );
   return inboxOf(now).filter(

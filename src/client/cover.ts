@@ -9,8 +9,8 @@ import { decryptPayload, type ExpectedPayload } from '../message/payload.ts';
 import { mediaTypes } from '../wire/registry.ts';
 import type { ClientNetwork } from './api.ts';
 import { isHeld, notFetched, reach } from './open.ts';
-import { isUnderWay } from './reduce.ts';
-import type { ClientEvent, ClientState, ListedPart, OpenedMessage, Received, Text64 } from './state.ts';
+import { isUnderWay, receivedKey } from './reduce.ts';
+import type { ClientEvent, ClientState, ListedPart, OpenedMessage, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
 /** The most bytes of a cover's plaintext that are read. */
@@ -28,11 +28,13 @@ export function unlistedCovers(state: ClientState): readonly Received[] {
 }
 
 /** Opened covers of whose parts none is under way any more: they are accepted. */
-export function settledCovers(state: ClientState): readonly Text64[] {
+export function settledCovers(state: ClientState): readonly ReceivedKey[] {
   return Object.values(state.received).flatMap((received) => {
-    const parts = received.opened?.parts;
-    const settled = received.status === 'opened' && parts?.every(({ id }) => hasEnded(state.received[id]));
-    return settled === true ? [received.id] : [];
+    const { opened, pollKey } = received;
+    const settled =
+      received.status === 'opened' &&
+      opened?.parts?.every(({ id }) => hasEnded(state.received[receivedKey({ pollKey, id })]));
+    return settled === true ? [receivedKey(received)] : [];
   });
 }
 
@@ -54,30 +56,30 @@ export function expectedPayload(opened: OpenedMessage): ExpectedPayload & { read
 }
 
 /** Fetches an opened cover's list and writes it down; what goes wrong stands in the state. */
-export type ListParts = (id: Text64) => Promise<void>;
+export type ListParts = (key: ReceivedKey) => Promise<void>;
 
 export function createListParts(
   session: Session,
   network: Pick<ClientNetwork, 'domains' | 'remote'>,
 ): ListParts {
-  return async (id) => {
-    const received = session.state().received[id];
+  return async (key) => {
+    const received = session.state().received[key];
     if (received?.opened === undefined) return;
     await session.commit(await listing(received, received.opened));
   };
 
   async function listing(received: Received, opened: OpenedMessage): Promise<ClientEvent> {
-    const { id } = received;
+    const key = receivedKey(received);
     try {
-      return { type: 'parts-listed', id, parts: await fetchParts(received, opened) };
+      return { type: 'parts-listed', key, parts: await fetchParts(received, opened) };
     } catch (error) {
       const code = codeOf(error);
       if (code === 'storage_failed') throw error;
       const passing = isHeld(error) || code === 'network_failed' || code === 'internal';
-      if (passing) return { type: 'held', id, code };
+      if (passing) return { type: 'held', key, code };
       return code === 'message_gone'
-        ? { type: 'ended', id, status: 'expired' }
-        : { type: 'refused', id, code };
+        ? { type: 'ended', key, status: 'expired' }
+        : { type: 'refused', key, code };
     }
   }
 

@@ -6,7 +6,7 @@ import { splitAddress } from '../wire/address.ts';
 import type { InboxEntry, Reply } from './api.ts';
 import { isCover } from './cover.ts';
 import { correspondentOf } from './own-drops.ts';
-import { letterKey } from './reduce.ts';
+import { letterKey, receivedKey } from './reduce.ts';
 import type { ClientState, ListedPart, OpenedMessage, Received } from './state.ts';
 
 /** Everything received, by number; what a cover lists stands under it alone. */
@@ -46,12 +46,8 @@ interface PartOf {
 /** Only what came the same way from the same domain can belong together. */
 function partsOf(state: ClientState, cover: Received): readonly PartOf[] {
   return (cover.opened?.parts ?? []).flatMap((listed) => {
-    const part = state.received[listed.id];
-    const belongs =
-      part !== undefined &&
-      part.id !== cover.id &&
-      part.pollKey === cover.pollKey &&
-      part.senderDomain === cover.senderDomain;
+    const part = state.received[receivedKey({ pollKey: cover.pollKey, id: listed.id })];
+    const belongs = part !== undefined && part.id !== cover.id && part.senderDomain === cover.senderDomain;
     return belongs ? [{ listed, part }] : [];
   });
 }

@@ -13,12 +13,13 @@ import { createOwnDomain, type OwnDomain } from './own-domain.ts';
 import { createReplyDrops } from './own-drops.ts';
 import { createAskOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
+import { receivedKey } from './reduce.ts';
 import { createRetract } from './retract.ts';
 import { createSecretsStore, loadSecrets } from './secrets.ts';
 import { createSend } from './send.ts';
 import { listSent } from './sent.ts';
 import { createSession, createStateStore } from './store.ts';
-import type { ClientEvent, ClientState } from './state.ts';
+import type { ClientEvent, ClientState, ReceivedKey } from './state.ts';
 import { createTrust } from './trust.ts';
 
 export type * from './api.ts';
@@ -69,9 +70,9 @@ export async function createClient(parts: ClientParts): Promise<Client> {
   });
 
   async function open(number: number): Promise<InboxEntry> {
-    const { id } = receivedOf(session.state(), number);
-    await openOne(id);
-    await session.commit(...welcome(session.state(), id));
+    const key = receivedKey(receivedOf(session.state(), number));
+    await openOne(key);
+    await session.commit(...welcome(session.state(), key));
     await openKnown(known);
     return entryOf(session.state(), number);
   }
@@ -93,8 +94,8 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     open,
     payload,
     async ignore(number) {
-      const { id } = receivedOf(session.state(), number);
-      await session.commit({ type: 'ended', id, status: 'ignored' });
+      const key = receivedKey(receivedOf(session.state(), number));
+      await session.commit({ type: 'ended', key, status: 'ignored' });
       return entryOf(session.state(), number);
     },
     reply: (number) => replyTo(session.state(), number),
@@ -106,8 +107,8 @@ export async function createClient(parts: ClientParts): Promise<Client> {
 }
 
 /** Whose message the user opened is a known contact from now on. */
-function welcome(state: ClientState, id: string): readonly ClientEvent[] {
-  const received = state.received[id];
+function welcome(state: ClientState, key: ReceivedKey): readonly ClientEvent[] {
+  const received = state.received[key];
   const address = received?.opened?.sender ?? (received && claimedSender(state, received));
   const welcomed = received?.status === 'opened' || received?.status === 'waiting';
   return welcomed && address !== undefined ? [{ type: 'contact-known', address }] : [];

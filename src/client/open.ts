@@ -30,8 +30,8 @@ import {
 import { splitAddress } from '../wire/address.ts';
 import type { ClientNetwork } from './api.ts';
 import { correspondentOf, seedsOf } from './own-drops.ts';
-import { letterKey } from './reduce.ts';
-import type { ClientEvent, OpenedMessage, OwnDrop, Received, Text64 } from './state.ts';
+import { letterKey, receivedKey } from './reduce.ts';
+import type { ClientEvent, OpenedMessage, OwnDrop, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface OpenParts {
@@ -41,29 +41,29 @@ export interface OpenParts {
 }
 
 /** Opens one waiting message; whatever goes wrong stands in the state: held, refused or expired. Throws where saving fails. */
-export type OpenOne = (id: Text64) => Promise<void>;
+export type OpenOne = (key: ReceivedKey) => Promise<void>;
 
 /** It may succeed later: the message stays waiting. */
 class Held extends BeckonError {}
 
 export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
-  return async (id) => {
-    const received = session.state().received[id];
+  return async (key) => {
+    const received = session.state().received[key];
     if (received?.status !== 'waiting') return;
     await session.commit(...(await outcomeOf(received)));
   };
 
   async function outcomeOf(received: Received): Promise<readonly ClientEvent[]> {
-    const { id } = received;
+    const key = receivedKey(received);
     try {
       return await opened(received);
     } catch (error) {
       const code = codeOf(error);
       if (code === 'storage_failed') throw error;
       // An own fault must not keep other messages from being opened.
-      if (error instanceof Held || code === 'internal') return [{ type: 'held', id, code }];
+      if (error instanceof Held || code === 'internal') return [{ type: 'held', key, code }];
       return [
-        code === 'message_gone' ? { type: 'ended', id, status: 'expired' } : { type: 'refused', id, code },
+        code === 'message_gone' ? { type: 'ended', key, status: 'expired' } : { type: 'refused', key, code },
       ];
     }
   }
@@ -88,17 +88,17 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
       },
       clock.seconds(),
     );
-    return eventsOf(received.id, verified);
+    return eventsOf(receivedKey(received), verified);
   }
 
-  function eventsOf(id: Text64, verified: VerifiedMessage): readonly ClientEvent[] {
+  function eventsOf(key: ReceivedKey, verified: VerifiedMessage): readonly ClientEvent[] {
     const { envelope, replyDrop } = verified;
     const message = describe(verified);
     const letterHash = bytesToJson(sha256(verified.signedLetter));
     const known = session.state().letters[letterKey(message.author, message.letterId)];
     if (known !== undefined && known !== letterHash)
       throw new BeckonError('message_mismatch', 'another letter of the same author had this id');
-    const opening: ClientEvent = { type: 'opened', id, message, letterHash };
+    const opening: ClientEvent = { type: 'opened', key, message, letterHash };
     if (replyDrop === undefined) return [opening];
     const { pollKey, suite, sealingKey, notAfter } = replyDrop;
     const drop = {

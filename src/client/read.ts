@@ -15,7 +15,8 @@ import { decryptPayload, resumePoint, type Resumption } from '../message/payload
 import type { ClientNetwork, OnProgress, PayloadSink } from './api.ts';
 import { expectedPayload, isCover } from './cover.ts';
 import { notFetched, reach } from './open.ts';
-import type { OpenedMessage, Received } from './state.ts';
+import { receivedKey } from './reduce.ts';
+import type { OpenedMessage, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface ReadParts {
@@ -36,23 +37,24 @@ const passing: readonly ErrorCode[] = ['network_failed', 'payload_truncated'];
 
 export function createReadPayload({ session, network, wait }: ReadParts): ReadPayload {
   return async (received, sink, progress) => {
-    const { id, opened } = received;
+    const { opened } = received;
+    const key = receivedKey(received);
     if (opened === undefined || received.status !== 'opened') throw notReadable(received);
     if (isCover(received))
       throw new BeckonError('request_invalid', 'a cover has parts and no content of its own');
     try {
       await transfer(received, opened, sink, progress);
     } catch (error) {
-      await noteFailure(id, codeOf(error));
+      await noteFailure(key, codeOf(error));
       throw error;
     }
     await sink.commit();
-    await session.commit({ type: 'ended', id, status: 'accepted' });
+    await session.commit({ type: 'ended', key, status: 'accepted' });
   };
 
-  async function noteFailure(id: string, code: ErrorCode): Promise<void> {
-    if (code === 'message_gone') await session.commit({ type: 'ended', id, status: 'expired' });
-    if (refusing.includes(code)) await session.commit({ type: 'refused', id, code });
+  async function noteFailure(key: ReceivedKey, code: ErrorCode): Promise<void> {
+    if (code === 'message_gone') await session.commit({ type: 'ended', key, status: 'expired' });
+    if (refusing.includes(code)) await session.commit({ type: 'refused', key, code });
   }
 
   /** A kept part that turns out wrong is the sink's fault, not the sender's: then everything is fetched once more. */

@@ -9,9 +9,15 @@ import type {
   IntroducedDrop,
   ListedPart,
   Received,
+  ReceivedKey,
   Text64,
   TheirDrop,
 } from './state.ts';
+
+/** The key of a message in `received`. */
+export function receivedKey({ pollKey, id }: Pick<Received, 'pollKey' | 'id'>): ReceivedKey {
+  return `${pollKey} ${id}`;
+}
 
 /** The key of a letter in `letters`. */
 export function letterKey(author: string, letterId: Text64): string {
@@ -46,19 +52,19 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'opened':
       return messageOpened(state, event);
     case 'parts-listed':
-      return partsListed(state, event.id, event.parts);
+      return partsListed(state, event.key, event.parts);
     case 'drop-adopted':
       return adopt(state, event.address, event.drop);
     case 'held':
-      return withReceived(state, event.id, (received) =>
+      return withReceived(state, event.key, (received) =>
         isUnderWay(received) ? { ...received, held: event.code } : received,
       );
     case 'refused':
-      return finished(state, event.id, { status: 'refused', refusal: event.code });
+      return finished(state, event.key, { status: 'refused', refusal: event.code });
     case 'ended':
-      return ended(state, event.id, event.status);
+      return ended(state, event.key, event.status);
     case 'accept-answered':
-      return acceptAnswered(state, event.id);
+      return acceptAnswered(state, event.key);
     case 'done-reported':
       return doneReported(state, event.pollKey, event.ids);
     case 'sent':
@@ -85,11 +91,15 @@ function withContact(state: ClientState, address: string, change: Partial<Contac
   return { ...state, contacts: { ...state.contacts, [address]: { ...contact, ...change } } };
 }
 
-function withReceived(state: ClientState, id: Text64, change: (received: Received) => Received): ClientState {
-  const received = state.received[id];
+function withReceived(
+  state: ClientState,
+  key: ReceivedKey,
+  change: (received: Received) => Received,
+): ClientState {
+  const received = state.received[key];
   return received === undefined
     ? state
-    : { ...state, received: { ...state.received, [id]: change(received) } };
+    : { ...state, received: { ...state.received, [key]: change(received) } };
 }
 
 /** Whether there is still something to do about it. */
@@ -110,8 +120,9 @@ function introductionFound(state: ClientState, pollKey: Text64, drop: Introduced
 type SeenRef = Extract<ClientEvent, { type: 'ref-seen' }>['ref'];
 
 function refSeen(state: ClientState, ref: SeenRef): ClientState {
-  const known = state.received[ref.id];
-  if (known !== undefined) return isUnderWay(known) ? state : withDone(state, ref.id, known.pollKey);
+  const key = receivedKey(ref);
+  const known = state.received[key];
+  if (known !== undefined) return isUnderWay(known) ? state : withDone(state, known);
   const received: Received = { ...ref, number: state.nextNumber, status: 'waiting' };
   const drop = state.drops[ref.pollKey];
   const drops =
@@ -120,25 +131,25 @@ function refSeen(state: ClientState, ref: SeenRef): ClientState {
     ...state,
     drops,
     nextNumber: state.nextNumber + 1,
-    received: { ...state.received, [ref.id]: received },
+    received: { ...state.received, [key]: received },
   };
 }
 
-/** Only who announced a message takes it back: whoever learnt its id may send a ref with it over a drop of their own. */
+/** Only the domain that announced a message takes it back: others may have learnt id and drop. */
 function refRetracted(
   state: ClientState,
-  { id, pollKey, senderDomain }: Pick<SeenRef, 'id' | 'pollKey' | 'senderDomain'>,
+  ref: Pick<SeenRef, 'id' | 'pollKey' | 'senderDomain'>,
 ): ClientState {
-  const known = state.received[id];
-  return known?.pollKey === pollKey && known.senderDomain === senderDomain
-    ? finished(state, id, { status: 'withdrawn' })
+  const key = receivedKey(ref);
+  return state.received[key]?.senderDomain === ref.senderDomain
+    ? finished(state, key, { status: 'withdrawn' })
     : state;
 }
 
 function messageOpened(state: ClientState, event: Extract<ClientEvent, { type: 'opened' }>): ClientState {
-  const { id, message, letterHash } = event;
-  if (state.received[id]?.status !== 'waiting') return state;
-  const known = withReceived(state, id, ({ held: _, ...received }) => ({
+  const { message, letterHash } = event;
+  if (state.received[event.key]?.status !== 'waiting') return state;
+  const known = withReceived(state, event.key, ({ held: _, ...received }) => ({
     ...received,
     status: 'opened',
     opened: message,
@@ -148,16 +159,16 @@ function messageOpened(state: ClientState, event: Extract<ClientEvent, { type: '
 }
 
 /** The parts are under way from now on, whether their own refs were seen or not: the cover says all that is needed. */
-function partsListed(state: ClientState, id: Text64, parts: readonly ListedPart[]): ClientState {
-  const cover = state.received[id];
+function partsListed(state: ClientState, key: ReceivedKey, parts: readonly ListedPart[]): ClientState {
+  const cover = state.received[key];
   if (cover?.opened === undefined) return state;
   const { pollKey, senderDomain, firstSeen } = cover;
-  const listed = withReceived(state, id, ({ held: _, ...received }) => ({
+  const listed = withReceived(state, key, ({ held: _, ...received }) => ({
     ...received,
     ...(received.opened === undefined ? {} : { opened: { ...received.opened, parts } }),
   }));
   return parts
-    .filter((part) => !(part.id in state.received))
+    .filter(({ id }) => !(receivedKey({ pollKey, id }) in state.received))
     .reduce<ClientState>(
       (before, part) =>
         refSeen(before, {
@@ -180,11 +191,15 @@ function adopt(state: ClientState, address: string, drop: TheirDrop): ClientStat
     : withContact(state, address, { drop });
 }
 
-function finished(state: ClientState, id: Text64, change: Pick<Received, 'status' | 'refusal'>): ClientState {
-  const received = state.received[id];
+function finished(
+  state: ClientState,
+  key: ReceivedKey,
+  change: Pick<Received, 'status' | 'refusal'>,
+): ClientState {
+  const received = state.received[key];
   if (received === undefined || !isUnderWay(received)) return state;
-  const known = withReceived(state, id, ({ held: _, ...before }) => erased({ ...before, ...change }));
-  return withDone(known, id, received.pollKey);
+  const known = withReceived(state, key, ({ held: _, ...before }) => erased({ ...before, ...change }));
+  return withDone(known, received);
 }
 
 /** What ended needs its keys no more; the token is owed as long as an accept is. */
@@ -194,10 +209,10 @@ function erased(received: Received, owed = received.status === 'accepted'): Rece
   return { ...received, opened: owed && acceptToken !== undefined ? { ...opened, acceptToken } : opened };
 }
 
-function acceptAnswered(state: ClientState, id: Text64): ClientState {
-  if (!state.accepts.includes(id)) return state;
-  const accepts = state.accepts.filter((owed) => owed !== id);
-  return withReceived({ ...state, accepts }, id, (received) => erased(received, false));
+function acceptAnswered(state: ClientState, key: ReceivedKey): ClientState {
+  if (!state.accepts.includes(key)) return state;
+  const accepts = state.accepts.filter((owed) => owed !== key);
+  return withReceived({ ...state, accepts }, key, (received) => erased(received, false));
 }
 
 /** No accept is owed any more either. */
@@ -210,18 +225,18 @@ function pastItsEnd(received: Received): Received {
 type Ended = Extract<ClientEvent, { type: 'ended' }>['status'];
 
 /** What was accepted is owed to the sender's domain until it answered. */
-function ended(state: ClientState, id: Text64, status: Ended): ClientState {
-  const received = state.received[id];
-  if (status !== 'accepted') return finished(state, id, { status });
+function ended(state: ClientState, key: ReceivedKey, status: Ended): ClientState {
+  const received = state.received[key];
+  if (status !== 'accepted') return finished(state, key, { status });
   if (received?.status !== 'opened') return state;
   const { accepts } = state;
   return {
-    ...finished(state, id, { status }),
-    accepts: accepts.includes(id) ? accepts : [...accepts, id],
+    ...finished(state, key, { status }),
+    accepts: accepts.includes(key) ? accepts : [...accepts, key],
   };
 }
 
-function withDone(state: ClientState, id: Text64, pollKey: Text64): ClientState {
+function withDone(state: ClientState, { id, pollKey }: Pick<Received, 'id' | 'pollKey'>): ClientState {
   const done = state.done[pollKey] ?? [];
   return done.includes(id) || !(pollKey in state.drops)
     ? state
@@ -244,10 +259,10 @@ function forgetPast(state: ClientState, now: number): ClientState {
   const live = Object.entries(state.drops).filter(([, drop]) => drop.notAfter > now);
   const received = Object.entries(state.received)
     .filter(([, { opened, expires }]) => opened !== undefined || expires + unopenedKept > now)
-    .map(([id, entry]) => [id, entry.expires > now ? entry : pastItsEnd(entry)]);
+    .map(([key, entry]) => [key, entry.expires > now ? entry : pastItsEnd(entry)]);
   const drops = Object.fromEntries(live);
   const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
-  const accepts = state.accepts.filter((id) => (state.received[id]?.expires ?? 0) > now);
+  const accepts = state.accepts.filter((key) => (state.received[key]?.expires ?? 0) > now);
   return {
     ...state,
     drops,

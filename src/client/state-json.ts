@@ -3,6 +3,7 @@ import { BeckonError } from '../errors.ts';
 import { userKeysFromJson } from '../keys/user-key-file.ts';
 import { sizes } from '../wire/registry.ts';
 import { arrayOf, byKind, count, exactly, flag, mapOf, oneOf, text, text64, type Reader } from './json.ts';
+import { receivedKey } from './reduce.ts';
 import type { ClientState } from './state.ts';
 
 const key = text64(sizes.x25519Public);
@@ -108,7 +109,14 @@ const sent = exactly({
   parts: arrayOf(sentPart),
 });
 
-const clientState: Reader<ClientState> = exactly(
+/** Poll key and message id; in states of version 0.1.0 the id alone. */
+const receivedName: Reader<string> = (value) => {
+  const parts = text(value).split(' ');
+  if (parts.length > 2) throw new Error('not the name of a message');
+  return parts.map((part) => messageId(part)).join(' ');
+};
+
+const savedState: Reader<ClientState> = exactly(
   {
     version: oneOf(1),
     address: text,
@@ -120,16 +128,34 @@ const clientState: Reader<ClientState> = exactly(
     nextDrop: count,
     contacts: mapOf(contact),
     drops: mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key),
-    received: mapOf(received, messageId),
+    received: mapOf(received, receivedName),
     sent: arrayOf(sent),
     nextNumber: count,
-    accepts: arrayOf(messageId),
+    accepts: arrayOf(receivedName),
     done: mapOf(arrayOf(messageId), key),
     directory: mapOf(text64()),
     letters: mapOf(hash),
   },
   { feedCursor: text64() },
 );
+
+/** What stands under another name than its own is damaged, but for the names of version 0.1.0. */
+const clientState: Reader<ClientState> = (value) => {
+  const saved = savedState(value);
+  const names = new Map(
+    Object.entries(saved.received).map(([name, entry]) => {
+      if (name !== receivedKey(entry) && name !== entry.id) throw new Error('not its own name');
+      return [name, receivedKey(entry)] as const;
+    }),
+  );
+  return {
+    ...saved,
+    received: Object.fromEntries(
+      Object.values(saved.received).map((entry) => [receivedKey(entry), entry] as const),
+    ),
+    accepts: saved.accepts.map((name) => names.get(name) ?? name).filter((name) => name.includes(' ')),
+  };
+};
 
 export function formatState(state: ClientState): string {
   return `${JSON.stringify(state)}\n`;

@@ -7,6 +7,12 @@
 /** Bytes as base64url without padding. */
 export type Text64 = string;
 
+/**
+ * What a received message is called here: poll key of its drop and message id (`receivedKey` in `reduce.ts`). The id alone would let
+ * whoever learns it announce it first, over a drop of their own, and shadow the real one.
+ */
+export type ReceivedKey = string;
+
 /** Where this user may write to a correspondent: the newest drop they handed over. */
 export interface TheirDrop {
   readonly pollKey: Text64;
@@ -149,13 +155,12 @@ export interface ClientState {
   readonly contacts: Readonly<Record<string, Contact>>;
   /** By poll key. */
   readonly drops: Readonly<Record<Text64, OwnDrop>>;
-  /** By message id. */
-  readonly received: Readonly<Record<Text64, Received>>;
+  readonly received: Readonly<Record<ReceivedKey, Received>>;
   readonly sent: readonly Sent[];
   readonly nextNumber: number;
   readonly feedCursor?: Text64;
-  /** Message ids whose accept the sender's domain has not answered yet. */
-  readonly accepts: readonly Text64[];
+  /** What the sender's domain has not answered the accept of yet. */
+  readonly accepts: readonly ReceivedKey[];
   /** Message ids to report as done at the next poll, by poll key. */
   readonly done: Readonly<Record<Text64, readonly Text64[]>>;
   /** Pins and cached records of the directory. */
@@ -180,20 +185,20 @@ export type ClientEvent =
     }
   | {
       readonly type: 'opened';
-      readonly id: Text64;
+      readonly key: ReceivedKey;
       readonly message: OpenedMessage;
       readonly letterHash: Text64;
     }
-  | { readonly type: 'parts-listed'; readonly id: Text64; readonly parts: readonly ListedPart[] }
+  | { readonly type: 'parts-listed'; readonly key: ReceivedKey; readonly parts: readonly ListedPart[] }
   | { readonly type: 'drop-adopted'; readonly address: string; readonly drop: TheirDrop }
-  | { readonly type: 'held'; readonly id: Text64; readonly code: string }
-  | { readonly type: 'refused'; readonly id: Text64; readonly code: string }
+  | { readonly type: 'held'; readonly key: ReceivedKey; readonly code: string }
+  | { readonly type: 'refused'; readonly key: ReceivedKey; readonly code: string }
   | {
       readonly type: 'ended';
-      readonly id: Text64;
+      readonly key: ReceivedKey;
       readonly status: 'accepted' | 'expired' | 'ignored';
     }
-  | { readonly type: 'accept-answered'; readonly id: Text64 }
+  | { readonly type: 'accept-answered'; readonly key: ReceivedKey }
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }
   | { readonly type: 'directory-put'; readonly key: string; readonly value: Text64 }

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { isUnderWay, letterKey, reduce, unopenedKept } from '../../src/client/reduce.ts';
+import { isUnderWay, letterKey, receivedKey, reduce, unopenedKept } from '../../src/client/reduce.ts';
 import { formatState, parseState } from '../../src/client/state-json.ts';
 import type { ClientEvent, ClientState, Received } from '../../src/client/state.ts';
 import { base64urlnopad } from '@scure/base';
@@ -36,6 +36,7 @@ const id32 = named(32);
 const names = fc.nat({ max: 3 });
 const messageId = names.map(id32);
 const pollKey = fc.nat({ max: 2 }).map((name) => id32(100 + name));
+const key = fc.tuple(pollKey, messageId).map(([drop, id]) => receivedKey({ pollKey: drop, id }));
 const letterId = names.map(named(16));
 const time = fc.integer({ min: now - 1000, max: now + 1000 });
 const address = fc.constantFrom('bob@beta.test', 'cem@gamma.test');
@@ -96,24 +97,24 @@ const sent = fc.record({
 });
 
 const about = {
-  opened: fc.record({ type: fc.constant('opened' as const), id: messageId, message, letterHash: messageId }),
-  listed: fc.record({ type: fc.constant('parts-listed' as const), id: messageId, parts: fc.array(part) }),
-  held: fc.record({ type: fc.constant('held' as const), id: messageId, code: fc.constant('unavailable') }),
+  opened: fc.record({ type: fc.constant('opened' as const), key, message, letterHash: messageId }),
+  listed: fc.record({ type: fc.constant('parts-listed' as const), key, parts: fc.array(part) }),
+  held: fc.record({ type: fc.constant('held' as const), key, code: fc.constant('unavailable') }),
   refused: fc.record({
     type: fc.constant('refused' as const),
-    id: messageId,
+    key,
     code: fc.constant('open_failed'),
   }),
   ended: fc.record({
     type: fc.constant('ended' as const),
-    id: messageId,
+    key,
     status: fc.constantFrom('accepted' as const, 'expired' as const, 'ignored' as const),
   }),
   retracted: fc.record({
     type: fc.constant('ref-retracted' as const),
     ref: fc.record({ id: messageId, pollKey, senderDomain: fc.constantFrom('beta.test', 'gamma.test') }),
   }),
-  answered: fc.record({ type: fc.constant('accept-answered' as const), id: messageId }),
+  answered: fc.record({ type: fc.constant('accept-answered' as const), key }),
   reported: fc.record({
     type: fc.constant('done-reported' as const),
     pollKey,
@@ -192,7 +193,7 @@ test('what ended never moves again, and numbers are given once', (t) => {
       const before = after(events);
       const next = reduce(before, event);
       for (const received of all(before).filter((entry) => !isUnderWay(entry)))
-        t.deepEqual(next.received[received.id], received);
+        t.deepEqual(next.received[receivedKey(received)], received);
       const numbers = [...all(next), ...next.sent].map(({ number }) => number);
       t.is(new Set(numbers).size, numbers.length);
       t.true(numbers.every((number) => number < next.nextNumber));
@@ -203,10 +204,10 @@ test('what ended never moves again, and numbers are given once', (t) => {
 
 test('only what was opened can be accepted, and then the accept is owed', (t) => {
   fc.assert(
-    fc.property(history, messageId, (events, id) => {
+    fc.property(history, key, (events, which) => {
       const before = after(events);
-      const next = reduce(before, { type: 'ended', id, status: 'accepted' });
-      if (before.received[id]?.status === 'opened') t.true(next.accepts.includes(id));
+      const next = reduce(before, { type: 'ended', key: which, status: 'accepted' });
+      if (before.received[which]?.status === 'opened') t.true(next.accepts.includes(which));
       else t.deepEqual(next, before);
     }),
   );
@@ -237,7 +238,7 @@ test('time forgets drops with their seeds, and ends what waits', (t) => {
           t.is(opened?.acceptToken, undefined);
         }
       t.true(all(next).every((entry) => entry.opened !== undefined || entry.expires + unopenedKept > at));
-      t.true(Object.keys(next.done).every((key) => key in next.drops));
+      t.true(Object.keys(next.done).every((drop) => drop in next.drops));
     }),
   );
   t.pass();
@@ -257,8 +258,22 @@ test('the first letter of an id stays the known one', (t) => {
   const state = after([
     { type: 'ref-seen', ref },
     { type: 'ref-seen', ref: { ...ref, id: id32(2) } },
-    { type: 'opened', id: id32(1), message: sample, letterHash: id32(7) },
-    { type: 'opened', id: id32(2), message: sample, letterHash: id32(8) },
+    { type: 'opened', key: receivedKey(ref), message: sample, letterHash: id32(7) },
+    { type: 'opened', key: receivedKey({ ...ref, id: id32(2) }), message: sample, letterHash: id32(8) },
   ]);
   t.is(state.letters[letterKey(sample.author, sample.letterId)], id32(7));
+});
+
+test('one id over two drops is two messages', (t) => {
+  const ref = { senderDomain: 'beta.test', expires: now, firstSeen: now, sizeClass: 13 };
+  const mine = { ...ref, id: id32(1), pollKey: id32(100) };
+  const theirs = { ...ref, id: id32(1), pollKey: id32(101) };
+  const state = after([
+    { type: 'ref-seen', ref: theirs },
+    { type: 'refused', key: receivedKey(theirs), code: 'message_mismatch' },
+    { type: 'ref-seen', ref: mine },
+    { type: 'ref-retracted', ref: { ...theirs, pollKey: id32(102) } },
+  ]);
+  t.like(state.received[receivedKey(theirs)], { number: 1, status: 'refused' });
+  t.like(state.received[receivedKey(mine)], { number: 2, status: 'waiting' });
 });

@@ -61,6 +61,26 @@ test('only who announced a message takes it back, though others know its id', as
   t.is(bob.client.entry(1).status, 'withdrawn');
 });
 
+test('who knows an id and announces it first over their own drop does not shadow the real message', async (t) => {
+  const { world, bob } = await sentOne();
+  const carl = await world.addUser('carl', 'alpha.test');
+  await carl.client.send({ to: [bob.address], parts: [mailPart('hello')], subject: '' });
+  const pending = world.domains.get('beta.test')?.pending ?? [];
+  const [anns, carls] = pending;
+  if (anns === undefined || carls === undefined) throw new Error('two refs wait');
+  pending.splice(0, 2, { hash: carls.hash, ref: { ...anns.ref } }, carls);
+  await bob.client.sync();
+  for (const { number } of bob.client.inbox()) await bob.client.open(number);
+  t.like(bob.client.inbox(), [{ status: 'refused' }, { status: 'opened' }]);
+  world.domains.get('beta.test')?.pending.push(anns);
+  await bob.client.sync();
+  await bob.client.open(3);
+  t.like(bob.client.entry(3), { status: 'opened', from: 'ann@alpha.test' });
+  const sink = memorySink();
+  await bob.client.payload(3, sink);
+  t.is(sink.committed, 1);
+});
+
 test('after accept a message asks to forget it', async (t) => {
   const { ann, bob } = await sentOne();
   await bob.client.sync();

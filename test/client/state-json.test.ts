@@ -36,7 +36,7 @@ const state: ClientState = {
     },
   },
   received: {
-    [messageId]: {
+    [`${pollKey} ${messageId}`]: {
       number: 1,
       id: messageId,
       pollKey,
@@ -49,7 +49,7 @@ const state: ClientState = {
   },
   sent: [],
   nextNumber: 2,
-  accepts: [],
+  accepts: [`${pollKey} ${messageId}`],
   done: { [pollKey]: [messageId] },
   directory: { 'domain beta.test': pollKey },
   letters: {},
@@ -68,6 +68,22 @@ function isStateOrRefused(saved: string): boolean {
 
 test('the state of these tests is one', (t) => {
   t.deepEqual(parseState(formatState(state)), state);
+});
+
+test('a state of version 0.1.0, which called messages by their id alone, is read', (t) => {
+  const old = { ...state, received: { [messageId]: Object.values(state.received)[0] }, accepts: [messageId] };
+  t.deepEqual(parseState(JSON.stringify(old)), state);
+  const gone = { ...old, accepts: [messageId, pollKey] };
+  t.deepEqual(parseState(JSON.stringify(gone)), state, 'an accept of what is forgotten is owed to nobody');
+});
+
+test('a message under another name than its own is damage', (t) => {
+  for (const name of [pollKey, `${messageId} ${pollKey}`, `${pollKey} ${messageId} ${messageId}`, ''])
+    t.throws(
+      () => parseState(JSON.stringify({ ...state, received: { [name]: Object.values(state.received)[0] } })),
+      { code: 'state_invalid' },
+      name,
+    );
 });
 
 test('any text, and any JSON, is a state or refused', (t) => {

@@ -34,7 +34,7 @@ test('changes made at the same time all count', async (t) => {
 test('what changes nothing is not saved', async (t) => {
   const { file, session } = await enrolledSession();
   const { writes } = file;
-  await session.commit({ type: 'accept-answered', id: 'unknown' });
+  await session.commit({ type: 'accept-answered', key: 'unknown' });
   await session.commit();
   t.is(file.writes, writes);
 });

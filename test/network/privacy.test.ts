@@ -58,7 +58,9 @@ test('the tables of both domains hold hashes and ciphertext only', async (t) => 
   await ann.client().open(answered?.number ?? 0);
   await ann.send([bob.address], 'Until Saturday then, by the diving bell.');
   await bob.arrivals();
-  const ids = Object.keys((JSON.parse(bob.state.text ?? '') as { received: object }).received);
+  const ids = Object.values(
+    (JSON.parse(bob.state.text ?? '') as { received: Record<string, { id: string }> }).received,
+  ).map(({ id }) => id);
 
   const alpha = town.hoster('alpha');
   const beta = town.hoster('beta');
