@@ -1,6 +1,7 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305, xchacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { ed25519, x25519 as curve25519 } from '@noble/curves/ed25519.js';
+import { argon2idAsync } from '@noble/hashes/argon2.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as sha2, sha512 } from '@noble/hashes/sha2.js';
 import { sha3_256, shake256 as shake } from '@noble/hashes/sha3.js';
@@ -154,6 +155,15 @@ export function createAes256Gcm(key: Uint8Array): Aes256Gcm {
       return true;
     },
   };
+}
+
+export function argon2id(
+  password: Uint8Array,
+  salt: Uint8Array,
+  { memory, passes }: { readonly memory: number; readonly passes: number },
+  length: number,
+): Promise<Uint8Array> {
+  return argon2idAsync(password, salt, { t: passes, m: memory, p: 1, dkLen: length });
 }
 
 export function mlkemPublic(seed: Uint8Array): Uint8Array {

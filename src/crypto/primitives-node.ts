@@ -192,6 +192,24 @@ export function createAes256Gcm(key: Uint8Array): Aes256Gcm {
   };
 }
 
+export async function argon2id(
+  password: Uint8Array,
+  salt: Uint8Array,
+  { memory, passes }: { readonly memory: number; readonly passes: number },
+  length: number,
+): Promise<Uint8Array> {
+  const out = new Uint8Array(length);
+  await sodium.crypto_pwhash_async(
+    out,
+    password,
+    salt,
+    passes,
+    memory * 1024,
+    sodium.crypto_pwhash_ALG_ARGON2ID13,
+  );
+  return out;
+}
+
 /** DER in front of an ML-KEM-768 seed (PKCS #8, seed form) and encapsulation key (SPKI): RFC 9935. */
 const SEED_PREFIX = fromHex('3054020100300b060960864801650304040204428040');
 const PUBLIC_PREFIX = fromHex('308204b2300b0609608648016503040402038204a100');

@@ -52,6 +52,16 @@ export interface Primitives {
   /** AES-256-GCM without associated data; the key is prepared once for many calls. */
   createAes256Gcm(key: Uint8Array): Aes256Gcm;
 
+  /**
+   * Argon2id (RFC 9106) with one lane, off the main thread where there is another. Salt: 16 bytes; `memory` in KiB, at least 8.
+   */
+  argon2id(
+    password: Uint8Array,
+    salt: Uint8Array,
+    cost: { readonly memory: number; readonly passes: number },
+    length: number,
+  ): Promise<Uint8Array>;
+
   /** ML-KEM-768 (FIPS 203): the encapsulation key (1184 bytes) of a seed d || z (64 bytes). */
   mlkemPublic(seed: Uint8Array): Uint8Array;
   /** Randomness from the system. The key must have been checked (FIPS 203 section 7.2). */

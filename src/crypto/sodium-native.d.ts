@@ -10,6 +10,15 @@ declare module 'sodium-native' {
     crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void;
     crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
     crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean;
+    crypto_pwhash_async(
+      out: Uint8Array,
+      password: Uint8Array,
+      salt: Uint8Array,
+      passes: number,
+      memoryBytes: number,
+      algorithm: number,
+    ): Promise<void>;
+    readonly crypto_pwhash_ALG_ARGON2ID13: number;
     crypto_aead_chacha20poly1305_ietf_encrypt: AeadEncrypt;
     crypto_aead_chacha20poly1305_ietf_decrypt: AeadDecrypt;
     crypto_aead_xchacha20poly1305_ietf_encrypt: AeadEncrypt;
