@@ -56,7 +56,7 @@ export interface IntroducedDrop {
 export interface Contact {
   readonly address: string;
   readonly drop?: TheirDrop;
-  /** Poll key of the own drop that the next header hands out again, until it is used or a week old. */
+  /** This device's alone: poll key of the own drop that the next header hands out again, until it is used or a week old. */
   readonly handedOut?: Text64;
   /** The user wrote to them, or opened a message of theirs: their headers are fetched without asking. */
   readonly known: boolean;
@@ -101,7 +101,7 @@ export interface ListedPart {
 }
 
 export interface Received {
-  /** What the user calls it: counted from 1, never used twice. */
+  /** What the user calls it on this device: counted from 1, never used twice. */
   readonly number: number;
   readonly id: Text64;
   readonly pollKey: Text64;
@@ -112,7 +112,7 @@ export interface Received {
   readonly status: ReceivedStatus;
   /** Why it was refused: a stable error code. */
   readonly refusal?: string;
-  /** Why it could not be opened yet: a stable error code; it is tried again. */
+  /** This device's alone: why it could not be opened yet, a stable error code; it is tried again. */
   readonly held?: string;
   readonly opened?: OpenedMessage;
 }
@@ -132,6 +132,7 @@ export interface SentPart {
 }
 
 export interface Sent {
+  /** As of a received message. */
   readonly number: number;
   /** Letter ids of the parts, the one that answers point to first. */
   readonly letterIds: readonly Text64[];
@@ -140,34 +141,44 @@ export interface Sent {
   readonly parts: readonly SentPart[];
 }
 
-export interface ClientState {
-  readonly version: 1;
+/** What all devices of a user have in common: it travels in the state blob (`shared.ts`, `join.ts`). */
+export interface SharedFields {
   readonly address: string;
   /** The user's own record, signed: what enrolment is repeated with until it is known to have arrived. */
   readonly record: Text64;
-  readonly enrolled: boolean;
   /** Serialised user keys, wire-spec/keys.md section 5. */
   readonly userKeys: unknown;
-  /** Secret that drops' poll keys come from, and the epoch of this device. */
+  /** Secret that drops' poll keys come from. */
   readonly master: Text64;
-  readonly epoch: Text64;
-  readonly nextDrop: number;
   readonly contacts: Readonly<Record<string, Contact>>;
   /** By poll key. */
   readonly drops: Readonly<Record<Text64, OwnDrop>>;
   readonly received: Readonly<Record<ReceivedKey, Received>>;
   readonly sent: readonly Sent[];
+  /** Pins and cached records of the directory: the pins are shared. */
+  readonly directory: Readonly<Record<string, Text64>>;
+  /** SHA-256 of each letter seen, by author and letter id: the same id with other bytes is an alarm. */
+  readonly letters: Readonly<Record<string, Text64>>;
+}
+
+/** What is this device's alone. */
+export interface DeviceFields {
+  readonly version: 1;
+  readonly enrolled: boolean;
+  /** Of this device's drops: no other uses it. */
+  readonly epoch: Text64;
+  readonly nextDrop: number;
+  /** What the next message is called, received or sent. */
   readonly nextNumber: number;
   readonly feedCursor?: Text64;
   /** What the sender's domain has not answered the accept of yet. */
   readonly accepts: readonly ReceivedKey[];
   /** Message ids to report as done at the next poll, by poll key. */
   readonly done: Readonly<Record<Text64, readonly Text64[]>>;
-  /** Pins and cached records of the directory. */
-  readonly directory: Readonly<Record<string, Text64>>;
-  /** SHA-256 of each letter seen, by author and letter id: the same id with other bytes is an alarm. */
-  readonly letters: Readonly<Record<string, Text64>>;
 }
+
+/** All in one, as it is worked with and saved. */
+export interface ClientState extends SharedFields, DeviceFields {}
 
 export type ClientEvent =
   | { readonly type: 'enrolled' }
