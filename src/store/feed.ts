@@ -8,7 +8,7 @@ import { schemaCodec, type Engine, type Row } from './engine.ts';
 import { after, behind, checkCursor, joined, name, ordered } from './keys.ts';
 import { createRound } from './round.ts';
 
-const feedRow = record('feed', {
+export const feedRow = record('feed', {
   sender: field(1, domainName),
   introduction: field(2, bytes(sizes.introduction)),
   firstSeen: field(3, time),
@@ -16,8 +16,11 @@ const feedRow = record('feed', {
 });
 export type FeedRow = ValueOf<typeof feedRow>;
 
-/** A feed never counts down, so that a client's place in it stays good when entries expire. */
-const sequenceRow = record('feed-sequence', { last: field(1, uint()) });
+/**
+ * A feed never counts down, so that a client's place in it stays good when entries expire. It counts in milliseconds, so that
+ * it does not begin again behind the places that clients hold when the tables are restored from a backup.
+ */
+export const sequenceRow = record('feed-sequence', { last: field(1, uint()) });
 
 export interface FeedTables {
   readonly store: FeedStore;
@@ -43,7 +46,7 @@ export function createFeed(engine: Engine): FeedTables {
   return {
     append(domain, row) {
       const prefix = name(domain);
-      const last = (sequences.get(prefix)?.last ?? 0) + 1;
+      const last = Math.max((sequences.get(prefix)?.last ?? 0) + 1, row.firstSeen * 1000);
       sequences.put(prefix, { last });
       feed.put(joined(prefix, ordered(last)), row);
     },

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { Admission } from '../../src/store/api/pending.ts';
 import type { Store } from '../../src/store/api/store.ts';
+import { openStore } from '../../src/store/store.ts';
 import { joinIntroduction, type Ref } from '../../src/wire/notification.ts';
 import { filled, opened, random, start } from './fixture.ts';
 
@@ -316,6 +318,28 @@ test('a bucket shows its own entries, and goes on behind all that were looked at
   await t.throwsAsync(store.feed.read('alpha.test', { limit: 1, now: start, after: filled(1, 3) }), {
     code: 'request_invalid',
   });
+});
+
+test('a place in the feed stays good when the tables are those of a backup again', async (t) => {
+  const first = await opened(t);
+  const append = (store: Store, now: number) =>
+    store.pending.admit(
+      admission([ref({ labels: { introduction: introduction() }, expires: now + 1000 })], { now }),
+    );
+  await append(first.store, start);
+  const backup = join(first.dir, 'backup');
+  await first.store.backup(backup);
+  for (let i = 1; i < 9; i++) await append(first.store, start + i);
+  const { next } = await first.store.feed.read('alpha.test', { limit: 100, now: start });
+  const restored = await openStore({
+    dir: backup,
+    clock: first.clock,
+    onFailure: () => t.fail('the disk failed'),
+  });
+  t.teardown(() => restored.close());
+  await append(restored, start + 60);
+  const { items } = await restored.feed.read('alpha.test', { limit: 100, now: start + 60, after: next });
+  t.is(items.length, 1);
 });
 
 test('a feed entry expires with its ref, and places stay good', async (t) => {
