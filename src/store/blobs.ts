@@ -9,7 +9,7 @@ import { randomId } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import type { UsageCounts } from './usage.ts';
 
-const blobRow = record('blob', {
+export const blobRow = record('blob', {
   size: field(1, length),
   /** Messages that refer to it; the upload it comes from counts as one. */
   references: field(2, uint()),

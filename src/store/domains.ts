@@ -16,7 +16,7 @@ import { schemaCodec, type Engine } from './engine.ts';
 import { name } from './keys.ts';
 
 /** Policies stand by their names, so that their order means nothing. */
-const domainRow = record('domain', {
+export const domainRow = record('domain', {
   domain: field(1, domainName),
   created: field(2, time),
   contact: optional(3, text(254)),
@@ -29,7 +29,10 @@ const domainRow = record('domain', {
 });
 type DomainRow = ValueOf<typeof domainRow>;
 
-const publishedRow = record('published', { serial: field(1, serial), record: field(2, bytes(1, 64 * 1024)) });
+export const publishedRow = record('published', {
+  serial: field(1, serial),
+  record: field(2, bytes(1, 64 * 1024)),
+});
 
 const maxDomains = 1_000_000;
 

@@ -57,6 +57,8 @@ export interface EngineOptions {
   /** Address space in bytes: an upper bound, no quota, and nothing is allocated. */
   readonly mapSize: number;
   readonly onFailure: (error: unknown) => void;
+  /** Nothing is written, and a table that is not there is empty. */
+  readonly readOnly?: boolean;
 }
 
 const maxTables = 40;
@@ -82,7 +84,8 @@ export const rawCodec: Codec<Uint8Array> = { encode: (value) => value, decode: (
 export const emptyCodec: Codec<undefined> = { encode: () => new Uint8Array(1), decode: () => undefined };
 
 export function openEngine(options: EngineOptions): Engine {
-  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+  const { readOnly = false } = options;
+  if (!readOnly) mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const root: RootDatabase<Uint8Array, Uint8Array> = open({
     path: options.dir,
     name: null as unknown as string,
@@ -91,13 +94,16 @@ export function openEngine(options: EngineOptions): Engine {
     overlappingSync: false,
     mapSize: options.mapSize,
     maxDbs: maxTables,
+    readOnly,
   });
-  chmodSync(options.dir, 0o700);
-  for (const file of ['data.mdb', 'lock.mdb']) chmodSync(join(options.dir, file), 0o600);
+  if (!readOnly) keepPrivate(options.dir);
   const writes = createWrites((change) => root.childTransaction(change), options.onFailure);
   return {
     table(name, codec) {
-      return createTable(root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' }), codec, writes);
+      // Undefined for a table that is not there, which the types do not say.
+      const database = root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' }) as
+        Database<Uint8Array, Uint8Array> | undefined;
+      return database === undefined ? emptyTable() : createTable(database, codec, writes);
     },
     write: writes.write,
     backup: (dir) => root.backup(dir, false),
@@ -106,6 +112,11 @@ export function openEngine(options: EngineOptions): Engine {
       await root.close();
     },
   };
+}
+
+function keepPrivate(dir: string): void {
+  chmodSync(dir, 0o700);
+  for (const file of ['data.mdb', 'lock.mdb']) chmodSync(join(dir, file), 0o600);
 }
 
 export interface Writes {
@@ -203,6 +214,22 @@ function closed(): BeckonError {
 function quiet(error: unknown): void {
   const cause = (error as { commitError?: Promise<unknown> } | undefined)?.commitError;
   cause?.catch(() => {});
+}
+
+function emptyTable<V>(): Table<V> {
+  const refuse = () => {
+    throw new BeckonError('internal', 'what was opened for reading is not written');
+  };
+  return {
+    get: () => undefined,
+    has: () => false,
+    put: refuse,
+    remove: refuse,
+    range: () => [],
+    keys: () => [],
+    lastKey: () => undefined,
+    count: () => 0,
+  };
 }
 
 function createTable<V>(

@@ -9,7 +9,7 @@ import type { Outbox, OutboxEntry, OutboxGroup, Rescheduled } from './api/outbox
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { after, joined, ordered } from './keys.ts';
 
-const outboxRow = record('outbox', {
+export const outboxRow = record('outbox', {
   messageId: field(1, messageId),
   sender: field(2, domainName),
   destination: field(3, domainName),

@@ -62,7 +62,7 @@ export function quotaKeyOf(row: PendingRow): string {
   return row.quotaKey ?? row.sender;
 }
 
-const countRow = record('pending-count', { refs: field(1, uint()) });
+export const countRow = record('pending-count', { refs: field(1, uint()) });
 
 /** Counts of rows by quota key. */
 export interface Counts {

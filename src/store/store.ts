@@ -4,16 +4,14 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
-import { field, record, uint } from '../wire/schema.ts';
 import type { Store } from './api/store.ts';
 import { createBlobs } from './blobs.ts';
 import { createChunks } from './chunks.ts';
 import { createDirectoryStore } from './directory.ts';
 import { createDomains } from './domains.ts';
-import { openEngine, schemaCodec, type Engine } from './engine.ts';
+import { openEngine, type Engine } from './engine.ts';
 import { createEvents } from './events.ts';
 import { createFeed } from './feed.ts';
-import { name } from './keys.ts';
 import { takeLock } from './lock.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
@@ -21,6 +19,7 @@ import { createTransit } from './transit.ts';
 import { createUploads } from './uploads.ts';
 import { createUsageCounts } from './usage.ts';
 import { createUsers } from './users.ts';
+import { blobsSpace, settleVersion, tablesSpace } from './version.ts';
 
 export interface StoreOptions {
   /** Made with mode 0700 where it does not exist. */
@@ -36,13 +35,6 @@ export interface StoreOptions {
   /** Most trace events that are kept. */
   readonly maxEvents?: number;
 }
-
-/** The version of what is on disk. Fields may be added to rows without a new one; anything else needs one. */
-export const schemaVersion = 1;
-
-const tablesSpace = 64 * 2 ** 30;
-const blobsSpace = 2 ** 40;
-const metaRow = record('meta', { version: field(1, uint()) });
 
 /**
  * Throws `state_locked` (another process has it open), `state_invalid` (written by a newer version, or damaged) or
@@ -64,7 +56,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const close = () => (closing ??= closeAll());
   try {
     const tables = open('tables', tablesSpace);
-    await checkVersion(tables);
+    await settleVersion(tables);
     return createStore(options, tables, open('blobs', blobsSpace), close);
   } catch (error) {
     await close();
@@ -82,18 +74,6 @@ function enter(dir: string): () => void {
     if (cause instanceof BeckonError) throw cause;
     throw new BeckonError('storage_failed', `${dir}: cannot be used by this user of the system`, { cause });
   }
-}
-
-async function checkVersion(tables: Engine): Promise<void> {
-  const meta = tables.table('meta', schemaCodec(metaRow));
-  const key = name('meta');
-  const version = meta.get(key)?.version;
-  if (version === undefined) return tables.write(() => meta.put(key, { version: schemaVersion }));
-  if (version > schemaVersion)
-    throw new BeckonError(
-      'state_invalid',
-      `the store has format ${version}, this program reads up to ${schemaVersion}: use a newer program`,
-    );
 }
 
 function createStore(

@@ -20,7 +20,7 @@ const uploadIdSize = 16;
 /** Running hashes kept in memory; the others are computed again from the chunks. */
 const maxHashes = 1024;
 
-const uploadRow = record('upload', {
+export const uploadRow = record('upload', {
   blob: field(1, blobId),
   size: field(2, length),
   received: field(3, length),

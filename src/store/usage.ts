@@ -6,7 +6,7 @@ import type { Usage, UsageLimits } from './api/transit.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { joined, name } from './keys.ts';
 
-const usageRow = record('usage', {
+export const usageRow = record('usage', {
   messages: field(1, uint()),
   bytes: field(2, uint()),
   reserved: field(3, uint()),
@@ -24,7 +24,7 @@ export interface UsageCounts {
   total(): Usage;
 }
 
-const totalKey = name('');
+export const totalKey = name('');
 
 export function createUsageCounts(engine: Engine): UsageCounts {
   const table = engine.table('usage', schemaCodec(usageRow));

@@ -19,7 +19,7 @@ const invitationItem = record('user-invitation', {
   used: field(3, bool),
 });
 
-const userRow = record('user', {
+export const userRow = record('user', {
   domain: field(1, domainName),
   addressHash: field(2, hash),
   local: field(3, text(sizes.introductionLocal)),
@@ -32,7 +32,7 @@ const userRow = record('user', {
 });
 type UserRow = ValueOf<typeof userRow>;
 
-const deviceRow = tuple(domainName, hash);
+export const deviceRow = tuple(domainName, hash);
 
 export interface UserTables {
   readonly store: UserStore;

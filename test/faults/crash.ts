@@ -9,8 +9,7 @@
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { systemClock as clock } from '../../src/clock.ts';
-import type { SentMessage } from '../../src/store/api/transit.ts';
-import type { Owner } from '../../src/store/api/terms.ts';
+import { checkStore } from '../../src/store/check.ts';
 import { openStore } from '../../src/store/store.ts';
 import type { Hoster } from '../network/hoster.ts';
 import { startTownWith } from '../network/town.ts';
@@ -177,48 +176,17 @@ function isRight(
 
 /** What the tables of a stopped daemon hold that does not fit together. */
 async function halfStates(hoster: Hoster, people: readonly Correspondent[]): Promise<readonly string[]> {
-  const wrong: string[] = [];
-  const onFailure = (error: unknown): void => void wrong.push(`the disk failed: ${String(error)}`);
-  const store = await openStore({ dir: join(hoster.data, 'store'), clock, onFailure });
-  // Uploads that a death cut off count until they expire.
-  while ((await store.uploads.expire(clock.seconds() + 2 * 86_400, 100)) > 0);
-  while ((await store.blobs.sweep(1000)) > 0);
-  const sent: SentMessage[] = [];
-  for (const domain of hoster.domains)
-    for (const { addressHash } of await store.users.list(domain))
-      sent.push(...(await allSent(store, { domain, user: addressHash })));
-  let bytes = 0;
-  for (const { idHash, state } of sent) {
-    const live = await store.transit.read(idHash);
-    if ((live !== undefined) !== (state === 'stored'))
-      wrong.push(`${hoster.name}: a message is there by half`);
-    if (live === undefined) continue;
-    bytes += live.header.length + live.envelope.length + live.blob.size;
-    let size = 0;
-    for await (const piece of store.blobs.read(live.blob, 0, live.blob.size)) size += piece.length;
-    if (size !== live.blob.size) wrong.push(`${hoster.name}: a payload is there by half`);
-  }
-  const stats = await store.stats();
-  const stored = sent.filter(({ state }) => state === 'stored').length;
-  if (stats.messages !== stored) wrong.push(`${hoster.name}: counts ${stats.messages} messages of ${stored}`);
-  if (stats.bytes > bytes) wrong.push(`${hoster.name}: counts ${stats.bytes} bytes of ${bytes}`);
-  if (stats.users !== people.length) wrong.push(`${hoster.name}: counts ${stats.users} users`);
+  const { findings } = await checkStore({ dir: join(hoster.data, 'store'), payloads: true });
+  const wrong = findings.map(({ table, problem }) => `${hoster.name}: ${table}: ${problem}`);
+  const store = await openStore({
+    dir: join(hoster.data, 'store'),
+    clock,
+    onFailure: (error) => void wrong.push(`the disk failed: ${String(error)}`),
+  });
+  const { users } = await store.stats();
+  if (users !== people.length) wrong.push(`${hoster.name}: counts ${users} users`);
   await store.close();
   return wrong;
-}
-
-async function allSent(
-  store: Awaited<ReturnType<typeof openStore>>,
-  owner: Owner,
-): Promise<readonly SentMessage[]> {
-  const sent: SentMessage[] = [];
-  let after: Uint8Array | undefined;
-  do {
-    const page = await store.transit.list(owner, { limit: 500, after });
-    sent.push(...page.items);
-    after = page.next;
-  } while (after !== undefined);
-  return sent;
 }
 
 function report({ kills }: CrashOptions, people: readonly Correspondent[], wrong: string[]): CrashReport {

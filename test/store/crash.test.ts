@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { systemClock } from '../../src/clock.ts';
 import type { Store } from '../../src/store/api/store.ts';
 import type { SentMessage } from '../../src/store/api/transit.ts';
+import { checkStore } from '../../src/store/check.ts';
 import { openStore } from '../../src/store/store.ts';
 import { headerOf, owner, payloadOf } from './crash-worker.ts';
 import { collected, sha256, temporaryDir } from './fixture.ts';
@@ -108,6 +109,7 @@ test('kill -9 under load loses nothing that was acknowledged and leaves nothing 
     await checkWhole(t, store, sent);
     await checkPending(t, store, said);
     await store.close();
+    t.deepEqual((await checkStore({ dir, payloads: true })).findings, []);
   }
   t.log(`${rounds} rounds`, ...[...said].map(([word, ids]) => `${ids.size} ${word}`));
   for (const word of ['stored', 'accepted', 'withdrawn', 'done'])

@@ -2,6 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { codeOf } from '../../src/errors.ts';
+import { checkStore } from '../../src/store/check.ts';
 import type { Store } from '../../src/store/api/store.ts';
 import type { NewMessage } from '../../src/store/api/transit.ts';
 import { keepRecord } from '../../src/store/life.ts';
@@ -252,6 +253,7 @@ test('the transit store does what a plain model does', async (t) => {
       store = await world.reopen();
       await check();
       await store.close();
+      t.deepEqual((await checkStore({ dir: world.dir, payloads: true })).findings, []);
     }),
     { numRuns },
   );
@@ -383,6 +385,7 @@ test('the pending table does what a plain model does', async (t) => {
       }
       t.is((await store.stats()).pending, rows.size);
       await store.close();
+      t.deepEqual((await checkStore({ dir: world.dir, payloads: true })).findings, []);
     }),
     { numRuns },
   );

@@ -1,0 +1,142 @@
+/** Blobs, their chunks and what counts them: who refers to each, whether all of it is there, and whether it is what was stored. */
+import { setImmediate } from 'node:timers/promises';
+import { blobRow } from './blobs.ts';
+import { rowsOf, type Finding, type Findings } from './check-rows.ts';
+import type { Counted } from './check-transit.ts';
+import { chunkSize, createChunks, type Chunks } from './chunks.ts';
+import { equal, startHash } from './digest.ts';
+import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
+import { joined, name } from './keys.ts';
+import { uploadRow } from './uploads.ts';
+import { totalKey, usageRow } from './usage.ts';
+
+interface Referred {
+  references: number;
+  readonly size: number;
+  readonly hash?: Uint8Array | undefined;
+  /** How much of it must be there; all of a committed one. */
+  readonly received: number;
+}
+
+interface Used {
+  messages: number;
+  bytes: number;
+  reserved: number;
+}
+
+export interface BlobChecks extends Counted {
+  /** After all references were counted. `payloads`: reads every byte and hashes it. Gives the bytes read. */
+  finish(payloads: boolean): Promise<number>;
+}
+
+export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findings): BlobChecks {
+  const { report } = findings;
+  const chunks = createChunks(blobs);
+  const referred = new Map<string, Referred>();
+  const used = new Map<string, Used>();
+
+  function addUse(key: Uint8Array, change: Partial<Used>): void {
+    const sum = used.get(hex(key)) ?? { messages: 0, bytes: 0, reserved: 0 };
+    used.set(hex(key), {
+      messages: sum.messages + (change.messages ?? 0),
+      bytes: sum.bytes + (change.bytes ?? 0),
+      reserved: sum.reserved + (change.reserved ?? 0),
+    });
+  }
+
+  const use: Counted['use'] = ({ domain, user }, change) => {
+    addUse(joined(name(domain), user), change);
+    addUse(name(domain), change);
+    addUse(totalKey, change);
+  };
+
+  function addReference(blob: Uint8Array, seen: Omit<Referred, 'references'>): void {
+    const known = referred.get(hex(blob));
+    if (known === undefined) referred.set(hex(blob), { ...seen, references: 1 });
+    else known.references++;
+  }
+
+  async function countUploads(): Promise<void> {
+    for await (const { key, value } of rowsOf(tables, 'uploads', schemaCodec(uploadRow), findings)) {
+      if (value.received > value.size) report('uploads', key, 'has more than its size');
+      addReference(value.blob, { size: value.size, received: value.received });
+    }
+  }
+
+  async function checkRows(): Promise<void> {
+    const rows = schemaCodec(blobRow);
+    for await (const { key, value } of rowsOf(tables, 'blobs', rows, findings)) {
+      const expected = referred.get(hex(key));
+      if (expected === undefined) report('blobs', key, 'nobody refers to it');
+      else if (expected.references !== value.references)
+        report('blobs', key, `counts ${value.references} references, there are ${expected.references}`);
+      else if (expected.size !== value.size)
+        report('blobs', key, 'has another size than who refers to it says');
+      use({ domain: value.domain, user: value.user }, { bytes: value.size });
+    }
+    const table = tables.table('blobs', rows);
+    for (const blob of referred.keys())
+      if (!table.has(unhex(blob))) report('blobs', unhex(blob), 'is referred to, and not there');
+    for await (const { key } of rowsOf(tables, 'dead_blobs', emptyCodec, findings))
+      if (table.has(key)) report('dead_blobs', key, 'is to be removed, and in use');
+  }
+
+  async function checkUsage(): Promise<void> {
+    for await (const { key, value } of rowsOf(tables, 'usage', schemaCodec(usageRow), findings)) {
+      const { messages = 0, bytes = 0, reserved = 0 } = used.get(hex(key)) ?? {};
+      const right = messages === value.messages && bytes === value.bytes && reserved === value.reserved;
+      if (!right) report('usage', key, 'counts something else than there is');
+      used.delete(hex(key));
+    }
+    for (const [key, { messages, bytes, reserved }] of used)
+      if (messages + bytes + reserved > 0) report('usage', unhex(key), 'counts nothing of what there is');
+  }
+
+  async function checkPayloads(): Promise<number> {
+    let read = 0;
+    for (const [blob, expected] of referred) {
+      const problem = await payloadProblem(chunks, unhex(blob), expected);
+      if (problem !== undefined) report('chunks', unhex(blob), problem);
+      read += expected.received;
+    }
+    return read;
+  }
+
+  return {
+    refer: (blob, { size, hash }) => addReference(blob, { size, hash, received: size }),
+    use,
+    async finish(payloads) {
+      await countUploads();
+      await checkRows();
+      await checkUsage();
+      return payloads ? await checkPayloads() : 0;
+    },
+  };
+}
+
+/** What is wrong with the bytes of a blob. */
+async function payloadProblem(
+  chunks: Chunks,
+  blob: Uint8Array,
+  { received, hash }: Referred,
+): Promise<Finding['problem'] | undefined> {
+  const running = startHash();
+  for (let at = 0; at < received; at += chunkSize) {
+    const wanted = Math.min(chunkSize, received - at);
+    const chunk = chunks.get(blob, at / chunkSize);
+    if (chunk === undefined || chunk.length < wanted) return `bytes from ${at} on are missing`;
+    running.add(chunk.subarray(0, wanted));
+    await setImmediate();
+  }
+  if (hash !== undefined && !equal(running.soFar(), hash))
+    return 'is not what was stored: its hash is another';
+  return undefined;
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}
+
+function unhex(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'hex'));
+}

@@ -1,0 +1,68 @@
+/** What a receiving domain holds, and who its users are: pending refs and their counts, the feed, domains, users, devices. */
+import { equal } from './digest.ts';
+import { domainRow, publishedRow } from './domains.ts';
+import { schemaCodec, type Engine } from './engine.ts';
+import { feedRow, sequenceRow } from './feed.ts';
+import { readable, rowsOf, type Findings } from './check-rows.ts';
+import { joined, name, readOrdered, refHash } from './keys.ts';
+import { countRow, pendingRow, quotaKeyOf } from './pending-rows.ts';
+import { deviceRow, userRow } from './users.ts';
+
+const refKeySize = 64;
+const placeSize = 6;
+const maxUserRow = 256 * 1024;
+const maxPublishedRow = 128 * 1024;
+
+export async function checkPending(engine: Engine, findings: Findings): Promise<void> {
+  const { report } = findings;
+  const refs = new Map<string, number>();
+  for await (const { key, value } of rowsOf(engine, 'pending', schemaCodec(pendingRow), findings)) {
+    const quotaKey = quotaKeyOf(value);
+    refs.set(quotaKey, (refs.get(quotaKey) ?? 0) + 1);
+    const tail = key.slice(-refKeySize / 2);
+    if (key.length <= refKeySize || !equal(tail, refHash(value.sender, value.messageId)))
+      report('pending', key, 'stands in another place than its own');
+  }
+  for await (const { key, value } of rowsOf(engine, 'pending_counts', schemaCodec(countRow), findings)) {
+    const quotaKey = Buffer.from(key.subarray(0, -1)).toString('utf8');
+    if (refs.get(quotaKey) !== value.refs)
+      report('pending_counts', key, `counts ${value.refs} refs, there are ${refs.get(quotaKey) ?? 0}`);
+    refs.delete(quotaKey);
+  }
+  for (const quotaKey of refs.keys())
+    report('pending_counts', name(quotaKey), 'counts nothing of what there is');
+}
+
+export async function checkFeed(engine: Engine, findings: Findings): Promise<void> {
+  const sequences = engine.table('feed_sequences', schemaCodec(sequenceRow));
+  for await (const { key } of rowsOf(engine, 'feed', schemaCodec(feedRow), findings)) {
+    const last = readable(sequences, key.slice(0, -placeSize))?.last ?? 0;
+    if (key.length <= placeSize || readOrdered(key, key.length - placeSize) > last)
+      findings.report('feed', key, 'stands beyond the end of its feed');
+  }
+}
+
+export async function checkUsers(engine: Engine, findings: Findings): Promise<void> {
+  const { report } = findings;
+  const domains = engine.table('domains', schemaCodec(domainRow));
+  const users = engine.table('users', schemaCodec(userRow, maxUserRow));
+  const devices = engine.table('devices', schemaCodec(deviceRow));
+  for await (const { key, value } of rowsOf(engine, 'domains', schemaCodec(domainRow), findings))
+    if (!equal(key, name(value.domain))) report('domains', key, 'stands under another name than its own');
+  const published = schemaCodec(publishedRow, maxPublishedRow);
+  for await (const { key } of rowsOf(engine, 'published', published, findings))
+    if (key.at(-1) !== 0) report('published', key, 'stands under no name');
+  for await (const { key, value } of rowsOf(engine, 'users', schemaCodec(userRow, maxUserRow), findings)) {
+    if (!equal(key, joined(name(value.domain), value.addressHash)))
+      report('users', key, 'stands under another name than its own');
+    if (!domains.has(name(value.domain))) report('users', key, 'is of a domain that is not there');
+    for (const device of value.devices)
+      if (!devices.has(device)) report('users', key, 'has a device that may not speak');
+  }
+  for await (const { key, value } of rowsOf(engine, 'devices', schemaCodec(deviceRow), findings)) {
+    const [domain, addressHash] = value;
+    const user = readable(users, joined(name(domain), addressHash));
+    if (user?.devices.some((device) => equal(device, key)) !== true)
+      report('devices', key, 'speaks for a user who does not have it');
+  }
+}

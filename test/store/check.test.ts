@@ -1,0 +1,216 @@
+/** Every way for a store to contradict itself is found, and named; a sound one has no findings. */
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { checkStore, type CheckResult } from '../../src/store/check.ts';
+import { openEngine, rawCodec, type Engine } from '../../src/store/engine.ts';
+import { joined, name, ordered } from '../../src/store/keys.ts';
+import { joinIntroduction } from '../../src/wire/notification.ts';
+import { alice, bob, filled, newMessage, opened, random, sent, sha256, start, uploaded } from './fixture.ts';
+
+const introduction = joinIntroduction({ type: 0, bucket: 0, sealed: random(176) });
+
+/** A store with rows in every table, closed. */
+async function full(t: ExecutionContext): Promise<string> {
+  const { store, clock, dir } = await opened(t);
+  await store.domains.add('alpha.test');
+  await store.domains.publish('alpha.test', { serial: start, record: filled(1, 300) });
+  const addressHash = filled(3);
+  await store.users.invite('alpha.test', {
+    addressHash,
+    local: 'bob',
+    tokenHash: filled(9),
+    expires: start + 9,
+  });
+  const enrolment = { tokenHash: filled(9), device: filled(5), record: filled(6, 300), now: start };
+  await store.users.enroll('alpha.test', addressHash, enrolment);
+  await store.pending.admit({
+    domain: 'alpha.test',
+    sender: 'beta.test',
+    now: start,
+    quota: { key: 'beta.test', refs: 100 },
+    introductionsPerHour: 100,
+    refs: [
+      {
+        recipientHash: filled(1),
+        messageId: random(32),
+        expires: start + 1000,
+        sizeClass: 12,
+        labels: { introduction },
+      },
+      { recipientHash: filled(1), messageId: random(32), expires: start + 1000, sizeClass: 12 },
+    ],
+  });
+  await sent(store);
+  const shared = [newMessage(), newMessage()];
+  await store.transit.reserve(
+    bob,
+    shared.map(({ id }) => id),
+    start + 3600,
+  );
+  const payload = random(600_000);
+  const upload = await uploaded(store, bob, payload);
+  await store.transit.commit(bob, { upload, hash: sha256(payload), messages: shared });
+  const ended = await sent(store, bob);
+  await store.transit.retract(bob, ended.idHash, clock.seconds());
+  await store.transit.reserve(alice, [random(32)], start + 3600);
+  await uploaded(store, alice, random(300_000));
+  await store.blobs.sweep(1000);
+  await store.close();
+  return dir;
+}
+
+async function tampered(
+  t: ExecutionContext,
+  dir: string,
+  folder: 'tables' | 'blobs',
+  tamper: (engine: Engine) => void,
+) {
+  const engine = openEngine({
+    dir: join(dir, folder),
+    mapSize: 2 ** 30,
+    onFailure: (error) => t.fail(String(error)),
+  });
+  await engine.write(() => tamper(engine));
+  await engine.close();
+}
+
+function tablesOf({ findings }: CheckResult): readonly string[] {
+  return [...new Set(findings.map(({ table }) => table))].sort();
+}
+
+/** The first row of a table is gone. */
+function remove(table: string): (engine: Engine) => void {
+  return (engine) => {
+    const rows = engine.table(table, rawCodec);
+    rows.remove(rows.keys({ limit: 1 })[0] as Uint8Array);
+  };
+}
+
+/** A row appears that belongs to nothing. */
+function add(table: string, key: Uint8Array): (engine: Engine) => void {
+  return (engine) => {
+    const [row] = engine.table(table, rawCodec).range({ limit: 1 });
+    engine.table(table, rawCodec).put(key, row?.value ?? new Uint8Array(1));
+  };
+}
+
+function garble(table: string): (engine: Engine) => void {
+  return (engine) => {
+    const rows = engine.table(table, rawCodec);
+    rows.put(rows.keys({ limit: 1 })[0] as Uint8Array, new Uint8Array([0xff, 0]));
+  };
+}
+
+test('a store that is sound has no findings, open uploads and ended messages included', async (t) => {
+  const dir = await full(t);
+  const result = await checkStore({ dir, payloads: true });
+  t.deepEqual(result.findings, []);
+  t.is(result.total, 0);
+  t.is(result.bytes, 4096 + 600_000 + 300_000);
+  t.true(result.rows > 30);
+});
+
+const lost: readonly (readonly [lost: string, found: readonly string[]])[] = [
+  ['transit_copies', ['transit']],
+  ['transit_by_owner', ['transit', 'transit_by_owner']],
+  ['transit_by_handle', ['transit', 'transit_by_handle']],
+  ['transit_wakes', ['transit', 'transit_wakes']],
+  ['transit_waiting', ['transit', 'transit_waiting']],
+  ['outbox_schedule', ['outbox']],
+  ['blobs', ['blobs', 'usage']],
+  ['uploads', ['blobs']],
+  ['usage', ['usage']],
+  ['pending', ['pending_counts']],
+  ['pending_counts', ['pending_counts']],
+  ['feed_sequences', ['feed']],
+  ['domains', ['users']],
+  ['users', ['devices']],
+  ['devices', ['users']],
+];
+for (const [table, found] of lost)
+  test(`a row lost from ${table} is found`, async (t) => {
+    const dir = await full(t);
+    await tampered(t, dir, 'tables', remove(table));
+    t.deepEqual(tablesOf(await checkStore({ dir, payloads: false })), [...found].sort());
+  });
+
+const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
+  ['transit_copies', filled(7)],
+  ['transit_by_owner', filled(7)],
+  ['transit_by_handle', filled(7, 10)],
+  ['transit_wakes', joined(ordered(start), filled(7))],
+  ['transit_waiting', joined(ordered(start), filled(7))],
+  ['outbox', filled(7)],
+  ['outbox_schedule', joined(ordered(start), filled(7))],
+  ['blobs', filled(7, 16)],
+  ['usage', name('gamma.test')],
+  ['pending', joined(name('alpha.test'), filled(7), filled(7))],
+  ['pending_counts', name('gamma.test')],
+  ['feed', joined(name('gamma.test'), ordered(1))],
+  ['domains', name('gamma.test')],
+  ['users', joined(name('alpha.test'), filled(7))],
+  ['devices', filled(7)],
+];
+for (const [table, key] of strays)
+  test(`a row of ${table} that belongs to nothing is found`, async (t) => {
+    const dir = await full(t);
+    await tampered(t, dir, 'tables', add(table, key));
+    t.true(tablesOf(await checkStore({ dir, payloads: false })).includes(table));
+  });
+
+const readable = [
+  'transit',
+  'transit_copies',
+  'outbox',
+  'blobs',
+  'uploads',
+  'usage',
+  'pending',
+  'pending_counts',
+  'feed',
+];
+for (const table of [...readable, 'domains', 'published', 'users', 'devices'])
+  test(`a row of ${table} that cannot be read is found, and the others are still checked`, async (t) => {
+    const dir = await full(t);
+    await tampered(t, dir, 'tables', garble(table));
+    const { findings } = await checkStore({ dir, payloads: true });
+    t.is(findings.filter((one) => one.table === table && one.problem === 'cannot be read').length, 1);
+  });
+
+test('a payload that lost a chunk, or is another, is found where payloads are read', async (t) => {
+  for (const change of [remove('chunks'), garble('chunks')]) {
+    const dir = await full(t);
+    await tampered(t, dir, 'blobs', change);
+    t.deepEqual((await checkStore({ dir, payloads: false })).findings, []);
+    t.deepEqual(tablesOf(await checkStore({ dir, payloads: true })), ['chunks']);
+  }
+  const dir = await full(t);
+  await tampered(t, dir, 'blobs', (engine) => {
+    const chunks = engine.table('chunks', rawCodec);
+    for (const { key, value } of chunks.range({ limit: 99 }))
+      chunks.put(
+        key,
+        value.map((byte) => byte ^ 1),
+      );
+  });
+  const { findings } = await checkStore({ dir, payloads: true });
+  // Of an upload that is not complete nobody knows the hash.
+  t.deepEqual(
+    findings.map(({ problem }) => problem),
+    Array(2).fill('is not what was stored: its hash is another'),
+  );
+});
+
+test('a store that a daemon has open is left alone, and so is what is none', async (t) => {
+  const { dir } = await opened(t);
+  await t.throwsAsync(checkStore({ dir, payloads: false }), { code: 'state_locked' });
+  await t.throwsAsync(checkStore({ dir: join(dir, 'nothing'), payloads: false }), { code: 'not_found' });
+});
+
+test('a backup made while the store is open can be checked where it is', async (t) => {
+  const { store, dir } = await opened(t);
+  await sent(store);
+  const copy = join(dir, 'copy');
+  await store.backup(copy);
+  t.deepEqual((await checkStore({ dir: copy, payloads: true })).findings, []);
+});
