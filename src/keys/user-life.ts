@@ -28,6 +28,30 @@ export function rotateUserKeys(keys: UserKeys, random: Random, now: number): Use
   return { ...keys, keys: [...fresh, ...retiredKeys(keys.keys, now)] };
 }
 
+/**
+ * After theft: the same identity with fresh addressing and sealing keys, and all older ones revoked from `now` on. Their private parts open
+ * what was written before. `random` as for `rotateUserKeys`.
+ */
+export function revokeUserKeys(keys: UserKeys, random: Random, now: number): UserKeys {
+  const rotated = rotateUserKeys(keys, random, now);
+  return {
+    ...rotated,
+    keys: rotated.keys.map((key) => (key.status === 'retired' ? revoked(key, now) : key)),
+  };
+}
+
+function revoked(key: KeyPair, now: number): KeyPair {
+  return { ...key, status: 'revoked', revokedAt: now };
+}
+
+/** Whether a key pair opens nothing any more and is to be erased. */
+export function isForgotten(
+  { status, notAfter }: Pick<KeyPair, 'status' | 'notAfter'>,
+  now: number,
+): boolean {
+  return (status === 'retired' || status === 'revoked') && notAfter <= now;
+}
+
 /** What is left of older keys: active ones are retired, ended ones go, the order stays. */
 function retiredKeys(keys: readonly KeyPair[], now: number): readonly KeyPair[] {
   return keys

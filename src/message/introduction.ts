@@ -4,6 +4,7 @@ import { hpkeOpen, hpkeSeal } from '../crypto/hpke.ts';
 import type { Random } from '../crypto/random.ts';
 import { constantTimeEqual, type Secret } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
+import type { PublishedKey } from '../keys/published-key.ts';
 import type { VerifiedUser } from '../keys/user-answer.ts';
 import { checkAddress, formatAddress } from '../wire/address.ts';
 import { context } from '../wire/context.ts';
@@ -78,15 +79,20 @@ export function openIntroduction(
 
 /**
  * Throws `fingerprint_mismatch` unless the published record is that of whoever introduced themselves: same identity fingerprint, and
- * the addressing key among the published ones.
+ * the addressing key among the published ones, not revoked when the message was made.
  */
-export function checkIntroducer(introduction: OpenedIntroduction, sender: VerifiedUser): void {
+export function checkIntroducer(introduction: OpenedIntroduction, sender: VerifiedUser, made: number): void {
   const known =
     introduction.senderAddress === sender.address &&
     constantTimeEqual(introduction.senderFingerprint, sender.identityFingerprint) &&
-    sender.keys.some((key) => key.use === 'addressing' && constantTimeEqual(key.key, introduction.senderKey));
+    sender.keys.some((key) => isIntroducing(key, made) && constantTimeEqual(key.key, introduction.senderKey));
   if (!known)
     throw new BeckonError('fingerprint_mismatch', 'the introduction is not from the published identity');
+}
+
+/** Introductions wait long: keys that are retired by now, or revoked after they were made, are as good as active ones. */
+function isIntroducing({ use, revokedAt }: PublishedKey, made: number): boolean {
+  return use === 'addressing' && (revokedAt === undefined || made < revokedAt);
 }
 
 function bucketBytes(type: number, bucket: number): Uint8Array {

@@ -43,7 +43,25 @@ export interface ExpectedMessage {
     readonly identityFingerprint: Uint8Array;
     /** Of the own records that are not revoked. */
     readonly recordFingerprints: readonly Uint8Array[];
+    /** Of those that are: what was made before that still counts. */
+    readonly revokedRecords?: readonly { readonly fingerprint: Uint8Array; readonly revokedAt: number }[];
   };
+}
+
+/**
+ * `message_misdirected` for the record alone: it was written to me, but to a record of mine that is revoked, or to one that I never signed:
+ * then who wrote it was shown another one, if `verifyMessage` says that they wrote it.
+ */
+export class OtherRecordError extends BeckonError {
+  readonly opened: OpenedMessage;
+  readonly revoked: boolean;
+
+  constructor(opened: OpenedMessage, revoked: boolean) {
+    const which = revoked ? 'a record of mine that is revoked' : 'a record that is not mine';
+    super('message_misdirected', `the message was written to ${which}`);
+    this.opened = opened;
+    this.revoked = revoked;
+  }
 }
 
 /** A message that opened and is for me; whose it is remains to be verified. */
@@ -57,7 +75,7 @@ export interface OpenedMessage {
 
 /**
  * The first part of the checks of wire-spec/message.md section 5. Throws `cbor_*`, `open_failed`, `commitment_mismatch`,
- * `message_mismatch` or `message_misdirected`.
+ * `message_mismatch` or `message_misdirected` (for the record an `OtherRecordError`).
  */
 export function openMessage(object: Uint8Array, expected: ExpectedMessage): OpenedMessage {
   const sealed = decode(messageObject, object, maxMessageObject);
@@ -66,13 +84,14 @@ export function openMessage(object: Uint8Array, expected: ExpectedMessage): Open
   checkAgrees(envelope.content, expected);
   if (!constantTimeEqual(envelope.content.headerHash, sha256(sealed.header)))
     throw new BeckonError('message_mismatch', 'the envelope belongs to another private header');
-  checkForMe(header, envelope.content, expected.own);
-  return {
+  const opened = {
     senderAddress: envelope.content.sender,
     authorAddress: readLetter(header.letter).author,
     header,
     envelope,
   };
+  checkForMe(opened, expected.own);
+  return opened;
 }
 
 function checkAgrees(content: Envelope, expected: ExpectedMessage): void {
@@ -84,13 +103,18 @@ function checkAgrees(content: Envelope, expected: ExpectedMessage): void {
   if (!agrees) throw new BeckonError('message_mismatch', 'the envelope does not agree with the ref');
 }
 
-function checkForMe(header: PrivateHeader, content: Envelope, own: ExpectedMessage['own']): void {
+function checkForMe(opened: OpenedMessage, own: ExpectedMessage['own']): void {
+  const { header } = opened;
+  const { content } = opened.envelope;
   const named = own.addresses.some((address) =>
     constantTimeEqual(content.to, toOf(header.bindingKey, own.identityFingerprint, address)),
   );
   if (!named) throw new BeckonError('message_misdirected', 'the message was written to somebody else');
-  if (!own.recordFingerprints.some((known) => constantTimeEqual(known, header.recordFingerprint)))
-    throw new BeckonError('message_misdirected', 'the message was written to a record that is not mine');
+  const used = header.recordFingerprint;
+  if (own.recordFingerprints.some((known) => constantTimeEqual(known, used))) return;
+  const revoked = own.revokedRecords?.find(({ fingerprint }) => constantTimeEqual(fingerprint, used));
+  if (revoked === undefined || content.created >= revoked.revokedAt)
+    throw new OtherRecordError(opened, revoked !== undefined);
 }
 
 /** A message that is what it claims to be; the payload is still to come. */
@@ -130,7 +154,7 @@ export function verifyMessage(
 ): VerifiedMessage {
   const { sender, author = sender, introduction } = witnesses;
   const { header } = opened;
-  if (introduction !== undefined) checkIntroducer(introduction, sender);
+  if (introduction !== undefined) checkIntroducer(introduction, sender, opened.envelope.content.created);
   const envelope = verifyEnvelope(opened.envelope, sender);
   const letter = verifyLetter(header.letter, author);
   if (payloadSize(letter.plaintextLength) !== envelope.payloadSize)

@@ -1,5 +1,11 @@
 import test from 'ava';
-import { nextRotation, partOf, rotateUserKeys } from '../../src/keys/user-life.ts';
+import {
+  isForgotten,
+  nextRotation,
+  partOf,
+  revokeUserKeys,
+  rotateUserKeys,
+} from '../../src/keys/user-life.ts';
 import { createUserKeys } from '../../src/keys/user-keys.ts';
 import { times } from '../../src/wire/registry.ts';
 
@@ -37,5 +43,34 @@ test('fresh keys stand first, what was active is retired, what ended is gone, an
   t.deepEqual(
     seen,
     [2, 3, 4, 4, 4, 4].map((count) => Array<string>(count).fill(pair).join()),
+  );
+});
+
+test('after theft all older keys are revoked, and what is retired or revoked is forgotten at its end', (t) => {
+  const first = createUserKeys('alpha.test', random, start);
+  const rotated = rotateUserKeys(first, random, start + 1000);
+  const at = start + 2000;
+  const keys = revokeUserKeys(rotated, random, at);
+  t.is(keys.identity, first.identity);
+  t.deepEqual(
+    keys.keys.map(({ use, status, revokedAt }) => [use, status, revokedAt]),
+    ['active', 'revoked', 'revoked'].flatMap((status) => {
+      const when = status === 'revoked' ? at : undefined;
+      return [
+        ['addressing', status, when],
+        ['sealing', status, when],
+      ];
+    }),
+  );
+  const [active, , , , retired] = keys.keys;
+  if (active === undefined || retired === undefined) throw new Error('six keys');
+  t.false(isForgotten(retired, retired.notAfter - 1));
+  t.true(isForgotten(retired, retired.notAfter));
+  t.is(retired.notAfter, start + 1000 + times.retiredUserKey);
+  t.false(isForgotten(active, active.notAfter), 'an active one waits for the next');
+  const later = rotateUserKeys(keys, random, at + 1000);
+  t.deepEqual(
+    later.keys.slice(4).map(({ status, revokedAt }) => [status, revokedAt]),
+    Array.from({ length: 4 }, () => ['revoked', at]),
   );
 });

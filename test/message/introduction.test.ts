@@ -3,7 +3,7 @@ import { hpkeSeal } from '../../src/crypto/hpke.ts';
 import { checkIntroducer, openIntroduction, sealIntroduction } from '../../src/message/introduction.ts';
 import { context } from '../../src/wire/context.ts';
 import { encodeIntroduction, joinIntroduction, splitIntroduction } from '../../src/wire/notification.ts';
-import { flipped, keyOf, makeDomain, makeUser, seededRandom, thrown } from '../support/identities.ts';
+import { flipped, keyOf, makeDomain, makeUser, now, seededRandom, thrown } from '../support/identities.ts';
 
 const [aTest, bTest] = [makeDomain('a.test'), makeDomain('b.test')];
 const ann = makeUser(aTest, 'ann');
@@ -93,7 +93,7 @@ test('a weak recipient key is refused', (t) => {
 
 test('the published record must be that of who introduced themselves', (t) => {
   const opened = openIntroduction(sealed, addressing, domains);
-  t.notThrows(() => checkIntroducer(opened, ann.verified));
+  t.notThrows(() => checkIntroducer(opened, ann.verified, now));
   const wrong = [
     { ...opened, senderFingerprint: flipped(opened.senderFingerprint) },
     { ...opened, senderKey: flipped(opened.senderKey) },
@@ -102,7 +102,7 @@ test('the published record must be that of who introduced themselves', (t) => {
   ];
   for (const claim of wrong)
     t.is(
-      thrown(() => checkIntroducer(claim, ann.verified)),
+      thrown(() => checkIntroducer(claim, ann.verified, now)),
       'fingerprint_mismatch',
     );
 });

@@ -334,6 +334,7 @@ function addIntroducers(cases: Collection): void {
       identityKey: alice.identity.publicKey,
       addressingKeys: [bob.addressing.publicKey, alice.addressing.publicKey],
     },
+    made: now,
   };
   cases.positive('introducer', {
     ...base,
@@ -342,7 +343,15 @@ function addIntroducers(cases: Collection): void {
     output: true,
   });
   const { published } = inputs;
+  const revoked = { ...inputs, published: { ...published, revokedAt: now + 1 } };
+  cases.positive('introducer-revoked-afterwards', {
+    ...base,
+    description: 'a key that was revoked after the message was made',
+    inputs: revoked,
+    output: true,
+  });
   const bad: readonly (readonly [string, Fields])[] = [
+    ['a key that was revoked when the message was made', { ...revoked, made: now + 1 }],
     ['another identity', { ...inputs, published: { ...published, identityKey: bob.identity.publicKey } }],
     [
       'a key that is not published',

@@ -545,6 +545,11 @@ function addMessages(cases: Collection): void {
       encode(letterOf({ 1: bob.address, 2: bob.fingerprint, 11: audience })),
     ).encoded,
   });
+  const revokedOwn = (revokedAt: number): Fields => ({
+    ...own,
+    recordFingerprints: [],
+    revokedRecords: [{ fingerprint: recordFingerprint, revokedAt }],
+  });
   const made = (making: MessageMaking, over: Fields = {}): Fields => inputs(objectOf(making).object, over);
   const good: readonly (readonly [string, Fields, Fields])[] = [
     ['plain', made({}), output()],
@@ -575,6 +580,7 @@ function addMessages(cases: Collection): void {
       made({ header: forwarded(alice.address) }, { author: person(bob) }),
       output({ authorship: 'audience' }),
     ],
+    ['for a record that was revoked later', made({}, { own: revokedOwn(now + 1) }), output()],
     [
       'whose audience is somebody else',
       made({ header: forwarded('list@gamma.test') }, { author: person(bob) }),
@@ -619,6 +625,11 @@ function addMessages(cases: Collection): void {
       'message_misdirected',
       'for a record that is not an own one',
       made({ header: { 7: flipped(recordFingerprint) } }),
+    ],
+    [
+      'message_misdirected',
+      'for a record that was revoked when it was made',
+      made({}, { own: revokedOwn(now) }),
     ],
     [
       'commitment_mismatch',

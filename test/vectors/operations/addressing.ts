@@ -60,7 +60,11 @@ function publishedUser(inputs: Inputs): VerifiedUser {
   const user = {
     address: inputs.text('address'),
     identityFingerprint: identityFingerprint(inputs.bytes('identityKey')),
-    keys: inputs.bytesList('addressingKeys').map((key) => ({ use: 'addressing', key })),
+    keys: inputs.bytesList('addressingKeys').map((key) => ({
+      use: 'addressing',
+      key,
+      ...(inputs.has('revokedAt') ? { revokedAt: inputs.number('revokedAt') } : {}),
+    })),
   };
   return user as unknown as VerifiedUser;
 }
@@ -118,7 +122,7 @@ export const addressing: Readonly<Record<string, Operation>> = {
       senderKey: inputs.bytes('senderKey'),
       senderFingerprint: inputs.bytes('senderFingerprint'),
     };
-    checkIntroducer(introduction, publishedUser(inputs.fields('published')));
+    checkIntroducer(introduction, publishedUser(inputs.fields('published')), inputs.number('made'));
     return true;
   },
   bucket: (inputs) => bucketOf(inputs.bytes('addressingKey'), inputs.text('domain'), inputs.number('bits')),

@@ -76,6 +76,14 @@ function expectedOf(inputs: Inputs): ExpectedMessage {
       addresses: own.texts('addresses'),
       identityFingerprint: own.bytes('identityFingerprint'),
       recordFingerprints: own.bytesList('recordFingerprints'),
+      ...(own.has('revokedRecords')
+        ? {
+            revokedRecords: own.list('revokedRecords').map((item) => ({
+              fingerprint: item.bytes('fingerprint'),
+              revokedAt: item.number('revokedAt'),
+            })),
+          }
+        : {}),
     },
   };
 }
