@@ -1,12 +1,27 @@
 /** At start: the domains that have keys here are served, also those that `init` made while no daemon ran. */
+import { systemRandom } from '../crypto/random.ts';
+import { createDecoyRoot } from '../keys/decoy.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import type { DomainStore } from '../store/api/domains.ts';
-import { loadDomainKeys } from './key-files.ts';
+import { mandate } from '../wire/keys.ts';
+import { decode } from '../wire/schema.ts';
+import { decodeSign1 } from '../wire/sign1.ts';
+import { loadDomainKeys, replaceWorkingKeys } from './key-files.ts';
 
 /** Reads all keys below the data directory and adds rows for domains that have none. Throws as `loadDomainKeys`. */
 export async function adoptDomains(dataDir: string, keyRing: KeyRing, domains: DomainStore): Promise<void> {
-  for (const keys of await loadDomainKeys(dataDir)) await serveDomain(keys, keyRing, domains);
+  for (const keys of await loadDomainKeys(dataDir))
+    await serveDomain(await withDecoys(dataDir, keys), keyRing, domains);
+}
+
+/** Version 0.1 made domains without what decoys come from. They begin when the domain's mandate was signed. */
+async function withDecoys(dataDir: string, keys: DomainKeys): Promise<DomainKeys> {
+  if (keys.decoys !== undefined) return keys;
+  const { created } = decode(mandate, decodeSign1(keys.mandate).payload);
+  const whole = { ...keys, decoys: createDecoyRoot(created, systemRandom) };
+  await replaceWorkingKeys(dataDir, whole);
+  return whole;
 }
 
 /** From here on the domain is served. A row that it had before, with its settings, stands. */

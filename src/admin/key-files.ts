@@ -18,6 +18,7 @@ import {
   makePrivateDirectory,
   isMissing,
   readPrivateFile,
+  replaceFile,
   syncDirectory,
   writeNewFile,
 } from './durable-file.ts';
@@ -55,6 +56,11 @@ export async function saveDomainKeys(dataDir: string, keys: DomainKeys): Promise
     throw cause instanceof BeckonError ? cause : failed(target, cause);
   }
   await syncDirectory(above);
+}
+
+/** Writes changed working keys of a domain in the place of those on disk, in one step. Throws `storage_failed`. */
+export async function replaceWorkingKeys(dataDir: string, keys: DomainKeys): Promise<void> {
+  await replaceFile(join(keyDirectory(dataDir, keys.domain), 'working.json'), json(workingKeysToJson(keys)));
 }
 
 /**

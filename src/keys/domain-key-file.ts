@@ -1,8 +1,9 @@
 /** Domain keys as JSON values: the working keys in one, the identity key in another that may be kept offline. */
-import { constantTimeEqual } from '../crypto/secret.ts';
+import { Secret, constantTimeEqual } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
 import { checkDomain } from '../wire/domain-name.ts';
 import { sizes } from '../wire/registry.ts';
+import type { DecoyRoot } from './decoy.ts';
 import { workingUses, type DomainKeys } from './domain-keys.ts';
 import { domainFingerprint } from './fingerprints.ts';
 import {
@@ -14,9 +15,10 @@ import {
   keyPairToJson,
   objectFromJson,
   textFromJson,
+  timeFromJson,
   type KeyPairJson,
 } from './key-file.ts';
-import type { KeyPair } from './key-pair.ts';
+import { secretLength, type KeyPair } from './key-pair.ts';
 
 const workingFormat = 'beckon-domain-keys-1';
 const identityFormat = 'beckon-domain-identity-1';
@@ -28,6 +30,8 @@ export interface WorkingKeysJson {
   readonly mandate: string;
   readonly recoveryHash: string;
   readonly keys: readonly KeyPairJson[];
+  /** Secret, too. Version 0.1 wrote none. */
+  readonly decoys?: { readonly secret: string; readonly start: number };
 }
 
 export interface DomainIdentityJson {
@@ -45,6 +49,7 @@ export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
     mandate: bytesToJson(keys.mandate),
     recoveryHash: bytesToJson(keys.recoveryHash),
     keys: keys.keys.map(keyPairToJson),
+    ...(keys.decoys === undefined ? {} : { decoys: decoysToJson(keys.decoys) }),
   };
 }
 
@@ -57,14 +62,11 @@ export function domainIdentityToJson(keys: DomainKeys): DomainIdentityJson {
 
 /** Reads both values, the identity key's being optional. Throws `state_invalid` for anything damaged or not belonging together. */
 export function domainKeysFromJson(working: unknown, identity?: unknown): DomainKeys {
-  const fields = objectFromJson(working, [
-    'format',
-    'domain',
-    'fingerprint',
-    'mandate',
-    'recoveryHash',
-    'keys',
-  ]);
+  const fields = objectFromJson(
+    working,
+    ['format', 'domain', 'fingerprint', 'mandate', 'recoveryHash', 'keys'],
+    ['decoys'],
+  );
   expectFormat(fields['format'], workingFormat);
   const domain = domainFromJson(fields['domain']);
   const keys: DomainKeys = {
@@ -73,6 +75,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     mandate: bytesFromJson(fields['mandate']),
     recoveryHash: bytesFromJson(fields['recoveryHash'], sizes.hash),
     keys: arrayFromJson(fields['keys']).map((key) => keyPairFromJson(key, domain, workingUses)),
+    ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
   };
   return identity === undefined ? keys : { ...keys, identity: identityFromJson(identity, keys) };
 }
@@ -87,6 +90,15 @@ function identityFromJson(value: unknown, keys: DomainKeys): KeyPair {
   )
     throw new BeckonError('state_invalid', 'the identity key belongs to other domain keys');
   return identity;
+}
+
+function decoysToJson({ secret, start }: DecoyRoot): { readonly secret: string; readonly start: number } {
+  return { secret: bytesToJson(secret.expose()), start };
+}
+
+function decoysFromJson(value: unknown): DecoyRoot {
+  const { secret, start } = objectFromJson(value, ['secret', 'start']);
+  return { secret: new Secret(bytesFromJson(secret, secretLength)), start: timeFromJson(start) };
 }
 
 function domainFromJson(value: unknown): string {

@@ -3,6 +3,7 @@ import type { Random } from '../crypto/random.ts';
 import { Secret } from '../crypto/secret.ts';
 import { ed25519Public } from '../crypto/sign.ts';
 import { times, type KeyUse } from '../wire/registry.ts';
+import { createDecoyRoot, type DecoyRoot } from './decoy.ts';
 import { domainFingerprint, recoveryHash } from './fingerprints.ts';
 import { createKeyPair, endOfTime, secretLength, type KeyPair } from './key-pair.ts';
 import { signMandate } from './mandate.ts';
@@ -18,6 +19,8 @@ export interface DomainKeys {
   /** Signing, notification, envelope and poll key pairs. */
   readonly keys: readonly KeyPair[];
   readonly recoveryHash: Uint8Array;
+  /** What answers for unknown addresses come from; it outlives all keys. Absent only in what an older version saved. */
+  readonly decoys?: DecoyRoot;
 }
 
 /** The uses of the working keys that every domain has. */
@@ -30,7 +33,7 @@ export const workingUses = [
 
 /**
  * Fresh keys for a domain with its first mandate, and the seed of the owner's recovery key, to be shown once and kept nowhere
- * here. `random` is asked for 32 bytes each: recovery, identity, then `workingUses` in their order.
+ * here. `random` is asked for 32 bytes each: recovery, identity, `workingUses` in their order, then the root of the decoys.
  */
 export function createDomainKeys(
   domain: string,
@@ -52,6 +55,7 @@ export function createDomainKeys(
       mandate: signMandate({ domain, identity, signingKeys, recoveryHash: recoveryHashed, now, ...options }),
       keys,
       recoveryHash: recoveryHashed,
+      decoys: createDecoyRoot(now, random),
     },
     recovery,
   };

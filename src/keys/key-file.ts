@@ -93,7 +93,8 @@ function nameFromJson<T extends string>(value: unknown, names: readonly T[]): T 
   return name;
 }
 
-function timeFromJson(value: unknown): number {
+/** Throws `state_invalid` unless the value is a time in seconds. */
+export function timeFromJson(value: unknown): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > endOfTime)
     throw invalid('a time is not in seconds');
   return value;

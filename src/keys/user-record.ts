@@ -16,8 +16,8 @@ import { checkValidity } from './validity.ts';
 
 export interface UserRecordContent {
   readonly keys: UserKeys;
-  /** Canonical `local@domain`. */
-  readonly address: string;
+  /** Canonical `local@domain`, or its address hash: a decoy has no address. */
+  readonly address: string | Uint8Array;
   /** From `nextSerial`. */
   readonly serial: number;
   /** Record fingerprint of the record before, absent in the first. */
@@ -31,11 +31,11 @@ export interface UserRecordContent {
 
 /** A signed user record (the inner bytes), valid for 400 days. Throws `record_invalid` for a serial over a day ahead. */
 export function signUserRecord(content: UserRecordContent): Uint8Array {
-  const { keys, now } = content;
+  const { keys, address, now } = content;
   checkSerial(content.serial, now);
   const payload = encode(userRecord, {
     domain: keys.domain,
-    addressHash: addressHash(content.address),
+    addressHash: typeof address === 'string' ? addressHash(address) : address,
     identityKey: keys.identity.publicKey,
     keys: keys.keys.map(publishKey),
     created: now,

@@ -353,6 +353,20 @@ test('a start adopts domains whose keys init made, and keeps the settings of tho
   t.deepEqual((await store.domains.get('beta.test'))?.own, {});
 });
 
+test('a domain of version 0.1 gets what decoys come from at the first start, and keeps it', async (t) => {
+  const { data, store } = await daemon(t);
+  const { decoys: made, ...older } = beta.keys;
+  await saveDomainKeys(data, older);
+  const [first, second] = [createKeyRing(), createKeyRing()];
+  await adoptDomains(data, first, store.domains);
+  await adoptDomains(data, second, store.domains);
+  const root = first.keysOf('beta.test')?.decoys;
+  t.is(root?.secret.length, 32);
+  t.false(root?.secret.equals(made!.secret));
+  t.true(second.keysOf('beta.test')?.decoys?.secret.equals(root!.secret));
+  t.is(root?.start, made!.start);
+});
+
 test('a domain whose keys were taken away is not served, and does not hide the others', async (t) => {
   const { data, store, state, clock } = await daemon(t);
   const first = await daemon(t);

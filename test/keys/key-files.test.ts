@@ -40,6 +40,15 @@ test('domain keys survive their files, with the identity key or without', (t) =>
   );
 });
 
+test('what decoys come from lies with the keys; a file of version 0.1 has none', (t) => {
+  const whole = domainKeysFromJson(through(working));
+  t.is(whole.decoys?.start, now);
+  t.true(whole.decoys?.secret.equals(keys.decoys!.secret));
+  t.true(whole.keys.every(({ secret }) => !secret.equals(keys.decoys!.secret)));
+  const { decoys: _, ...older } = working;
+  t.is(domainKeysFromJson(through(older)).decoys, undefined);
+});
+
 test('a damaged key file is state_invalid', (t) => {
   const [key] = working.keys;
   const damaged: [string, unknown][] = [
@@ -55,6 +64,8 @@ test('a damaged key file is state_invalid', (t) => {
     ['an unknown status', { ...working, keys: [{ ...key, status: 'lost' }] }],
     ['a use that does not belong here', { ...working, keys: [{ ...key, use: 'sealing' }] }],
     ['a time that is none', { ...working, keys: [{ ...key, notAfter: 1.5 }] }],
+    ['a decoy secret too short', { ...working, decoys: { secret: 'AAAA', start: now } }],
+    ['a root of decoys without a start', { ...working, decoys: { secret: working.decoys!.secret } }],
     ['a fingerprint too short', { ...working, fingerprint: 'AAAA' }],
   ];
   for (const [name, value] of damaged)
