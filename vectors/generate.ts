@@ -14,6 +14,7 @@ import { fetch } from './generators/fetch.ts';
 import { keys } from './generators/keys.ts';
 import { message } from './generators/message.ts';
 import { notification } from './generators/notification.ts';
+import { state } from './generators/state.ts';
 
 const folders: Readonly<Record<string, () => readonly Case[]>> = {
   conventions,
@@ -24,6 +25,7 @@ const folders: Readonly<Record<string, () => readonly Case[]>> = {
   notification,
   fetch,
   account,
+  state,
 };
 
 /** Path below vectors/ to content, for every case. */

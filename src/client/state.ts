@@ -141,7 +141,7 @@ export interface Sent {
   readonly parts: readonly SentPart[];
 }
 
-/** What all devices of a user have in common: it travels in the state blob (`shared.ts`, `join.ts`). */
+/** What all devices of a user have in common: it travels in the state blob (`blob.ts`, `join.ts`). */
 export interface SharedFields {
   readonly address: string;
   /** The user's own record, signed: what enrolment is repeated with until it is known to have arrived. */

@@ -87,6 +87,10 @@ export const purposes = [
   'receipt',
   'recipient-address',
   'recovery',
+  'recovery device',
+  'state',
+  'state key',
+  'state key id',
   'to',
   'trace',
   'user listing',
@@ -135,6 +139,7 @@ export const sizes = {
   envelopeStep: 2048,
   payloadFloor: 4096,
   payloadChunk: 16384,
+  stateSealedMax: 16_777_216,
 } as const;
 
 /** Times in seconds. */

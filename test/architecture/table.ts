@@ -47,6 +47,8 @@ export const owners: Readonly<Record<string, readonly string[]>> = {
   'sodium-native': ['crypto'],
   '@noble/*': ['crypto'],
   'node:crypto': ['crypto', 'store/digest.ts', 'demo'],
+  '@scure/bip39': ['keys'],
+  '@scure/bip39/*': ['keys'],
   '@peculiar/x509': ['demo'],
   lmdb: ['store'],
   'node:sqlite': ['store'],

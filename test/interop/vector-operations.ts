@@ -7,6 +7,7 @@ import * as keys from './stranger/keys.ts';
 import * as message from './stranger/message.ts';
 import { openDatagram, sealDatagram, sizeClass } from './stranger/notification.ts';
 import * as primitives from './stranger/primitives.ts';
+import { fromEntropy, openState, readPairing, sealState } from './stranger/state.ts';
 import type { Suite } from './stranger/primitives.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- vectors are data of many shapes
@@ -96,7 +97,13 @@ export const operations: Record<string, Operation> = {
     return signRequest(i['method'], at(i), i['target'], body, b(i['seed']), i['now']);
   },
   'parse invitation': (i) => shown(keys.readInvitation(i['word'])),
+  'seal state': (i) => hex(sealState(b(i['stateKey']), i['address'], b(i['content']), random(i))),
+  'open state': (i) => hex(openState(b(i['stateKey']), i['address'], b(i['blob']))),
+  'parse pairing': (i) => shown(readPairing(i['word'])),
 };
+
+/** All but the words, which any library of BIP-39 knows. */
+export const withoutPhrase: Operation = (i) => shown(fromEntropy(b(i['entropy']), i['address']));
 
 /** It is enough that they take what is good. */
 export const accepting: Record<string, Operation> = {

@@ -1,7 +1,7 @@
 /** A second implementation, written from the specification alone, against the positive test vectors. */
 import { readdirSync, readFileSync } from 'node:fs';
 import test from 'ava';
-import { accepting, operations } from './vector-operations.ts';
+import { accepting, operations, withoutPhrase } from './vector-operations.ts';
 import type { Inputs } from './vector-operations.ts';
 
 interface Case {
@@ -11,7 +11,7 @@ interface Case {
 }
 
 const root = new URL('../../vectors/', import.meta.url);
-const folders = ['conventions', 'keys', 'addressing', 'message', 'notification', 'fetch', 'account'];
+const folders = ['conventions', 'keys', 'addressing', 'message', 'notification', 'fetch', 'account', 'state'];
 
 for (const folder of folders) {
   test(`the stranger agrees with the vectors of ${folder}`, async (t) => {
@@ -29,3 +29,13 @@ for (const folder of folders) {
     t.true(held > 0);
   });
 }
+
+test('the stranger derives from a recovery phrase what the vectors say', (t) => {
+  const files = readdirSync(new URL('state', root)).filter((name) => name.startsWith('recovery-phrase-of-'));
+  t.true(files.length > 0);
+  for (const name of files) {
+    const { inputs, output } = JSON.parse(readFileSync(new URL(`state/${name}`, root), 'utf8')) as Case;
+    const { phrase: _, ...derived } = output as { phrase: string };
+    t.deepEqual(withoutPhrase(inputs), derived, name);
+  }
+});

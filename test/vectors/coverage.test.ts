@@ -89,6 +89,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ].map((code) => [code, overHttp]),
   ),
   'timing.md': {},
+  'state.md': {},
   'account.md': Object.fromEntries(
     [
       'record_invalid',

@@ -7,6 +7,7 @@ import { discovery } from './operations/discovery.ts';
 import { keys } from './operations/keys.ts';
 import { message } from './operations/message.ts';
 import { notification } from './operations/notification.ts';
+import { state } from './operations/state.ts';
 
 export const operations: Readonly<Record<string, Operation>> = {
   ...conventions,
@@ -16,4 +17,5 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...message,
   ...notification,
   ...account,
+  ...state,
 };

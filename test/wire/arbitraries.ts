@@ -4,6 +4,7 @@ import { canonicalLocal, checkAddress, formatAddress } from '../../src/wire/addr
 import * as collect from '../../src/wire/collect.ts';
 import { checkDomain } from '../../src/wire/domain-name.ts';
 import { invitation } from '../../src/wire/invitation.ts';
+import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
 import * as keys from '../../src/wire/keys.ts';
 import * as message from '../../src/wire/message.ts';
 import * as notification from '../../src/wire/notification.ts';
@@ -382,6 +383,15 @@ export const codecs = {
     recordOf<collect.Problem>({ code: short(64), detail: short(512, 0), retryAfter: fc.maxSafeNat() }, [
       'retryAfter',
     ]),
+  ),
+  'state-blob': codec(
+    stateBlob,
+    recordOf({ version: byte, keyId: sized(8), sealed: blob(72, 300) }),
+    maxStateBlob,
+  ),
+  pairing: codec(
+    pairing,
+    recordOf({ domain, local: localPart, token: sized(16), fingerprint: hash, stateKey: sized(32) }),
   ),
   invitation: codec(invitation, recordOf({ domain, local: localPart, token: sized(16), fingerprint: hash })),
   'protected-header': codec(
