@@ -87,6 +87,11 @@ export const schema = {
   },
   dns: {
     resolvers: entry(listOf(resolverAddress), [], 'Asked in this order; none: those of the system.'),
+    dnssec: entry(
+      choice(['auto', 'off']),
+      'auto',
+      '"auto": when a resolver on loopback says that it validated an answer, that counts. "off": nobody is believed; for a resolver on loopback that only hands on what a far one claims.',
+    ),
   },
   tls: {
     mode: entry(

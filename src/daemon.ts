@@ -95,7 +95,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const settings = createEffectiveSettings(store.domains, () => config);
 
   const { allow, caFiles } = config.outbound;
-  const resolver = createResolver({ servers: [...config.dns.resolvers] });
+  const resolver = createResolver({ servers: config.dns.resolvers, dnssec: config.dns.dnssec });
   const https = createHttps({ resolver, allow, caFiles });
   parts.defer(() => https.close());
   const udp = createUdpSender({ resolver, allow });

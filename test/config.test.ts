@@ -34,7 +34,7 @@ test('the defaults, each in its unit', (t) => {
       metrics: { kind: 'tcp', host: '127.0.0.1', port: 9620 },
       trustedProxies: [],
     },
-    dns: { resolvers: [] },
+    dns: { resolvers: [], dnssec: 'auto' },
     tls: { mode: 'files', directory: '/etc/letsencrypt/live', certificate: null, key: null },
     storage: { max: 50e9, reserve: { percent: 10 } },
     defaults: {
@@ -101,7 +101,8 @@ const mistakes: [name: string, text: string, message: RegExp][] = [
   ['unknown key', `${host}\n# c\ncolour = 1`, /^beckon\.toml:4: colour: no such key$/],
   ['unknown key in a section', `${host}[listen]\nhttps = ":1"\nudpp = ":2"`, /:4: listen\.udpp: no such key/],
   ['unknown section', `${host}\n[lmtp]\nlisten = ""`, /:3: lmtp: no such key/],
-  ['a key of another version', `${host}[dns]\ndnssec = "auto"`, /:3: dns\.dnssec: no such key/],
+  ['a key of another version', `${host}[tls]\nacme = "on"`, /:3: tls\.acme: no such key/],
+  ['a mode that is none', `${host}[dns]\ndnssec = "require"`, /:3: dns\.dnssec: must be/],
   ['a prototype key', `${host}__proto__ = 1`, /:2: __proto__: no such key/],
   ['a section that is no table', `${host}listen = 3`, /:2: listen: must be a table/],
   ['a section that is a date', `${host}listen = 2020-01-01`, /:2: listen: must be a table/],

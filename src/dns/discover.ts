@@ -18,8 +18,8 @@ export interface NativeDomain {
   fingerprints: Uint8Array[];
   /** The signature by which a leaving domain says so, not yet verified. */
   gone: Uint8Array | null;
-  /** Whether a validating resolver vouched for the records. Always false until one is asked for its AD flag. */
-  dnssec: false;
+  /** Whether a validating resolver on this machine vouched for the SRV record (HTTPS) and the TXT record. */
+  dnssec: boolean;
 }
 
 /** An authoritative "no such record", and the domain takes mail. */
@@ -27,6 +27,8 @@ export interface LegacyDomain {
   kind: 'legacy';
   /** By priority; the domain itself where it has an address but no MX (RFC 5321 section 5.1). */
   mx: { host: string; priority: number }[];
+  /** Whether a validating resolver on this machine vouched for the missing record: then nobody on the way took it away. */
+  dnssec: boolean;
 }
 
 /** Nothing is known: ask again with backoff, never fall back. */
@@ -53,8 +55,8 @@ export function createDiscover(resolver: Resolver, random: () => number = Math.r
       checkDomain(domain);
       const srv = await resolver.srv(`_beckon._tcp.${domain}`);
       if (srv.kind === 'later') return srv;
-      if (srv.kind === 'absent' || isNotOffered(srv.records)) return mailOf(resolver, domain);
-      return native(resolver, domain, srv.records, random);
+      if (srv.kind === 'absent' || isNotOffered(srv.records)) return mailOf(resolver, domain, srv.dnssec);
+      return native(resolver, domain, srv, random);
     },
   };
 }
@@ -62,10 +64,10 @@ export function createDiscover(resolver: Resolver, random: () => number = Math.r
 async function native(
   resolver: Resolver,
   domain: string,
-  answers: SrvAnswer[],
+  srv: Extract<Lookup<SrvAnswer>, { kind: 'found' }>,
   random: () => number,
 ): Promise<NativeDomain | LaterDomain> {
-  const targets = orderTargets(answers, random);
+  const targets = orderTargets(srv.records, random);
   if (targets.length === 0) return { kind: 'later', reason: 'srv_malformed' };
 
   const [txt, udp] = await Promise.all([
@@ -80,28 +82,36 @@ async function native(
   const { fingerprints, gone } = outcome.txt;
   if (fingerprints.length === 0) return { kind: 'later', reason: 'txt_missing' };
   const udpTargets = udp.kind === 'found' ? orderTargets(udp.records, random) : [];
-  return { kind: 'native', targets, udpTargets, fingerprints, gone, dnssec: false };
+  return { kind: 'native', targets, udpTargets, fingerprints, gone, dnssec: srv.dnssec && txt.dnssec };
 }
 
-async function mailOf(resolver: Resolver, domain: string): Promise<LegacyDomain | LaterDomain | NoDomain> {
+async function mailOf(
+  resolver: Resolver,
+  domain: string,
+  dnssec: boolean,
+): Promise<LegacyDomain | LaterDomain | NoDomain> {
   const mx = await resolver.mx(domain);
   if (mx.kind === 'later') return mx;
-  if (mx.kind === 'found') return mailExchangers(mx.records);
+  if (mx.kind === 'found') return mailExchangers(mx.records, dnssec);
   if (mx.reason === 'nxdomain') return { kind: 'none', reason: 'no_such_domain' };
-  return implicitMail(domain, await resolver.address(domain));
+  return implicitMail(domain, await resolver.address(domain), dnssec);
 }
 
-function mailExchangers(records: MxAnswer[]): LegacyDomain | LaterDomain | NoDomain {
+function mailExchangers(records: MxAnswer[], dnssec: boolean): LegacyDomain | LaterDomain | NoDomain {
   if (records.every(({ exchange }) => exchange === '')) return { kind: 'none', reason: 'null_mx' };
   const mx = records
     .filter(({ exchange }) => isHostName(exchange))
     .map(({ exchange, priority }) => ({ host: exchange, priority }))
     .sort((a, b) => a.priority - b.priority);
-  return mx.length > 0 ? { kind: 'legacy', mx } : { kind: 'later', reason: 'mx_malformed' };
+  return mx.length > 0 ? { kind: 'legacy', mx, dnssec } : { kind: 'later', reason: 'mx_malformed' };
 }
 
-function implicitMail(domain: string, address: Lookup<string>): LegacyDomain | LaterDomain | NoDomain {
+function implicitMail(
+  domain: string,
+  address: Lookup<string>,
+  dnssec: boolean,
+): LegacyDomain | LaterDomain | NoDomain {
   if (address.kind === 'later') return address;
-  if (address.kind === 'found') return { kind: 'legacy', mx: [{ host: domain, priority: 0 }] };
+  if (address.kind === 'found') return { kind: 'legacy', mx: [{ host: domain, priority: 0 }], dnssec };
   return { kind: 'none', reason: address.reason === 'nxdomain' ? 'no_such_domain' : 'no_mail' };
 }

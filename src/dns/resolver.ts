@@ -1,17 +1,13 @@
 /** DNS look-ups with three outcomes: found, absent for certain, or ask again later. wire-spec/discovery.md section 3. */
-import { Resolver as SystemResolver, getServers } from 'node:dns/promises';
-import { plainName } from './record.ts';
+import type { Answer } from 'dns-packet';
+import type { Lookup, Question, RecordType } from './answer.ts';
+import { exchange } from './exchange.ts';
+import { isHostName, plainName } from './record.ts';
+import { resolvingServers } from './servers.ts';
+import type { DnssecMode, Resolving } from './servers.ts';
+import { createTurnstile } from './turnstile.ts';
 
-/**
- * What one look-up gave. Only an answer "no such name" or "no such record" is `absent`; a timeout, a server failure, a
- * refusal or a broken answer is `later` and proves nothing.
- */
-export type Lookup<T> =
-  | { kind: 'found'; records: T[] }
-  | { kind: 'absent'; reason: 'nxdomain' | 'nodata' }
-  | { kind: 'later'; reason: LaterReason };
-
-export type LaterReason = 'timeout' | 'servfail' | 'refused' | 'malformed' | 'unreachable' | 'failed';
+export type { LaterReason, Lookup } from './answer.ts';
 
 export interface SrvAnswer {
   priority: number;
@@ -39,89 +35,92 @@ export interface Resolver {
 export interface ResolverOptions {
   /** `address:port` or `[address]:port`, in order of preference. Empty or absent: the system's. */
   servers?: readonly string[];
-  /** For the first try with one server, in milliseconds; it grows with each further try. */
+  /** For the first try with one server, in milliseconds; it doubles with each further try. */
   timeoutMs?: number;
   /** With each server. */
   tries?: number;
+  /** Whose word that an answer was validated counts; `auto` unless told: that of a resolver on this machine. */
+  dnssec?: DnssecMode;
 }
 
-/** A resolver over the given servers. The next server is asked whenever one gives no definite answer. */
-export function createResolver(options: ResolverOptions = {}): Resolver {
-  const { timeoutMs = 2000, tries = 2 } = options;
-  const servers = options.servers?.length ? options.servers : getServers();
-  // node:dns does not go on to its next server after SERVFAIL, so each server has a resolver of its own.
-  const resolvers = servers.map((server) => {
-    const resolver = new SystemResolver({ timeout: timeoutMs, tries });
-    resolver.setServers([server]);
-    return resolver;
-  });
+/** Sockets open at a time: a flood of names must not use up the descriptors of the process. */
+const maxUnderWay = 256;
 
-  async function ask<T>(query: (resolver: SystemResolver) => Promise<T[]>): Promise<Lookup<T>> {
-    let outcome: Lookup<T> = { kind: 'later', reason: 'unreachable' };
-    for (const resolver of resolvers) {
-      outcome = await lookup(query(resolver));
+/**
+ * A resolver over the given servers. The next server is asked whenever one gives no definite answer. Throws `config_invalid` for
+ * what is no address.
+ */
+export function createResolver(options: ResolverOptions = {}): Resolver {
+  const { timeoutMs = 2000, tries = 2, dnssec = 'auto' } = options;
+  const servers = resolvingServers(options.servers ?? [], dnssec);
+  const turnstile = createTurnstile(maxUnderWay);
+
+  async function lookUp<T>(
+    name: string,
+    type: RecordType,
+    read: (answer: Answer) => T[],
+  ): Promise<Lookup<T>> {
+    const question = { name: plainName(name), type };
+    // Also what the packet's encoder takes for granted of a name.
+    if (!isHostName(question.name)) return { kind: 'later', reason: 'failed' };
+    let outcome: Lookup<Answer> = { kind: 'later', reason: 'unreachable' };
+    for (const server of servers) {
+      outcome = await turnstile(() => askServer(server, question));
       if (outcome.kind !== 'later') break;
     }
-    return outcome;
+    return outcome.kind === 'found' ? { ...outcome, records: outcome.records.flatMap(read) } : outcome;
+  }
+
+  async function askServer(server: Resolving, question: Question): Promise<Lookup<Answer>> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await exchange(server, question, timeoutMs * 2 ** (attempt - 1));
+      if (outcome.kind !== 'later') return { ...outcome, dnssec: outcome.dnssec && server.trusted };
+      if (outcome.reason !== 'timeout' || attempt >= tries) return outcome;
+    }
   }
 
   return {
-    srv: async (name) =>
-      mapRecords(await ask((resolver) => resolver.resolveSrv(name)), ({ priority, weight, port, name }) => ({
-        priority,
-        weight,
-        port,
-        target: plainName(name),
-      })),
-    txt: async (name) =>
-      mapRecords(await ask((resolver) => resolver.resolveTxt(name)), (strings) => strings.join('')),
-    mx: async (name) =>
-      mapRecords(await ask((resolver) => resolver.resolveMx(name)), ({ priority, exchange }) => ({
-        priority,
-        exchange: plainName(exchange),
-      })),
+    srv: (name) => lookUp(name, 'SRV', srvOf),
+    txt: (name) => lookUp(name, 'TXT', textOf),
+    mx: (name) => lookUp(name, 'MX', mxOf),
     address: async (name) =>
-      joinFamilies(
-        await Promise.all([
-          ask((resolver) => resolver.resolve4(name)),
-          ask((resolver) => resolver.resolve6(name)),
-        ]),
-      ),
+      joinFamilies(await Promise.all([lookUp(name, 'A', addressOf), lookUp(name, 'AAAA', addressOf)])),
   };
 }
 
-async function lookup<T>(answer: Promise<T[]>): Promise<Lookup<T>> {
-  try {
-    const records = await answer;
-    return records.length > 0 ? { kind: 'found', records } : { kind: 'absent', reason: 'nodata' };
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOTFOUND') return { kind: 'absent', reason: 'nxdomain' };
-    if (code === 'ENODATA') return { kind: 'absent', reason: 'nodata' };
-    return { kind: 'later', reason: laterReasons.get(code) ?? 'failed' };
-  }
+function srvOf(answer: Answer): SrvAnswer[] {
+  if (answer.type !== 'SRV') return [];
+  const { priority = 0, weight = 0, port, target } = answer.data;
+  return [{ priority, weight, port, target: plainName(target) }];
 }
 
-const laterReasons = new Map<unknown, LaterReason>([
-  ['ETIMEOUT', 'timeout'],
-  ['ESERVFAIL', 'servfail'],
-  ['EREFUSED', 'refused'],
-  ['ENOTIMP', 'refused'],
-  ['EFORMERR', 'malformed'],
-  ['EBADRESP', 'malformed'],
-  ['ECONNREFUSED', 'unreachable'],
-]);
+function mxOf(answer: Answer): MxAnswer[] {
+  if (answer.type !== 'MX') return [];
+  const { preference = 0, exchange } = answer.data;
+  return [{ priority: preference, exchange: plainName(exchange) }];
+}
 
-function mapRecords<T, U>(outcome: Lookup<T>, map: (record: T) => U): Lookup<U> {
-  return outcome.kind === 'found' ? { kind: 'found', records: outcome.records.map(map) } : outcome;
+function textOf(answer: Answer): string[] {
+  if (answer.type !== 'TXT') return [];
+  const strings = [answer.data].flat();
+  return [strings.map((part) => (typeof part === 'string' ? part : part.toString('latin1'))).join('')];
+}
+
+function addressOf(answer: Answer): string[] {
+  return answer.type === 'A' || answer.type === 'AAAA' ? [answer.data] : [];
 }
 
 /** One family is enough to be found; both must be known to be missing for the name to have no address. */
 function joinFamilies(outcomes: Lookup<string>[]): Lookup<string> {
-  const records = outcomes.flatMap((outcome) => (outcome.kind === 'found' ? outcome.records : []));
-  if (records.length > 0) return { kind: 'found', records };
+  const found = outcomes.filter((outcome) => outcome.kind === 'found');
+  if (found.length > 0) {
+    const records = found.flatMap((outcome) => outcome.records);
+    return { kind: 'found', records, dnssec: found.every(({ dnssec }) => dnssec) };
+  }
   const later = outcomes.find((outcome) => outcome.kind === 'later');
   if (later) return later;
-  const nxdomain = outcomes.some((outcome) => outcome.kind === 'absent' && outcome.reason === 'nxdomain');
-  return { kind: 'absent', reason: nxdomain ? 'nxdomain' : 'nodata' };
+  const absent = outcomes.filter((outcome) => outcome.kind === 'absent');
+  const nxdomain = absent.some(({ reason }) => reason === 'nxdomain');
+  const dnssec = absent.every(({ dnssec }) => dnssec);
+  return { kind: 'absent', reason: nxdomain ? 'nxdomain' : 'nodata', dnssec };
 }

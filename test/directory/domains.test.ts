@@ -73,6 +73,7 @@ test('legacy and none come from DNS alone, and are believed for five minutes', a
   zone({ type: 'MX', name: 'mail.test', priority: 10, exchange: 'mx.mail.test' });
   t.deepEqual(await domains.domain('mail.test'), {
     kind: 'legacy',
+    dnssec: false,
     mx: [{ host: 'mx.mail.test', priority: 10 }],
   });
   t.deepEqual(await domains.domain('nothing.test'), { kind: 'none', reason: 'no_such_domain' });

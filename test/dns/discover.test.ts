@@ -97,6 +97,7 @@ const outcomes: [string, DnsRecord[], unknown][] = [
     [mx('b.test', 20), mx('a.test', 10)],
     {
       kind: 'legacy',
+      dnssec: false,
       mx: [
         { host: 'a.test', priority: 10 },
         { host: 'b.test', priority: 20 },
@@ -108,14 +109,19 @@ const outcomes: [string, DnsRecord[], unknown][] = [
     [tcp('.'), txt(), mx('mx.test')],
     {
       kind: 'legacy',
+      dnssec: false,
       mx: [{ host: 'mx.test', priority: 10 }],
     },
   ],
-  ['an address without MX takes mail', [address], { kind: 'legacy', mx: [{ host: 'a.test', priority: 0 }] }],
+  [
+    'an address without MX takes mail',
+    [address],
+    { kind: 'legacy', dnssec: false, mx: [{ host: 'a.test', priority: 0 }] },
+  ],
   [
     'so does an IPv6 address',
     [{ type: 'AAAA', name: 'a.test', address: '2001:db8::1' }],
-    { kind: 'legacy', mx: [{ host: 'a.test', priority: 0 }] },
+    { kind: 'legacy', dnssec: false, mx: [{ host: 'a.test', priority: 0 }] },
   ],
   ['null MX is none, whatever the address', [mx('.', 0), address], { kind: 'none', reason: 'null_mx' }],
   [
@@ -123,6 +129,7 @@ const outcomes: [string, DnsRecord[], unknown][] = [
     [mx('.', 0), mx('mx.test')],
     {
       kind: 'legacy',
+      dnssec: false,
       mx: [{ host: 'mx.test', priority: 10 }],
     },
   ],

@@ -19,33 +19,51 @@ test('found records come as plain values', async (t) => {
   t.deepEqual(await resolver.srv('_s._tcp.a.test'), {
     kind: 'found',
     records: [{ priority: 1, weight: 2, port: 3, target: 'host.a.test' }],
+    dnssec: false,
   });
   t.deepEqual(await resolver.mx('a.test'), {
     kind: 'found',
     records: [{ priority: 10, exchange: 'mx.a.test' }],
+    dnssec: false,
   });
-  t.deepEqual(await resolver.txt('long.a.test'), { kind: 'found', records: ['x'.repeat(300)] });
+  t.deepEqual(await resolver.txt('long.a.test'), {
+    kind: 'found',
+    records: ['x'.repeat(300)],
+    dnssec: false,
+  });
 });
 
 test('an answer too large for a datagram comes over TCP', async (t) => {
   await using dns = await testDns();
-  t.deepEqual(await dns.resolver.txt('huge.a.test'), { kind: 'found', records: ['y'.repeat(5000)] });
+  t.deepEqual(await dns.resolver.txt('huge.a.test'), {
+    kind: 'found',
+    records: ['y'.repeat(5000)],
+    dnssec: false,
+  });
 });
 
 test('addresses of both families are joined, one is enough, aliases are followed', async (t) => {
   await using dns = await testDns();
-  const both = { kind: 'found', records: ['192.0.2.1', '2001:db8::1'] };
+  const both = { kind: 'found', records: ['192.0.2.1', '2001:db8::1'], dnssec: false };
   t.deepEqual(await dns.resolver.address('both.a.test'), both);
   t.deepEqual(await dns.resolver.address('alias.a.test'), both);
-  t.deepEqual(await dns.resolver.address('six.a.test'), { kind: 'found', records: ['2001:db8::2'] });
+  t.deepEqual(await dns.resolver.address('six.a.test'), {
+    kind: 'found',
+    records: ['2001:db8::2'],
+    dnssec: false,
+  });
 });
 
 test('a missing name and a missing type are absent, each with its reason', async (t) => {
   await using dns = await testDns();
-  t.deepEqual(await dns.resolver.txt('nothing.test'), { kind: 'absent', reason: 'nxdomain' });
-  t.deepEqual(await dns.resolver.address('nothing.test'), { kind: 'absent', reason: 'nxdomain' });
-  t.deepEqual(await dns.resolver.srv('a.test'), { kind: 'absent', reason: 'nodata' });
-  t.deepEqual(await dns.resolver.address('a.test'), { kind: 'absent', reason: 'nodata' });
+  t.deepEqual(await dns.resolver.txt('nothing.test'), { kind: 'absent', reason: 'nxdomain', dnssec: false });
+  t.deepEqual(await dns.resolver.address('nothing.test'), {
+    kind: 'absent',
+    reason: 'nxdomain',
+    dnssec: false,
+  });
+  t.deepEqual(await dns.resolver.srv('a.test'), { kind: 'absent', reason: 'nodata', dnssec: false });
+  t.deepEqual(await dns.resolver.address('a.test'), { kind: 'absent', reason: 'nodata', dnssec: false });
 });
 
 for (const [fault, reason] of [
@@ -80,7 +98,7 @@ test('a definite answer of the first server stands', async (t) => {
   await using empty = await startDns([]);
   await using full = await testDns();
   const resolver = createResolver({ servers: [empty.address, full.address], timeoutMs: 3000, tries: 1 });
-  t.deepEqual(await resolver.mx('a.test'), { kind: 'absent', reason: 'nxdomain' });
+  t.deepEqual(await resolver.mx('a.test'), { kind: 'absent', reason: 'nxdomain', dnssec: false });
   t.deepEqual(full.questions, []);
 });
 
@@ -89,7 +107,11 @@ test('no address of one family and no answer for the other is later', async (t) 
   dns.fail('a.test', 'servfail', 'AAAA');
   t.deepEqual(await dns.resolver.address('a.test'), { kind: 'later', reason: 'servfail' });
   dns.fail('both.a.test', 'servfail', 'AAAA');
-  t.deepEqual(await dns.resolver.address('both.a.test'), { kind: 'found', records: ['192.0.2.1'] });
+  t.deepEqual(await dns.resolver.address('both.a.test'), {
+    kind: 'found',
+    records: ['192.0.2.1'],
+    dnssec: false,
+  });
 });
 
 test('nobody listening is later', async (t) => {
