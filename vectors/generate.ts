@@ -11,6 +11,7 @@ import { addressing } from './generators/addressing.ts';
 import { conventions } from './generators/conventions.ts';
 import { discovery } from './generators/discovery.ts';
 import { fetch } from './generators/fetch.ts';
+import { identity } from './generators/identity.ts';
 import { keys } from './generators/keys.ts';
 import { message } from './generators/message.ts';
 import { notification } from './generators/notification.ts';
@@ -20,6 +21,7 @@ const folders: Readonly<Record<string, () => readonly Case[]>> = {
   conventions,
   discovery,
   keys,
+  identity,
   addressing,
   message,
   notification,

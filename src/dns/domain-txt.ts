@@ -1,14 +1,15 @@
 /**
  * The TXT record at `_beckon.<domain>`: the root of trust of a domain, wire-spec/discovery.md section 2.
  *
- *     v=beckon1; id=<base64url SHA-256 of the identity key>[; id=<the next one's>][; gone=<base64url signature>]
+ *     v=beckon1; id=<base64url SHA-256 of the identity key>[; id=<the next one's>][; gone=<base64url serial and signature>]
  */
 import { base64urlnopad } from '@scure/base';
+import { sizes } from '../wire/registry.ts';
 
 export interface DomainTxt {
   /** 32 bytes each: one, or two different ones while the identity key changes. None only beside `gone`. */
   fingerprints: Uint8Array[];
-  /** 64 bytes: the identity key's signature that the domain leaves. Not verified here. */
+  /** 69 bytes: that the domain leaves, signed by its identity key. Not verified here (keys/gone.ts). */
   gone: Uint8Array | null;
 }
 
@@ -48,7 +49,7 @@ function parseDomainTxt(text: string): DomainTxt | null {
   if (new Set(ids).size < ids.length || ids.length + gones.length === 0) return null;
 
   const fingerprints = ids.map((id) => decode(id, 32));
-  const signatures = gones.map((gone) => decode(gone, 64));
+  const signatures = gones.map((gone) => decode(gone, sizes.gone));
   if (!fingerprints.every((bytes) => bytes !== null) || !signatures.every((bytes) => bytes !== null))
     return null;
   return { fingerprints, gone: signatures[0] ?? null };

@@ -51,7 +51,7 @@ export const introductionTypes = { personal: 0 } as const;
 export const dispositions = { done: 0 } as const;
 
 /** Unsigned attachments of a served record. */
-export const attachmentTypes = { parentSignature: 1, logProof: 2 } as const;
+export const attachmentTypes = { parentSignature: 1, logProof: 2, identityChanges: 3 } as const;
 
 /**
  * Purposes: the first element of every context, after the prefix `beckon/1 `. Each signature, seal and derivation
@@ -71,7 +71,9 @@ export const purposes = [
   'envelope',
   'envelope body',
   'envelope key',
+  'gone',
   'identity',
+  'identity change',
   'introduction',
   'introduction seal',
   'key id',
@@ -80,6 +82,7 @@ export const purposes = [
   'mandate',
   'notification',
   'notification seal',
+  'parent signature',
   'payload',
   'poll',
   'poll request',
@@ -122,6 +125,7 @@ export const sizes = {
   keyId: 8,
   hash: 32,
   signature: 64,
+  gone: 69,
   messageId: 32,
   letterId: 16,
   acceptToken: 32,
@@ -150,6 +154,7 @@ export const times = {
   recordValidity: 7 * 86_400,
   recordRenewal: 86_400,
   mandateValidity: 400 * 86_400,
+  parentValidity: 400 * 86_400,
   userRecordValidity: 400 * 86_400,
   byMailValidity: 7 * 86_400,
   keyPending: 8 * 86_400,
@@ -182,6 +187,7 @@ export const counts = {
   revokedKeys: 64,
   capabilities: 32,
   attachments: 4,
+  identityChanges: 16,
   refs: 13,
   pollEntries: 64,
   pollRefs: 256,

@@ -6,7 +6,7 @@ import { startDns } from '../support/dns-server.ts';
 import type { TestDns } from '../support/dns-server.ts';
 
 const fingerprint = new Uint8Array(32).fill(7);
-const gone = new Uint8Array(64).fill(8);
+const gone = new Uint8Array(69).fill(8);
 const tcp = (target = 'post.hoster.test', priority = 0): DnsRecord => ({
   type: 'SRV',
   name: '_beckon._tcp.a.test',

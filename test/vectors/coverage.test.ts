@@ -64,6 +64,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'discovery.md': {},
   'keys.md': {},
+  'identity.md': {},
   'addressing.md': {},
   'message.md': {},
   'notification.md': { ref_invalid: 'the ref is dropped without a word' },

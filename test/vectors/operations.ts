@@ -4,6 +4,7 @@ import { account } from './operations/account.ts';
 import { addressing } from './operations/addressing.ts';
 import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
+import { identity } from './operations/identity.ts';
 import { keys } from './operations/keys.ts';
 import { message } from './operations/message.ts';
 import { notification } from './operations/notification.ts';
@@ -13,6 +14,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...conventions,
   ...discovery,
   ...keys,
+  ...identity,
   ...addressing,
   ...message,
   ...notification,

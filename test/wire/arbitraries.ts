@@ -3,6 +3,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { canonicalLocal, checkAddress, formatAddress } from '../../src/wire/address.ts';
 import * as collect from '../../src/wire/collect.ts';
 import { checkDomain } from '../../src/wire/domain-name.ts';
+import * as identity from '../../src/wire/identity.ts';
 import { invitation } from '../../src/wire/invitation.ts';
 import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
 import * as keys from '../../src/wire/keys.ts';
@@ -392,6 +393,28 @@ export const codecs = {
   pairing: codec(
     pairing,
     recordOf({ domain, local: localPart, token: sized(16), fingerprint: hash, stateKey: sized(32) }),
+  ),
+  'identity-change': codec(
+    identity.identityChange,
+    recordOf<identity.IdentityChange>(
+      { domain, by: byte, signer: hash, identityKey: hash, recoveryHash: hash, created: time },
+      ['recoveryHash'],
+    ),
+  ),
+  'identity-changes': codec(
+    identity.identityChanges,
+    recordOf<identity.IdentityChanges>({ changes: fc.array(blob(1, 50), { maxLength: 4 }) }),
+  ),
+  'parent-signature': codec(
+    identity.parentSignature,
+    recordOf<identity.ParentSignature>({
+      domain,
+      fingerprint: hash,
+      parent: domain,
+      parentKey: hash,
+      created: time,
+      expires: time,
+    }),
   ),
   invitation: codec(invitation, recordOf({ domain, local: localPart, token: sized(16), fingerprint: hash })),
   'protected-header': codec(

@@ -178,7 +178,7 @@ function addTxt(cases: Collection): void {
   const spec = 'discovery.md section 2';
   const first = seeded('txt 1')(32);
   const second = seeded('txt 2')(32);
-  const gone = seeded('txt gone')(64);
+  const gone = seeded('txt gone')(69);
   const id = base64url(first);
   const found = (fingerprints: readonly Uint8Array[], signature: Uint8Array | null = null): object => ({
     kind: 'found',
@@ -212,7 +212,23 @@ function addTxt(cases: Collection): void {
     ['an id in plain base64', [`v=beckon1; id=${'+'.repeat(43)}`], { kind: 'malformed' }],
     ['an id whose last bits are not zero', [`v=beckon1; id=${'A'.repeat(42)}B`], { kind: 'malformed' }],
     ['a name without a value', [`v=beckon1; id=${id}; later`], { kind: 'malformed' }],
+    ['gone alone', [`v=beckon1; gone=${base64url(gone)}`], found([], gone)],
+    [
+      'two ids and gone',
+      [`v=beckon1; id=${id}; id=${base64url(second)}; gone=${base64url(gone)}`],
+      found([first, second], gone),
+    ],
     ['a signature of another length', [`v=beckon1; id=${id}; gone=AA`], { kind: 'malformed' }],
+    [
+      'a signature without its serial',
+      [`v=beckon1; id=${id}; gone=${base64url(gone.slice(5))}`],
+      { kind: 'malformed' },
+    ],
+    [
+      'gone twice',
+      [`v=beckon1; id=${id}; gone=${base64url(gone)}; gone=${base64url(gone)}`],
+      { kind: 'malformed' },
+    ],
     ['the version twice', [`v=beckon1; id=${id}; v=beckon1`], { kind: 'malformed' }],
   ];
   for (const [description, values, output] of outcomes)

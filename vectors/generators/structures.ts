@@ -108,6 +108,7 @@ const listLimits: Readonly<Record<string, number>> = {
   keys: counts.keyEntries,
   revoked: counts.revokedKeys,
   attachments: counts.attachments,
+  changes: counts.identityChanges,
   parents: counts.parents,
   parts: counts.coverParts,
   'notification refs': counts.refs,
