@@ -2,10 +2,16 @@
 import { Secret, constantTimeEqual } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
 import { checkDomain } from '../wire/domain-name.ts';
-import { sizes } from '../wire/registry.ts';
+import { sizes, type KeyUse } from '../wire/registry.ts';
 import type { DecoyRoot } from './decoy.ts';
-import { workingUses, type DomainKeys } from './domain-keys.ts';
-import { domainFingerprint } from './fingerprints.ts';
+import {
+  workingUses,
+  type DomainKey,
+  type DomainKeys,
+  type Progress,
+  type RevokedKey,
+} from './domain-keys.ts';
+import { domainFingerprint, keyId } from './fingerprints.ts';
 import {
   arrayFromJson,
   bytesFromJson,
@@ -13,12 +19,13 @@ import {
   expectFormat,
   keyPairFromJson,
   keyPairToJson,
+  nameFromJson,
   objectFromJson,
   textFromJson,
   timeFromJson,
   type KeyPairJson,
 } from './key-file.ts';
-import { secretLength, type KeyPair } from './key-pair.ts';
+import { secretLength, suiteOfUse, type KeyPair } from './key-pair.ts';
 
 const workingFormat = 'beckon-domain-keys-1';
 const identityFormat = 'beckon-domain-identity-1';
@@ -29,9 +36,24 @@ export interface WorkingKeysJson {
   readonly fingerprint: string;
   readonly mandate: string;
   readonly recoveryHash: string;
-  readonly keys: readonly KeyPairJson[];
+  readonly keys: readonly (KeyPairJson & Since)[];
+  readonly revoked: readonly (RevokedKeyJson & Since)[];
+  readonly progress: Progress;
   /** Secret, too. Version 0.1 wrote none. */
   readonly decoys?: { readonly secret: string; readonly start: number };
+}
+
+interface Since {
+  readonly since: number;
+}
+
+interface RevokedKeyJson {
+  readonly use: KeyUse;
+  /** The public key. */
+  readonly key: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly revokedAt: number;
 }
 
 export interface DomainIdentityJson {
@@ -48,7 +70,9 @@ export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
     fingerprint: bytesToJson(keys.fingerprint),
     mandate: bytesToJson(keys.mandate),
     recoveryHash: bytesToJson(keys.recoveryHash),
-    keys: keys.keys.map(keyPairToJson),
+    keys: keys.keys.map((key) => ({ ...keyPairToJson(key), since: key.since ?? 0 })),
+    revoked: keys.revoked.map(revokedToJson),
+    progress: keys.progress,
     ...(keys.decoys === undefined ? {} : { decoys: decoysToJson(keys.decoys) }),
   };
 }
@@ -65,7 +89,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
   const fields = objectFromJson(
     working,
     ['format', 'domain', 'fingerprint', 'mandate', 'recoveryHash', 'keys'],
-    ['decoys'],
+    ['revoked', 'progress', 'decoys'],
   );
   expectFormat(fields['format'], workingFormat);
   const domain = domainFromJson(fields['domain']);
@@ -74,13 +98,63 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     fingerprint: bytesFromJson(fields['fingerprint'], sizes.hash),
     mandate: bytesFromJson(fields['mandate']),
     recoveryHash: bytesFromJson(fields['recoveryHash'], sizes.hash),
-    keys: arrayFromJson(fields['keys']).map((key) => keyPairFromJson(key, domain, workingUses)),
+    keys: arrayFromJson(fields['keys']).map((key) => keyFromJson(key, domain)),
+    revoked: arrayFromJson(fields['revoked'] ?? []).map((key) => revokedFromJson(key, domain)),
+    progress: 'progress' in fields ? progressFromJson(fields['progress']) : noProgress,
     ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
   };
   return identity === undefined ? keys : { ...keys, identity: identityFromJson(identity, keys) };
 }
 
-function identityFromJson(value: unknown, keys: DomainKeys): KeyPair {
+/** Of files that were written before keys had a life: the first day is still to come. */
+const noProgress: Progress = { days: 0, counted: 0, steady: 0 };
+
+function keyFromJson(value: unknown, domain: string): DomainKey {
+  const { since, ...pair } = objectFromJson(
+    value,
+    ['use', 'secret', 'status', 'notBefore', 'notAfter'],
+    ['revokedAt', 'since'],
+  );
+  return {
+    ...keyPairFromJson(pair, domain, workingUses),
+    since: since === undefined ? 0 : timeFromJson(since),
+  };
+}
+
+function revokedToJson({
+  use,
+  key,
+  notBefore,
+  notAfter,
+  revokedAt = 0,
+  since,
+}: RevokedKey): RevokedKeyJson & Since {
+  return { use, key: bytesToJson(key), notBefore, notAfter, revokedAt, since };
+}
+
+function revokedFromJson(value: unknown, domain: string): RevokedKey {
+  const fields = objectFromJson(value, ['use', 'key', 'notBefore', 'notAfter', 'revokedAt', 'since']);
+  const use = nameFromJson(fields['use'], workingUses);
+  const key = bytesFromJson(fields['key']);
+  const [notBefore, notAfter, revokedAt, since] = (
+    ['notBefore', 'notAfter', 'revokedAt', 'since'] as const
+  ).map((name) => timeFromJson(fields[name])) as [number, number, number, number];
+  const suite = suiteOfUse[use];
+  const id = keyId(domain, use, key);
+  return { id, use, suite, key, status: 'revoked', notBefore, notAfter, revokedAt, since };
+}
+
+function progressFromJson(value: unknown): Progress {
+  const fields = objectFromJson(value, ['days', 'counted', 'steady']);
+  return {
+    days: timeFromJson(fields['days']),
+    counted: timeFromJson(fields['counted']),
+    steady: timeFromJson(fields['steady']),
+  };
+}
+
+/** The identity key of a domain whose other keys are known. Throws `state_invalid` for another one. */
+export function identityFromJson(value: unknown, keys: DomainKeys): KeyPair {
   const fields = objectFromJson(value, ['format', 'domain', 'key']);
   expectFormat(fields['format'], identityFormat);
   const identity = keyPairFromJson(fields['key'], keys.domain, ['domainIdentity']);

@@ -7,6 +7,30 @@ import { createDecoyRoot, type DecoyRoot } from './decoy.ts';
 import { domainFingerprint, recoveryHash } from './fingerprints.ts';
 import { createKeyPair, endOfTime, secretLength, type KeyPair } from './key-pair.ts';
 import { signMandate } from './mandate.ts';
+import type { PublishedKey } from './published-key.ts';
+
+/** A key pair of the domain. */
+export interface DomainKey extends KeyPair {
+  /** The day (`Progress`) on which it took its present status; absent: the first. */
+  readonly since?: number;
+}
+
+/** A key that was revoked: its private half is gone, its entry is still published. */
+export interface RevokedKey extends PublishedKey {
+  readonly since: number;
+}
+
+/**
+ * How far the domain has come, by days on which it was at work: what keys are ended by, because a clock that jumps counts one
+ * day at most. wire-spec/timing.md section 1.
+ */
+export interface Progress {
+  readonly days: number;
+  /** When the last day was counted, unix seconds. */
+  readonly counted: number;
+  /** Days since the clock last jumped, or the domain last rested. */
+  readonly steady: number;
+}
 
 export interface DomainKeys {
   readonly domain: string;
@@ -17,7 +41,10 @@ export interface DomainKeys {
   /** The signed mandate in force, of which `keys` holds the signing keys. */
   readonly mandate: Uint8Array;
   /** Signing, notification, envelope and poll key pairs. */
-  readonly keys: readonly KeyPair[];
+  readonly keys: readonly DomainKey[];
+  /** Newest first. */
+  readonly revoked: readonly RevokedKey[];
+  readonly progress: Progress;
   readonly recoveryHash: Uint8Array;
   /** What answers for unknown addresses come from; it outlives all keys. Absent only in what an older version saved. */
   readonly decoys?: DecoyRoot;
@@ -54,6 +81,8 @@ export function createDomainKeys(
       fingerprint: domainFingerprint(identity.publicKey),
       mandate: signMandate({ domain, identity, signingKeys, recoveryHash: recoveryHashed, now, ...options }),
       keys,
+      revoked: [],
+      progress: { days: 0, counted: now, steady: 0 },
       recoveryHash: recoveryHashed,
       decoys: createDecoyRoot(now, random),
     },

@@ -7,14 +7,22 @@ import {
   noCapabilities,
   type Attachments,
   type DomainRecord,
+  type KeyEntry,
 } from '../wire/keys.ts';
-import { times } from '../wire/registry.ts';
+import { counts, times } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
 import type { DomainKeys } from './domain-keys.ts';
 import { selectKey } from './key-pair.ts';
 import { isRevoked, verifyMandate, type VerifiedMandate } from './mandate.ts';
-import { expectActive, namedKey, publishKey, readKeyEntries, type PublishedKey } from './published-key.ts';
+import {
+  entryOf,
+  expectActive,
+  namedKey,
+  publishKey,
+  readKeyEntries,
+  type PublishedKey,
+} from './published-key.ts';
 import { checkProgress, checkSerial } from './serial.ts';
 import { signObject, verifyObject } from './sign1.ts';
 import { checkValidity } from './validity.ts';
@@ -44,7 +52,7 @@ export function signDomainRecord(content: DomainRecordContent): Uint8Array {
     domain: keys.domain,
     serial: content.serial,
     mandate: keys.mandate,
-    keys: keys.keys.filter((key) => key.use !== 'domainSigning').map(publishKey),
+    keys: publishedEntries(keys),
     created: now,
     expires: now + times.recordValidity,
     contact: content.contact,
@@ -53,6 +61,13 @@ export function signDomainRecord(content: DomainRecordContent): Uint8Array {
     capabilities: content.capabilities ?? noCapabilities,
   });
   return signObject('domain record', keys.domain, signing.id, signing.secret, payload);
+}
+
+/** All keys but those of the mandate; of revoked ones the newest, as far as there is room. */
+function publishedEntries({ keys, revoked }: DomainKeys): readonly KeyEntry[] {
+  const own = keys.filter((key) => key.use !== 'domainSigning').map(publishKey);
+  const withdrawn = revoked.filter((key) => key.use !== 'domainSigning').map(entryOf);
+  return [...own, ...withdrawn].slice(0, counts.keyEntries);
 }
 
 /** What `GET domains/{domain}` serves. */

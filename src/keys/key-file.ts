@@ -87,7 +87,8 @@ export function bytesFromJson(value: unknown, length?: number): Uint8Array {
   return bytes;
 }
 
-function nameFromJson<T extends string>(value: unknown, names: readonly T[]): T {
+/** Throws `state_invalid` unless the value is one of the names. */
+export function nameFromJson<T extends string>(value: unknown, names: readonly T[]): T {
   const name = names.find((candidate) => candidate === value);
   if (name === undefined) throw invalid('a name is unknown');
   return name;

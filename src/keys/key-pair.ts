@@ -77,10 +77,14 @@ export function inLife(key: { readonly notBefore: number; readonly notAfter: num
   return now >= key.notBefore - times.clockSlack && now <= key.notAfter + times.clockSlack;
 }
 
-/** The key to make new objects with: the newest active one. Throws `key_not_active` where there is none. */
-export function selectKey(keys: readonly KeyPair[], use: KeyUse, now: number): KeyPair {
+/**
+ * The key to make new objects with: the newest active one. One whose not-before is still to come, within the hour that clocks may
+ * be off, only where there is no other. Throws `key_not_active` where there is none.
+ */
+export function selectKey<K extends KeyPair>(keys: readonly K[], use: KeyUse, now: number): K {
   const candidates = keys.filter((key) => key.use === use && key.status === 'active' && inLife(key, now));
-  const newest = candidates.sort((a, b) => b.notBefore - a.notBefore)[0];
+  const begun = candidates.filter((key) => key.notBefore <= now);
+  const newest = (begun.length > 0 ? begun : candidates).sort((a, b) => b.notBefore - a.notBefore)[0];
   if (newest === undefined) throw new BeckonError('key_not_active', 'no key of this use is active now');
   return newest;
 }

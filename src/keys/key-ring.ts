@@ -26,6 +26,7 @@ export function createKeyRing(): KeyRing {
 
   return {
     set(keys) {
+      for (const key of byDomain.get(keys.domain)?.keys ?? []) byNotificationId.delete(nameOf(key.id));
       byDomain.set(keys.domain, keys);
       for (const key of keys.keys)
         if (key.use === 'notification') byNotificationId.set(nameOf(key.id), keys.domain);
@@ -46,6 +47,8 @@ export function createKeyRing(): KeyRing {
     pollKey(domain, id, now) {
       const keys = byDomain.get(domain);
       if (keys === undefined) throw new BeckonError('key_unknown', 'this domain has no keys here');
+      if (keys.revoked.some((key) => nameOf(key.id) === nameOf(id)))
+        throw new BeckonError('key_not_active', 'the key named is revoked');
       return findKey(keys.keys, 'poll', id, now).secret;
     },
   };

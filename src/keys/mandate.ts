@@ -9,7 +9,7 @@ import { decode, encode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
 import { domainFingerprint, keyId } from './fingerprints.ts';
 import type { KeyPair } from './key-pair.ts';
-import { publishKey, readKeyEntries, type PublishedKey } from './published-key.ts';
+import { entryOf, publishKey, readKeyEntries, type PublishedKey } from './published-key.ts';
 import { checkSerial, nextSerial } from './serial.ts';
 import { expectKeyId, signObject, verifyObject } from './sign1.ts';
 
@@ -20,6 +20,8 @@ export interface MandateContent {
   readonly recoveryHash: Uint8Array;
   /** Key ids that must not be believed any more. */
   readonly revoked?: readonly Uint8Array[];
+  /** Entries of revoked signing keys, whose ids are among `revoked`. */
+  readonly withdrawn?: readonly PublishedKey[];
   /** Whether the domain holds its users' keys. */
   readonly escrow?: boolean;
   /** Serial of the mandate before, absent in the first. */
@@ -34,13 +36,18 @@ export function signMandate(content: MandateContent): Uint8Array {
     domain,
     serial: nextSerial(content.previousSerial, now),
     identityKey: identity.publicKey,
-    signingKeys: content.signingKeys.map(publishKey),
+    signingKeys: [...content.signingKeys.map(publishKey), ...(content.withdrawn ?? []).map(entryOf)],
     revoked: content.revoked ?? [],
     recoveryHash: content.recoveryHash,
     escrow: content.escrow === true ? 1 : 0,
     created: now,
   });
   return signObject('mandate', domain, identity.id, identity.secret, payload);
+}
+
+/** What an own mandate says, its signature not looked at. Throws `cbor_*`. */
+export function readMandate(signed: Uint8Array): Mandate {
+  return decode(mandate, decodeSign1(signed).payload);
 }
 
 export interface VerifiedMandate {

@@ -36,15 +36,27 @@ const assertPublic: Readonly<Record<SuiteName, (key: Uint8Array) => void>> = {
 
 /** The entry that publishes a key pair. */
 export function publishKey(pair: KeyPair): KeyEntry {
+  return entryOf(publicHalf(pair));
+}
+
+/** What others may know of a key pair. */
+export function publicHalf(pair: KeyPair): PublishedKey {
+  const { id, use, suite, publicKey: key, status, notBefore, notAfter, revokedAt } = pair;
+  const half = { id, use, suite, key, status, notBefore, notAfter };
+  return revokedAt === undefined ? half : { ...half, revokedAt };
+}
+
+/** The entry of a public key. */
+export function entryOf(key: PublishedKey): KeyEntry {
   return {
-    id: pair.id,
-    use: keyUses[pair.use],
-    suite: suites[pair.suite],
-    key: pair.publicKey,
-    status: keyStatuses[pair.status],
-    notBefore: pair.notBefore,
-    notAfter: pair.notAfter,
-    ...(pair.revokedAt === undefined ? {} : { revokedAt: pair.revokedAt }),
+    id: key.id,
+    use: keyUses[key.use],
+    suite: suites[key.suite],
+    key: key.key,
+    status: keyStatuses[key.status],
+    notBefore: key.notBefore,
+    notAfter: key.notAfter,
+    ...(key.revokedAt === undefined ? {} : { revokedAt: key.revokedAt }),
   };
 }
 
