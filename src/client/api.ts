@@ -9,8 +9,11 @@ import type { ReceivedStatus } from './state.ts';
 
 /** How a client reaches the world. */
 export interface ClientNetwork {
-  readonly domains: Pick<Domains, 'domain' | 'refresh' | 'confirm' | 'acceptChange'>;
-  readonly users: Pick<Users, 'user' | 'pin' | 'confirm' | 'acceptChange'>;
+  readonly domains: Pick<Domains, 'domain' | 'refresh' | 'pin' | 'confirm' | 'acceptChange'>;
+  readonly users: Pick<
+    Users,
+    'user' | 'pin' | 'confirm' | 'acceptChange' | 'acceptMail' | 'answered' | 'acknowledge'
+  >;
   readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'accept'>;
   readonly https: Pick<Https, 'request'>;
   close(): Promise<void>;

@@ -60,9 +60,10 @@ export function routeTo(
   };
 }
 
-/** The recipient's record withdraws what was handed over before some time. */
-function isVoid(their: TheirDrop, { user }: Recipient): boolean {
-  return user.dropsSince !== undefined && their.created < user.dropsSince;
+/** Withdrawn by the recipient, or handed over by another identity than the one that is pinned now. wire-spec/keys.md section 8. */
+function isVoid(their: TheirDrop, { user, dropsSince = 0 }: Recipient): boolean {
+  const ofAnother = their.identity !== undefined && their.identity !== bytesToJson(user.identityFingerprint);
+  return ofAnother || their.created < dropsSince;
 }
 
 function introductionTo(

@@ -8,7 +8,7 @@
  *  4. the records of sender and author; a changed identity waits for the user's word
  *  5. introduction, envelope and letter verified (wire-spec/message.md section 5)
  *  6. the letter compared with those seen: the same id over other bytes is an alarm
- *  7. written down with the reply drop
+ *  7. written down with the reply drop; the sender is confirmed: there is somebody
  */
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
@@ -88,10 +88,16 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
       },
       clock.seconds(),
     );
-    return eventsOf(receivedKey(received), verified);
+    const events = eventsOf(receivedKey(received), verified, sender);
+    await network.users.answered(sender.address, sender.identityFingerprint);
+    return events;
   }
 
-  function eventsOf(key: ReceivedKey, verified: VerifiedMessage): readonly ClientEvent[] {
+  function eventsOf(
+    key: ReceivedKey,
+    verified: VerifiedMessage,
+    sender: VerifiedUser,
+  ): readonly ClientEvent[] {
     const { envelope, replyDrop } = verified;
     const message = describe(verified);
     const letterHash = bytesToJson(sha256(verified.signedLetter));
@@ -107,6 +113,7 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
       sealingKey: bytesToJson(sealingKey),
       created: envelope.created,
       notAfter,
+      identity: bytesToJson(sender.identityFingerprint),
     };
     return [opening, { type: 'drop-adopted', address: envelope.sender, drop }];
   }

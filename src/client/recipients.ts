@@ -17,6 +17,8 @@ export interface Recipient {
   readonly domain: NativePeer;
   readonly addressing: PublishedKey;
   readonly sealing: PublishedKey;
+  /** Drops that they handed over before this time are void. */
+  readonly dropsSince?: number;
 }
 
 export interface Resolved {
@@ -85,11 +87,18 @@ function judge(
 function writable(
   named: { readonly to: string; readonly address: string },
   tag: { readonly tag?: string },
-  { user, domain, trust }: Extract<UserOutcome, { kind: 'native' }>,
+  { user, domain, trust, dropsSince }: Extract<UserOutcome, { kind: 'native' }>,
   now: number,
 ): Resolved {
   try {
-    const recipient = { address: named.address, ...tag, user, domain, ...keysToWriteTo(user, now) };
+    const recipient = {
+      address: named.address,
+      ...tag,
+      user,
+      domain,
+      ...keysToWriteTo(user, now),
+      ...(dropsSince === undefined ? {} : { dropsSince }),
+    };
     return { report: { ...named, outcome: 'native', trust }, recipient };
   } catch (error) {
     const code = codeOf(error);

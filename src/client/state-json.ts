@@ -34,13 +34,10 @@ const introducedDrop = exactly({
   notAfter: count,
 });
 
-const theirDrop = exactly({
-  pollKey: key,
-  suite: count,
-  sealingKey: text64(),
-  created: count,
-  notAfter: count,
-});
+const theirDrop = exactly(
+  { pollKey: key, suite: count, sealingKey: text64(), created: count, notAfter: count },
+  { identity: hash },
+);
 const contact = exactly({ address: text, known: flag }, { drop: theirDrop, handedOut: key });
 
 const listedPart = exactly(

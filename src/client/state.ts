@@ -21,6 +21,8 @@ export interface TheirDrop {
   /** `created` of the signed envelope that carried it: the newest wins. */
   readonly created: number;
   readonly notAfter: number;
+  /** Fingerprint of the identity that handed it over: it ends with it. Not in states of version 0.1.0. */
+  readonly identity?: Text64;
 }
 
 /** A drop of this user's that correspondents may write to. */

@@ -6,21 +6,10 @@ import { base64urlnopad } from '@scure/base';
 import { addressHash } from '../keys/fingerprints.ts';
 import { splitAddress } from '../wire/address.ts';
 import { hash, serial, time } from '../wire/items.ts';
-import {
-  bool,
-  bytes,
-  decode,
-  encode,
-  field,
-  list,
-  optional,
-  record,
-  text,
-  tuple,
-  uint,
-} from '../wire/schema.ts';
+import { bool, bytes, decode, encode, field, list, record, text, tuple, uint } from '../wire/schema.ts';
 import type { Schema, ValueOf } from '../wire/schema.ts';
 import type { DirectoryCache } from './cache.ts';
+import { userPin, type UserPin } from './user-pins.ts';
 
 /** The identity of a domain as first seen, and the highest serials since. */
 const domainPin = record('domain-pin', {
@@ -47,21 +36,6 @@ const domainEntry = record('domain-entry', {
   dnssec: field(6, bool),
 });
 export type DomainEntry = ValueOf<typeof domainEntry>;
-
-/** An address that was native once: its identity, and the newest record seen. */
-const userPin = record('user-pin', {
-  fingerprint: field(1, hash),
-  since: field(2, time),
-  compared: field(3, bool),
-  /** 0 until a record of this identity was seen. */
-  serial: field(4, serial),
-  recordFingerprint: optional(5, hash),
-  /** When the newest record seen was made: an older "by mail" proves nothing. */
-  created: field(6, time),
-  /** The user's word that clear text will do, should the address not be native any more. */
-  mailAccepted: field(7, bool),
-});
-export type UserPin = ValueOf<typeof userPin>;
 
 const userEntry = record('user-entry', {
   answer: field(1, bytes(1, 48 * 1024)),

@@ -15,6 +15,7 @@ export type TrustReason =
   | 'dnssec_absent'
   | 'pinned'
   | 'first_sight'
+  | 'answered'
   | 'listed_by_domain'
   | 'escrow';
 
@@ -47,6 +48,8 @@ export function domainTrust(evidence: DomainEvidence): Trust {
 export interface UserEvidence {
   readonly compared: boolean;
   readonly pinnedBefore: boolean;
+  /** A message of theirs was verified under this identity. */
+  readonly answered?: boolean;
   /** The domain says that it holds its users' keys. */
   readonly escrow: boolean;
 }
@@ -55,8 +58,13 @@ export interface UserEvidence {
 export function userTrust(evidence: UserEvidence, domain: Trust): Trust {
   const reasons: TrustReason[] = [];
   if (evidence.compared) reasons.push('compared');
-  reasons.push(evidence.pinnedBefore ? 'pinned' : 'first_sight', 'listed_by_domain');
+  reasons.push(evidence.pinnedBefore ? 'pinned' : 'first_sight');
+  if (evidence.answered) reasons.push('answered');
+  reasons.push('listed_by_domain');
   if (evidence.escrow) reasons.push('escrow');
   const level = evidence.compared ? 'direct' : domain.level === 'direct' ? 'dns' : domain.level;
-  return { level, reasons: [...reasons, ...domain.reasons.filter((reason) => reason.startsWith('txt_'))] };
+  return { level, reasons: [...reasons, ...domain.reasons.filter((reason) => !ofPin.has(reason))] };
 }
+
+/** What is said of a domain's own pin, and nothing of what the domain says of its users. */
+const ofPin: ReadonlySet<TrustReason> = new Set<TrustReason>(['compared', 'pinned', 'first_sight']);

@@ -4,8 +4,8 @@
  *  1. the cached answer, if it is young and still verifies
  *  2. the domain's answer; a signing key that our copy of its record does not have makes us read the record again, once
  *  3. verified against the domain's record and the serials seen before (wire-spec/keys.md sections 6 and 7)
- *  4. the identity compared with the pin: another one waits for the user's word
- *  5. the pin, then the answer, written down
+ *  4. weighed against the pin (section 8): another identity, or weaker keys, wait for the user's word
+ *  5. the pin with what is new in its history, then the answer, written down
  */
 import type { Clock } from '../clock.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
@@ -18,12 +18,22 @@ import {
   type VerifiedUserAnswer,
 } from '../keys/user-answer.ts';
 import { addressHash } from '../keys/fingerprints.ts';
+import { isBridged, judgeRecord, type RecordChange } from '../keys/user-change.ts';
 import type { Log } from '../log.ts';
 import type { ChangedPeer, LaterPeer, NativePeer } from './domain-lookup.ts';
 import type { Domains } from './domains.ts';
-import { userName, type Shelves, type UserEntry, type UserPin } from './pins.ts';
+import { userName, type Shelves, type UserEntry } from './pins.ts';
 import type { Remote } from './remote.ts';
 import { userTrust, type Trust } from './trust.ts';
+import {
+  pinnedRecord,
+  unseenNotices,
+  unseenPin,
+  withNotices,
+  withRecord,
+  type UserNotice,
+  type UserPin,
+} from './user-pins.ts';
 
 export interface NativeUser {
   readonly kind: 'native';
@@ -32,6 +42,18 @@ export interface NativeUser {
   readonly trust: Trust;
   /** The record could not be read again when it was due; it is still valid. */
   readonly stale: boolean;
+  /** Since when this identity is pinned. */
+  readonly since: number;
+  /** A message of theirs was verified; before that nothing shows that there is somebody. */
+  readonly confirmed: boolean;
+  /** Drops that they handed over before this time are void. */
+  readonly dropsSince?: number;
+  /** Their domain holds its users' keys. */
+  readonly escrow: boolean;
+  /** They have messages copied into a store that is not encrypted. */
+  readonly bridged: boolean;
+  /** What happened since the user last looked (`Users.acknowledge`), oldest first. */
+  readonly notices: readonly UserNotice[];
 }
 
 /** Takes mail over SMTP: by its domain's DNS, by its domain's signed word, or because its own user said so. */
@@ -48,9 +70,13 @@ export interface LaterUser {
   readonly reason: LaterPeer['reason'] | 'not_active';
 }
 
-/** Another identity than the pinned one, the user's or the domain's: nothing is sent before someone accepts it. */
+/**
+ * Another identity than the pinned one, the user's or the domain's, or weaker keys of the same one (`suite`): nothing is sent before
+ * someone accepts it.
+ */
 export interface ChangedUser extends ChangedPeer {
   readonly of: 'user' | 'domain';
+  readonly what: 'identity' | 'suite';
 }
 
 /** The domain says for certain that it has no such user. */
@@ -86,15 +112,15 @@ export function createUserLookup(options: UserLookupOptions): UserLookup {
     const name = userName(address);
     const [pin, entry] = await Promise.all([shelves.userPins.get(name), shelves.userEntries.get(name)]);
     const cached = entry && fromCache(address, domain, pin, entry);
-    if (cached && isFresh(entry)) return cached;
+    if (cached && isFresh(entry) && !pin?.offered) return cached;
     const fetched = await remote.getUserAnswer(domain, addressHash(address));
+    if (fetched.kind === 'found') return take(address, domain, pin, fetched.bytes);
     if (fetched.kind === 'gone' && fetched.code !== 'not_found')
       return { kind: 'unknown', reason: 'no_such_user' };
-    if (fetched.kind === 'gone')
-      return cached ? { ...cached, stale: true } : { kind: 'later', reason: 'not_served' };
-    if (fetched.kind === 'later')
-      return cached ? { ...cached, stale: true } : { kind: 'later', reason: fetched.reason };
-    return take(address, domain, pin, fetched.bytes);
+    // What was shown once waits, also when its domain falls silent.
+    if (pin?.offered) return changedUser(pin, pin.offered);
+    if (cached) return { ...cached, stale: true };
+    return { kind: 'later', reason: fetched.kind === 'gone' ? 'not_served' : fetched.reason };
   }
 
   function isFresh({ fetched }: UserEntry): boolean {
@@ -162,8 +188,9 @@ export function createUserLookup(options: UserLookupOptions): UserLookup {
     if (answer.kind === 'by_mail') return byMail(domain.domain, pin);
     if (answer.status === 'gone') return { kind: 'unknown', reason: 'user_gone' };
     if (answer.status !== 'active') return { kind: 'later', reason: 'not_active' };
-    if (pin && !isPinned(answer, pin)) return changed(answer, pin);
-    return keep(address, answer, domain, pin, bytes);
+    const change = judgeRecord(pin && pinnedRecord(pin), answer);
+    if (change.kind === 'changed' && pin) return changed(address, answer, pin, change.what);
+    return keep({ address, answer, domain, pin, change, bytes });
   }
 
   function byMail(domain: string, pin: UserPin | undefined): UserOutcome {
@@ -173,37 +200,85 @@ export function createUserLookup(options: UserLookupOptions): UserLookup {
     return { kind: 'later', reason: 'pinned_native' };
   }
 
-  function changed(answer: VerifiedUser, pin: UserPin): ChangedUser {
-    log.warn('directory.user_changed', { domain: answer.domain });
-    const { fingerprint: pinned, since } = pin;
-    return { kind: 'changed', of: 'user', pinned, offered: answer.identityFingerprint, since };
-  }
-
-  /** Another record of the same identity is an orderly update. */
-  async function keep(
+  /** It is written down, so that it waits also where the domain shows the old record to the next process. */
+  async function changed(
     address: string,
     answer: VerifiedUser,
-    domain: NativePeer,
-    pin: UserPin | undefined,
-    bytes: Uint8Array,
-  ): Promise<NativeUser> {
+    pin: UserPin,
+    what: ChangedUser['what'],
+  ): Promise<ChangedUser> {
+    log.error('directory.user_refused', { domain: answer.domain, code: 'trust_changed' });
+    const offered = answer.identityFingerprint;
+    const kind = what === 'identity' ? 'identity_offered' : 'suite_offered';
+    const notice = { ...noticeOf(kind, clock.seconds(), answer, pin), seen: false };
+    const told = unseenNotices(pin).some((known) => isSame(known, notice));
+    if (!told || pin.offered === undefined || !constantTimeEqual(pin.offered, offered))
+      await shelves.userPins.put(userName(address), {
+        ...withNotices(pin, told ? [] : [notice]),
+        offered,
+      });
+    return changedUser(pin, offered);
+  }
+
+  async function keep(found: {
+    readonly address: string;
+    readonly answer: VerifiedUser;
+    readonly domain: NativePeer;
+    readonly pin: UserPin | undefined;
+    readonly change: RecordChange;
+    readonly bytes: Uint8Array;
+  }): Promise<NativeUser> {
+    const { address, answer, domain, pin, change, bytes } = found;
     const name = userName(address);
     const now = clock.seconds();
-    const { identityFingerprint: fingerprint, recordFingerprint, serial, created } = answer;
-    const newPin: UserPin = {
-      ...(pin ?? { since: now, compared: false }),
-      fingerprint,
-      recordFingerprint,
-      serial,
-      created,
-      mailAccepted: false,
-    };
-    if (serial !== pin?.serial || pin.mailAccepted) await shelves.userPins.put(name, newPin);
+    const newPin = pinAfter(pin, answer, change, now);
+    if (newPin !== pin) await shelves.userPins.put(name, newPin);
     await shelves.userEntries.put(name, { answer: bytes, fetched: now });
-    return nativeUser(answer, domain, newPin, pin !== undefined);
+    return nativeUser(answer, domain, newPin, pin !== undefined && change.kind !== 'replaced');
   }
 
   return { lookUp };
+}
+
+/** The same pin where there is nothing new. */
+function pinAfter(pin: UserPin | undefined, user: VerifiedUser, change: RecordChange, now: number): UserPin {
+  if (pin === undefined) return withRecord(unseenPin(user.identityFingerprint, now), user);
+  const complete = pin.sealingRank !== undefined && !pin.mailAccepted && pin.offered === undefined;
+  if (change.kind === 'same' && complete) return pin;
+  const news = 'news' in change ? change.news : [];
+  const notices = news.map((kind) => ({
+    ...noticeOf(kind, now, user, pin),
+    ...(kind === 'rotated' && change.kind === 'orderly' ? { linked: change.linked } : {}),
+  }));
+  const base =
+    change.kind === 'replaced'
+      ? { ...unseenPin(user.identityFingerprint, now), history: pin.history ?? [] }
+      : pin;
+  return withRecord(withNotices(base, notices), user);
+}
+
+function noticeOf(kind: UserNotice['kind'], at: number, to: VerifiedUser, from: UserPin): UserNotice {
+  const same = constantTimeEqual(to.identityFingerprint, from.fingerprint);
+  return {
+    at,
+    kind,
+    seen: false,
+    ...(from.recordFingerprint === undefined ? {} : { fromRecord: from.recordFingerprint }),
+    toRecord: to.recordFingerprint,
+    ...(same ? {} : { fromIdentity: from.fingerprint, toIdentity: to.identityFingerprint }),
+  };
+}
+
+/** Two tellings of one thing: a domain that goes to and fro must not push other entries out of the history. */
+function isSame(known: UserNotice, notice: UserNotice): boolean {
+  const equal = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+    a === undefined || b === undefined ? a === b : constantTimeEqual(a, b);
+  return known.kind === notice.kind && equal(known.toIdentity, notice.toIdentity);
+}
+
+function changedUser(pin: UserPin, offered: Uint8Array): ChangedUser {
+  const what = constantTimeEqual(pin.fingerprint, offered) ? 'suite' : 'identity';
+  return { kind: 'changed', of: 'user', what, pinned: pin.fingerprint, offered, since: pin.since };
 }
 
 function isPinned(user: VerifiedUser, pin: UserPin): boolean {
@@ -211,8 +286,26 @@ function isPinned(user: VerifiedUser, pin: UserPin): boolean {
 }
 
 function nativeUser(user: VerifiedUser, domain: NativePeer, pin: UserPin, pinnedBefore: boolean): NativeUser {
-  const evidence = { compared: pin.compared, pinnedBefore, escrow: user.escrow };
-  return { kind: 'native', user, domain, trust: userTrust(evidence, domain.trust), stale: false };
+  const { compared, confirmed, since, voidBefore } = pin;
+  const evidence = {
+    compared,
+    pinnedBefore,
+    answered: confirmed !== undefined && confirmed > 0,
+    escrow: user.escrow,
+  };
+  return {
+    kind: 'native',
+    user,
+    domain,
+    trust: userTrust(evidence, domain.trust),
+    stale: false,
+    since,
+    confirmed: confirmed !== 0,
+    ...(voidBefore === undefined ? {} : { dropsSince: voidBefore }),
+    escrow: user.escrow,
+    bridged: isBridged(user),
+    notices: unseenNotices(pin),
+  };
 }
 
 /** Undefined where no record of the pinned identity was seen yet. */

@@ -10,10 +10,19 @@ import type { DomainOutcome } from './domain-lookup.ts';
 import type { Domains } from './domains.ts';
 import { createFlights } from './flights.ts';
 import { createHeldBack } from './held-back.ts';
-import { createShelves, userName, type UserPin } from './pins.ts';
+import { createShelves, userName } from './pins.ts';
 import { createRemote } from './remote.ts';
 import { createTurns } from './turns.ts';
 import { createUserLookup, type LaterUser, type UserOutcome } from './user-lookup.ts';
+import {
+  allSeen,
+  unseenNotices,
+  unseenPin,
+  withNotices,
+  type NoticeKind,
+  type UserNotice,
+  type UserPin,
+} from './user-pins.ts';
 
 export interface UsersOptions {
   readonly domains: Pick<Domains, 'domain' | 'refresh'>;
@@ -33,8 +42,11 @@ export interface Users {
   user(address: string): Promise<UserOutcome>;
   /** The pin of an address that was native before. */
   pin(address: string): Promise<UserPin | undefined>;
-  /** The user's word that this new identity (an identity fingerprint) is right: it takes the place of the pinned one. */
-  acceptChange(address: string, fingerprint: Uint8Array): Promise<void>;
+  /**
+   * The user's word that what waits is right: this identity (an identity fingerprint) takes the place of the pinned one, or, where it is
+   * the pinned one, its weaker keys will do. `compared`: the fingerprint was compared out of band as well.
+   */
+  acceptChange(address: string, fingerprint: Uint8Array, how?: { readonly compared: boolean }): Promise<void>;
   /** The user's word that clear text will do for a pinned address that is not native any more, until it is again. */
   acceptMail(address: string): Promise<void>;
   /**
@@ -42,6 +54,10 @@ export interface Users {
    * one is pinned.
    */
   confirm(address: string, fingerprint: Uint8Array): Promise<void>;
+  /** A message of theirs was verified under this identity: from now on another one waits for the user's word. */
+  answered(address: string, fingerprint: Uint8Array): Promise<void>;
+  /** The user saw what happened so far: it stays in the history of the pin. */
+  acknowledge(address: string): Promise<void>;
 }
 
 const defaultCacheSeconds = 3600;
@@ -58,7 +74,7 @@ export function createUsers(options: UsersOptions): Users {
   const inTurn = createTurns();
 
   async function ofDomain(address: string, domain: DomainOutcome): Promise<UserOutcome> {
-    if (domain.kind === 'changed') return { ...domain, of: 'domain' };
+    if (domain.kind === 'changed') return { ...domain, of: 'domain', what: 'identity' };
     if (domain.kind === 'later') return domain.reason === 'pinned_native' ? pinnedNative(address) : domain;
     if (domain.kind === 'native') return ofNative(address, domain);
     if (await shelves.userPins.get(userName(address))) return pinnedNative(address);
@@ -67,12 +83,29 @@ export function createUsers(options: UsersOptions): Users {
 
   async function pinnedNative(address: string): Promise<UserOutcome> {
     const pin = await shelves.userPins.get(userName(address));
-    return pin?.mailAccepted === true ? { kind: 'legacy', reason: 'accepted' } : pinnedLater;
+    if (pin?.mailAccepted === true) return { kind: 'legacy', reason: 'accepted' };
+    if (pin) await noteMail(address, pin);
+    return pinnedLater;
+  }
+
+  async function noteMail(address: string, pin: UserPin): Promise<void> {
+    if (unseenNotices(pin).some(({ kind }) => kind === 'mail_offered')) return;
+    await shelves.userPins.put(
+      userName(address),
+      withNotices(pin, [{ ...own('mail_offered'), seen: false }]),
+    );
+  }
+
+  /** What the user did is seen by the user. */
+  function own(kind: NoticeKind): UserNotice {
+    return { at: clock.seconds(), kind, seen: true };
   }
 
   async function ofNative(address: string, domain: DomainOutcome & { kind: 'native' }): Promise<UserOutcome> {
     const name = userName(address);
-    const outcome = await lookup.lookUp(address, domain);
+    const looked = await lookup.lookUp(address, domain);
+    const outcome =
+      looked.kind === 'later' && looked.reason === 'pinned_native' ? await pinnedNative(address) : looked;
     if (outcome.kind === 'native' && !outcome.stale) heldBack.clear(name);
     else if (outcome.kind === 'legacy' || outcome.kind === 'unknown')
       heldBack.hold(name, outcome, negativeSeconds);
@@ -86,10 +119,29 @@ export function createUsers(options: UsersOptions): Users {
   ): Promise<void> {
     const name = userName(address);
     await inTurn(name, async () => {
-      const pin = next(await shelves.userPins.get(name));
-      if (pin) await shelves.userPins.put(name, pin);
-      heldBack.clear(name);
+      const before = await shelves.userPins.get(name);
+      const pin = next(before);
+      if (pin && pin !== before) await shelves.userPins.put(name, pin);
+      if (pin !== before) heldBack.clear(name);
     });
+  }
+
+  function accepted(pin: UserPin | undefined, fingerprint: Uint8Array, compared: boolean): UserPin {
+    const now = clock.seconds();
+    const seen = pin && allSeen(pin);
+    if (seen && constantTimeEqual(seen.fingerprint, fingerprint)) {
+      const { offered: _, sealingRank: __, ...same } = seen;
+      const word = { ...withNotices(same, [own('suite_accepted')]), accepted: now };
+      return compared ? { ...word, compared } : word;
+    }
+    const notice = {
+      ...own('identity_accepted'),
+      ...(seen === undefined ? {} : { fromIdentity: seen.fingerprint }),
+      ...(seen?.recordFingerprint === undefined ? {} : { fromRecord: seen.recordFingerprint }),
+      toIdentity: fingerprint,
+    };
+    const fresh = { ...unseenPin(fingerprint, now), accepted: now, compared, history: seen?.history ?? [] };
+    return withNotices(fresh, [notice]);
   }
 
   return {
@@ -104,22 +156,29 @@ export function createUsers(options: UsersOptions): Users {
       );
     },
     pin: async (address) => shelves.userPins.get(userName(address)),
-    acceptChange: (address, fingerprint) =>
-      setPin(address, () => unseen(fingerprint, clock.seconds(), false)),
-    acceptMail: (address) => setPin(address, (pin) => pin && { ...pin, mailAccepted: true }),
+    acceptChange: (address, fingerprint, { compared = false } = { compared: false }) =>
+      setPin(address, (pin) => accepted(pin, fingerprint, compared)),
+    acceptMail: (address) =>
+      setPin(
+        address,
+        (pin) => pin && { ...withNotices(allSeen(pin), [own('mail_accepted')]), mailAccepted: true },
+      ),
     confirm: (address, fingerprint) =>
       setPin(address, (pin) => {
-        if (pin === undefined) return unseen(fingerprint, clock.seconds(), true);
-        if (!constantTimeEqual(pin.fingerprint, fingerprint))
+        const known = pin ?? unseenPin(fingerprint, clock.seconds());
+        if (!constantTimeEqual(known.fingerprint, fingerprint))
           throw new BeckonError('fingerprint_mismatch', 'another identity of the user is pinned');
-        return { ...pin, compared: true };
+        return known.compared ? pin : { ...withNotices(known, [own('compared')]), compared: true };
       }),
+    answered: (address, fingerprint) =>
+      setPin(address, (pin) => {
+        if (pin === undefined || !constantTimeEqual(pin.fingerprint, fingerprint)) return pin;
+        if (pin.confirmed !== undefined && pin.confirmed > 0) return pin;
+        return { ...withNotices(pin, [own('answered')]), confirmed: clock.seconds() };
+      }),
+    acknowledge: (address) =>
+      setPin(address, (pin) => (unseenNotices(pin).length === 0 || pin === undefined ? pin : allSeen(pin))),
   };
 }
 
 const pinnedLater: LaterUser = { kind: 'later', reason: 'pinned_native' };
-
-/** A pin for an identity of which no record was seen yet. */
-function unseen(fingerprint: Uint8Array, since: number, compared: boolean): UserPin {
-  return { fingerprint, since, compared, serial: 0, created: 0, mailAccepted: false };
-}

@@ -229,12 +229,16 @@ function network(world: World): ClientNetwork {
       refresh: domain,
       confirm: async (name, fingerprint) => void pins.set(name, b64(fingerprint)),
       acceptChange: async (name) => void world.outcomes.delete(name),
+      pin: async () => undefined,
     },
     users: {
       user: async (address) => userOutcome(world, address),
       pin: async () => undefined,
       confirm: async () => {},
       acceptChange: async (address) => void world.outcomes.delete(address),
+      acceptMail: async () => {},
+      answered: async () => {},
+      acknowledge: async () => {},
     },
     https: { request: (request) => answer(world, request) },
     remote: {
@@ -325,6 +329,11 @@ function userOutcome(world: World, address: string): UserOutcome {
     domain,
     trust,
     stale: false,
+    since: now,
+    confirmed: true,
+    escrow: false,
+    bridged: false,
+    notices: [],
   };
 }
 

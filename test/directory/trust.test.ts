@@ -21,12 +21,13 @@ test("a user is not trusted further than their domain, but for one's own compari
   const user = { compared: false, pinnedBefore: true, escrow: false };
   t.deepEqual(userTrust(user, domain), {
     level: 'dns',
-    reasons: ['pinned', 'listed_by_domain', 'txt_matches'],
+    reasons: ['pinned', 'listed_by_domain', 'txt_matches', 'dnssec_absent'],
   });
   t.is(userTrust(user, domainTrust({ ...evidence, compared: true })).level, 'dns');
   t.is(userTrust(user, domainTrust({ ...evidence, txtMatches: false })).level, 'none');
+  t.deepEqual(userTrust({ ...user, answered: true }, domain).reasons.slice(0, 2), ['pinned', 'answered']);
   t.deepEqual(userTrust({ ...user, compared: true, escrow: true }, domain), {
     level: 'direct',
-    reasons: ['compared', 'pinned', 'listed_by_domain', 'escrow', 'txt_matches'],
+    reasons: ['compared', 'pinned', 'listed_by_domain', 'escrow', 'txt_matches', 'dnssec_absent'],
   });
 });

@@ -1,71 +1,13 @@
 import test from 'ava';
-import { createDiscoverAddress } from '../../src/directory/discover.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { createKeyPair } from '../../src/keys/key-pair.ts';
 import { createDomainKeys } from '../../src/keys/domain-keys.ts';
-import type { DomainKeys } from '../../src/keys/domain-keys.ts';
-import { addressHash } from '../../src/keys/fingerprints.ts';
 import { signMandate } from '../../src/keys/mandate.ts';
-import { encodeUserAnswer, signByMail, signListing } from '../../src/keys/user-answer.ts';
-import type { UserStatus } from '../../src/keys/user-answer.ts';
-import { createUserKeys } from '../../src/keys/user-keys.ts';
-import type { UserKeys } from '../../src/keys/user-keys.ts';
-import { signUserRecord } from '../../src/keys/user-record.ts';
-import { base64urlnopad } from '@scure/base';
-import { answer, endless, failed, found, ours, recordAnswer, startWorld, zoneOf } from './world.ts';
-import type { Route, Site, World } from './world.ts';
+import { address, later, listing, now, path, seen, start, userKeys } from './user-world.ts';
+import { answer, endless, failed, found, ours, recordAnswer, zoneOf } from './world.ts';
+import type { Route, Site } from './world.ts';
 
 const day = 86_400;
-const now = 1_800_000_000;
-const address = 'anna@a.test';
-const path = `users/a.test/${base64urlnopad.encode(addressHash(address))}`;
-const userKeys = () => createUserKeys('a.test', systemRandom, now);
-
-interface Listed {
-  keys: UserKeys;
-  serial?: number;
-  status?: UserStatus;
-  /** When both layers were made. */
-  at?: number;
-  by?: DomainKeys;
-  of?: string;
-}
-
-function listing(site: Site, listed: Listed): Uint8Array {
-  const { keys, at = now, serial = at, status = 'active', by = site.keys, of = address } = listed;
-  const inner = signUserRecord({ keys, address: of, serial, now: at });
-  return encodeUserAnswer({
-    listing: signListing({ keys: by, addressHash: addressHash(of), inner, status, now: at }),
-  });
-}
-
-const mail = (site: Site, at: number) =>
-  encodeUserAnswer({ byMail: signByMail({ keys: site.keys, addressHash: addressHash(address), now: at }) });
-
-async function start(t: Parameters<typeof startWorld>[0]) {
-  const world = await startWorld(t);
-  const site = await world.addSite();
-  const keys = userKeys();
-  const serve = (listed: Partial<Listed> = {}) => {
-    site.routes.set(path, found(listing(site, { keys, at: world.clock.seconds(), ...listed })));
-  };
-  const byMail = (at = world.clock.seconds()) => void site.routes.set(path, found(mail(site, at)));
-  serve();
-  return { ...world, site, keys, serve, byMail, discover: createDiscoverAddress(world) };
-}
-
-/** Native and pinned, then an hour passes; the domain's record is served anew. */
-async function seen(t: Parameters<typeof startWorld>[0]) {
-  const started = await start(t);
-  await started.users.user(address);
-  later(started, 3600);
-  return started;
-}
-
-function later({ clock, site }: { clock: World['clock']; site: Site }, seconds: number) {
-  clock.advance(seconds);
-  site.publish();
-}
 
 test('a native user is verified, pinned and read once an hour', async (t) => {
   const world = await start(t);
@@ -76,7 +18,10 @@ test('a native user is verified, pinned and read once an hour', async (t) => {
     t.is(outcome.user.address, address);
     t.deepEqual(outcome.user.identityFingerprint, keys.identityFingerprint);
     t.is(outcome.domain.domain, 'a.test');
-    t.deepEqual(outcome.trust, { level: 'dns', reasons: ['first_sight', 'listed_by_domain', 'txt_matches'] });
+    t.deepEqual(outcome.trust, {
+      level: 'dns',
+      reasons: ['first_sight', 'listed_by_domain', 'txt_matches', 'dnssec_absent'],
+    });
   }
   t.like(await world.restarted().users.user(address), { kind: 'native', stale: false });
   t.is(site.asked(path), 1);
@@ -199,11 +144,13 @@ test('another record with the same serial is an alarm', async (t) => {
 
 test("another identity waits for the user's word, however often it is asked", async (t) => {
   const { users, restarted, keys, serve, discover } = await seen(t);
+  await users.answered(address, keys.identityFingerprint);
   const next = userKeys();
   serve({ keys: next });
   const changed = {
     kind: 'changed',
     of: 'user',
+    what: 'identity',
     pinned: keys.identityFingerprint,
     offered: next.identityFingerprint,
     since: now,
