@@ -113,7 +113,7 @@ export function pinnedRecord(pin: UserPin): PinnedRecord {
 /** The pin once a record of its identity was taken. */
 export function withRecord(pin: UserPin, user: VerifiedUser): UserPin {
   const { offered: _, ...kept } = pin;
-  const { movedTo = undefined, movedFrom = undefined } = user;
+  const { movedTo, movedFrom } = user;
   const voidBefore = Math.max(dropsVoidBefore(user) ?? 0, pin.voidBefore ?? 0);
   return {
     ...kept,
