@@ -22,7 +22,8 @@ export const maxStateBlob = sizes.stateSealedMax + 4096;
 export const pairing = record('pairing', {
   domain: field(1, domainName),
   local: field(2, text(64)),
-  token: field(3, bytes(16)),
+  /** Ed25519 seed: signs the reading of the state and the adding of the device, once. */
+  pairingKey: field(3, bytes(32)),
   fingerprint: field(4, hash),
   stateKey: field(5, bytes(32)),
 });

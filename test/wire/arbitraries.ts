@@ -392,7 +392,7 @@ export const codecs = {
   ),
   pairing: codec(
     pairing,
-    recordOf({ domain, local: localPart, token: sized(16), fingerprint: hash, stateKey: sized(32) }),
+    recordOf({ domain, local: localPart, pairingKey: sized(32), fingerprint: hash, stateKey: sized(32) }),
   ),
   'identity-change': codec(
     identity.identityChange,

@@ -216,13 +216,13 @@ function addOpening(cases: Collection): void {
 
 function addPairings(cases: Collection): void {
   const base = { spec: 'state.md section 7', operation: 'parse pairing' };
-  const token = seeded('pairing token')(16);
+  const pairingKey = seeded('pairing key')(32);
   const fingerprint = seeded('pairing fingerprint')(32);
   const node = (over: Parameters<typeof sampleNode>[1] = {}): Uint8Array =>
-    encode(sampleNode('pairing', { local: 'alice', token, fingerprint, stateKey, ...over }));
+    encode(sampleNode('pairing', { local: 'alice', pairingKey, fingerprint, stateKey, ...over }));
   const wordOf = (bytes: Uint8Array): string => `beckon-device:${base64url(bytes)}`;
   const word = wordOf(node());
-  const output = { domain, local: 'alice', token, fingerprint, stateKey };
+  const output = { domain, local: 'alice', pairingKey, fingerprint, stateKey };
   cases.positive('pairing', { ...base, description: 'a pairing code', inputs: { word }, output });
   cases.positive('pairing-with-spaces-around', {
     ...base,

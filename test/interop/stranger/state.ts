@@ -60,7 +60,7 @@ export function readPairing(given: string) {
   return {
     domain: textAt(fields, 1),
     local: textAt(fields, 2),
-    token: bytesAt(fields, 3, 16),
+    pairingKey: bytesAt(fields, 3, 32),
     fingerprint: bytesAt(fields, 4, 32),
     stateKey: bytesAt(fields, 5, 32),
   };
