@@ -9,6 +9,7 @@ import { createInvite } from './account/invite.ts';
 import { createSentMessages } from './account/sent.ts';
 import { createSubmit } from './account/submit.ts';
 import { adoptDomains } from './admin/adopt-domains.ts';
+import { createBackups } from './admin/backup.ts';
 import { createEffectiveSettings } from './admin/domain-settings.ts';
 import { createRunningOperations } from './admin/running.ts';
 import { systemClock, type Clock } from './clock.ts';
@@ -232,6 +233,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return { restartNeeded: restartNeeded(options.config, next) };
   }
 
+  const backups = createBackups({
+    dataDir: () => config.data,
+    store,
+    version,
+    clock,
+    hasRoom: (directory, bytes) => createDiskRoom(directory, config.storage.reserve)(bytes),
+  });
+  parts.defer(() => backups.settled());
   const operations = createRunningOperations({
     version,
     config: () => config,
@@ -241,6 +250,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     settings,
     invite,
     reload,
+    backups,
     metrics,
     clock,
     random: systemRandom,

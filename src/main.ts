@@ -35,6 +35,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     random,
     openAdmin,
     createClient,
+    version,
     lookUpMail: (domain) => lookUpMail(face, domain),
     serve: (options) => serve(face, version, options),
     demo: (files, options) => demo(face, files, options),

@@ -13,6 +13,7 @@ import type { User } from '../store/api/users.ts';
 import { formatAddress, parseAddress, type Address } from '../wire/address.ts';
 import { canonicalDomain } from '../wire/domain-name.ts';
 import { serveDomain } from './adopt-domains.ts';
+import type { Backups } from './backup.ts';
 import { publicPorts, publishedDns, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
 import { createDomain } from './new-domain.ts';
@@ -28,6 +29,7 @@ export interface RunningParts {
   /** An invitation for a new user. Throws `not_found`, `exists`. */
   readonly invite: (address: Address) => Promise<{ readonly invitation: string; readonly expires: number }>;
   readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
+  readonly backups: Backups;
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
@@ -40,7 +42,7 @@ export function createRunningOperations(parts: RunningParts) {
   return { ...serverOperations(parts), ...domainOperations(parts), ...userOperations(parts) };
 }
 
-function serverOperations({ version, config, store, reload, metrics, clock }: RunningParts) {
+function serverOperations({ version, config, store, reload, backups, metrics, clock }: RunningParts) {
   const started = clock.seconds();
 
   return {
@@ -76,6 +78,10 @@ function serverOperations({ version, config, store, reload, metrics, clock }: Ru
       }));
     },
 
+    /** Throws `request_invalid`, `exists`, `conflict`. */
+    startBackup: ({ directory, configuration }: { directory: string; configuration: string }) =>
+      backups.start(directory, configuration),
+    backupState: async () => await Promise.resolve(backups.progress()),
     reload,
   };
 }

@@ -1,5 +1,7 @@
 /** All commands, under the headings of the help. */
 import type { Clock } from '../clock.ts';
+import { backupCommand } from './backup.ts';
+import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
 import { demoCommand, type Demo } from './demo.ts';
 import { domainCommand } from './domain.ts';
@@ -12,6 +14,7 @@ import type { CommandGroup } from './program.ts';
 import { readCommand } from './read.ts';
 import { reloadCommand } from './reload.ts';
 import { replyCommand } from './reply.ts';
+import { restoreCommand } from './restore.ts';
 import { retractCommand } from './retract.ts';
 import { saveCommand } from './save.ts';
 import { sendCommand } from './send.ts';
@@ -27,6 +30,7 @@ export interface CommandParts extends InitCommandParts, ClientParts {
   readonly clock: Clock;
   readonly serve: Serve;
   readonly demo?: Demo;
+  readonly version: string;
 }
 
 export function createCommands(parts: CommandParts): readonly CommandGroup[] {
@@ -43,6 +47,9 @@ export function createCommands(parts: CommandParts): readonly CommandGroup[] {
         domainCommand(parts),
         userCommand(parts),
         traceCommand(parts),
+        backupCommand(parts),
+        restoreCommand(parts),
+        checkCommand(parts),
       ],
     },
     {

@@ -40,6 +40,8 @@ export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClie
     inviteUser: (address) => ask(operations.inviteUser, {}, { address }),
     suspendUser: (address, suspended) => ask(operations.suspendUser, { address }, { suspended }),
     trace: (handle) => ask(operations.trace, { handle }),
+    startBackup: (backup) => ask(operations.startBackup, {}, backup),
+    backupState: () => ask(operations.backupState),
     reload: () => ask(operations.reload),
     async close() {
       agent.destroy();

@@ -18,6 +18,13 @@ export interface AdminHandlers {
   suspendUser(address: string, suspended: boolean): Promise<UserSummary>;
   /** What is known about a message, at either end; an unknown handle has no events. */
   trace(handle: string): Promise<readonly TraceEvent[]>;
+  /**
+   * Begins a backup into a directory that is not there. Throws `request_invalid`, `exists`, `conflict` while another one is
+   * being made.
+   */
+  startBackup(backup: { readonly directory: string; readonly configuration: string }): Promise<BackupState>;
+  /** Of the last one that was begun. */
+  backupState(): Promise<BackupState>;
   /** Reads configuration and certificates again. Throws `config_invalid`, `tls_failed`, and then changes nothing. */
   reload(): Promise<ReloadOutcome>;
 }
@@ -116,6 +123,15 @@ export interface TraceEvent {
   readonly event: string;
   /** Of the domain at the other end. */
   readonly peer?: string;
+  readonly detail?: string;
+}
+
+export interface BackupState {
+  readonly state: 'none' | 'running' | 'done' | 'failed';
+  readonly directory?: string;
+  readonly files?: number;
+  readonly bytes?: number;
+  readonly code?: string;
   readonly detail?: string;
 }
 

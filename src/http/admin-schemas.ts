@@ -47,5 +47,11 @@ export const adminOperations = {
     body: object({ suspended: { type: 'boolean' } }),
   },
   trace: { method: 'GET', path: '/traces/:handle', params: object({ handle: text(64) }) },
+  startBackup: {
+    method: 'POST',
+    path: '/backups',
+    body: object({ directory: text(4096), configuration: text(1 << 20) }),
+  },
+  backupState: { method: 'GET', path: '/backups/last' },
   reload: { method: 'POST', path: '/reload' },
 } as const satisfies Record<keyof AdminHandlers, AdminRoute>;

@@ -53,6 +53,12 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     suspendUser: (request) =>
       handlers.suspendUser(param(request, 'address'), (request.body as { suspended: boolean }).suspended),
     trace: (request) => handlers.trace(param(request, 'handle')),
+    startBackup: (request) =>
+      handlers.startBackup({
+        directory: member(request, 'directory'),
+        configuration: member(request, 'configuration'),
+      }),
+    backupState: () => handlers.backupState(),
     reload: () => handlers.reload(),
   };
 }

@@ -76,6 +76,7 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
           throw new BeckonError('record_rollback', 'the serial of a domain record must rise');
         published.put(name(domain), { serial: next.serial, record: next.record });
       }),
+    forgetPublished: (domain) => engine.write(() => published.remove(name(domain))),
   };
   return { store, count: () => domains.count() };
 }

@@ -3,6 +3,7 @@ import { base64urlnopad } from '@scure/base';
 import test, { type ExecutionContext } from 'ava';
 import { createInvite } from '../../src/account/invite.ts';
 import { adoptDomains } from '../../src/admin/adopt-domains.ts';
+import { createBackups } from '../../src/admin/backup.ts';
 import { createEffectiveSettings } from '../../src/admin/domain-settings.ts';
 import { keyDirectory, loadDomainKeys, saveDomainKeys } from '../../src/admin/key-files.ts';
 import { createRunningOperations } from '../../src/admin/running.ts';
@@ -59,6 +60,7 @@ async function daemon(t: ExecutionContext, more = '') {
       state.reloads++;
       return { restartNeeded: ['host'] };
     },
+    backups: createBackups({ dataDir: () => data, store, version: '1.2.3', clock, hasRoom: () => true }),
     metrics,
     clock,
     random: systemRandom,
@@ -384,6 +386,7 @@ test('a domain whose keys were taken away is not served, and does not hide the o
     settings: createEffectiveSettings(store.domains, () => state.config),
     invite: async () => ({ invitation: '', expires: 0 }),
     reload: first.operations.reload,
+    backups: createBackups({ dataDir: () => data, store, version: '1', clock, hasRoom: () => true }),
     metrics: createMetrics(),
     clock,
     random: systemRandom,

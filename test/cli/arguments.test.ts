@@ -24,6 +24,7 @@ const paths = createCommands({
   lookUpMail: nothing,
   serve: nothing,
   demo: nothing,
+  version: '0',
 })
   .flatMap(({ commands }) => commands)
   .flatMap((one) => [[one.name()], ...one.commands.map((member) => [one.name(), member.name()])]);

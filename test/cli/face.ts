@@ -38,6 +38,7 @@ export async function command(args: readonly string[], options: InProcess): Prom
     createClient: nobody,
     lookUpMail: async () => undefined,
     serve: nobody,
+    version: '9.9.9',
     ...options.parts,
   });
   const code = await runProgram(createProgram({ face, version: '9.9.9', groups }), face, args);

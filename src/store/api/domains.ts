@@ -42,4 +42,6 @@ export interface DomainStore {
   published(domain: string): Promise<PublishedRecord | undefined>;
   /** Serials rise for ever: throws `record_rollback` unless this one is higher than the last. */
   publish(domain: string, published: PublishedRecord): Promise<void>;
+  /** After the tables were those of a backup: others may have seen a newer record, so the next one takes its serial from the time. */
+  forgetPublished(domain: string): Promise<void>;
 }
