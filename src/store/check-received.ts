@@ -1,7 +1,8 @@
 /** What a receiving domain holds, and who its users are: pending refs and their counts, the feed, domains, users, devices. */
+import { aliasRow, type AliasRow } from './aliases.ts';
 import { equal } from './digest.ts';
 import { domainRow, publishedRow } from './domains.ts';
-import { schemaCodec, type Engine } from './engine.ts';
+import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { feedRow, sequenceRow } from './feed.ts';
 import { readable, rowsOf, type Findings } from './check-rows.ts';
 import { joined, name, readOrdered, refHash } from './keys.ts';
@@ -12,6 +13,8 @@ const refKeySize = 64;
 const placeSize = 6;
 const maxUserRow = 256 * 1024;
 const maxPublishedRow = 128 * 1024;
+const hashSize = 32;
+const aliasCodec = schemaCodec(aliasRow, 128 * 1024);
 
 export async function checkPending(engine: Engine, findings: Findings): Promise<void> {
   const { report } = findings;
@@ -64,5 +67,27 @@ export async function checkUsers(engine: Engine, findings: Findings): Promise<vo
     const user = readable(users, joined(name(domain), addressHash));
     if (user?.devices.some((device) => equal(device, key)) !== true)
       report('devices', key, 'speaks for a user who does not have it');
+  }
+  await checkAliases(engine, findings);
+}
+
+async function checkAliases(engine: Engine, findings: Findings): Promise<void> {
+  const { report } = findings;
+  const aliases = engine.table('aliases', aliasCodec);
+  const users = engine.table('users', schemaCodec(userRow, maxUserRow));
+  const byUser = engine.table('aliases_by_user', emptyCodec);
+  const indexKey = ({ domain, user, addressHash }: AliasRow) => joined(name(domain), user, addressHash);
+  for await (const { key, value } of rowsOf(engine, 'aliases', aliasCodec, findings)) {
+    if (!equal(key, joined(name(value.domain), value.addressHash)))
+      report('aliases', key, 'stands under another name than its own');
+    if (value.removed) continue;
+    if (!byUser.has(indexKey(value))) report('aliases', key, 'is in nobody’s list');
+    if (!users.has(joined(name(value.domain), value.user)))
+      report('aliases', key, 'is of a user who is not there');
+  }
+  for await (const { key } of rowsOf(engine, 'aliases_by_user', emptyCodec, findings)) {
+    const row = readable(aliases, joined(key.slice(0, -2 * hashSize), key.slice(-hashSize)));
+    if (row === undefined || row.removed || !equal(key, indexKey(row)))
+      report('aliases_by_user', key, 'names an alias that the user does not have');
   }
 }

@@ -4,7 +4,7 @@
  *  1. the version, as when it is opened
  *  2. transit, with its copies, indexes and the outbox; every reference to a blob and every use is counted up
  *  3. blobs and counts against what was counted; every byte of every payload against its hash, if asked for
- *  4. pending refs, feed, domains, users, devices
+ *  4. pending refs, feed, domains, users, devices, aliases
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import type { Store } from './api/store.ts';
+import { createAliases, type AliasTables } from './aliases.ts';
 import { createBlobs } from './blobs.ts';
 import { createChunks } from './chunks.ts';
 import { createDirectoryStore } from './directory.ts';
@@ -12,6 +13,7 @@ import { createDomains } from './domains.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { createEvents } from './events.ts';
 import { createFeed } from './feed.ts';
+import { createListed } from './listed.ts';
 import { takeLock } from './lock.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
@@ -19,6 +21,7 @@ import { createTransit } from './transit.ts';
 import { createUploads } from './uploads.ts';
 import { createUsageCounts } from './usage.ts';
 import { createUsers } from './users.ts';
+import { createWatched } from './watched.ts';
 import { blobsSpace, settleVersion, tablesSpace } from './version.ts';
 
 export interface StoreOptions {
@@ -92,7 +95,14 @@ function createStore(
   const feed = createFeed(tables);
   const pending = createPending(tables, feed, () => hasRoom(0));
   const domains = createDomains(tables, clock);
-  const users = createUsers(tables, clock);
+  const watched = createWatched(tables);
+  const users = createUsers({
+    engine: tables,
+    watched,
+    isAlias: (domain, addressHash) => aliases.has(domain, addressHash),
+    clock,
+  });
+  const aliases: AliasTables = createAliases({ engine: tables, watched, isUser: users.has, clock });
   const events = createEvents(tables, maxEvents);
 
   return {
@@ -104,6 +114,8 @@ function createStore(
     feed: feed.store,
     domains: domains.store,
     users: users.store,
+    aliases: aliases.store,
+    listed: createListed({ user: users.row, anyUser: users.first, aliases, watched }),
     directory: createDirectoryStore(tables),
     events: events.store,
     async stats() {

@@ -8,6 +8,7 @@ import type { Enrolment, NewInvitation, User, UserStatus, UserStore } from './ap
 import { equal } from './digest.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, name } from './keys.ts';
+import type { Watched } from './watched.ts';
 
 const maxDevices = 32;
 const maxUsers = 1_000_000;
@@ -37,9 +38,21 @@ export const deviceRow = tuple(domainName, hash);
 export interface UserTables {
   readonly store: UserStore;
   count(): number;
+  row(domain: string, addressHash: Uint8Array): User | undefined;
+  /** The first of a domain. */
+  first(domain: string): User | undefined;
+  has(domain: string, addressHash: Uint8Array): boolean;
 }
 
-export function createUsers(engine: Engine, clock: Clock): UserTables {
+export interface UserParts {
+  readonly engine: Engine;
+  readonly watched: Watched;
+  /** Whether the address is an alias of somebody. */
+  readonly isAlias: (domain: string, addressHash: Uint8Array) => boolean;
+  readonly clock: Clock;
+}
+
+export function createUsers({ engine, watched, isAlias, clock }: UserParts): UserTables {
   const users = engine.table('users', schemaCodec(userRow, 256 * 1024));
   const devices = engine.table('devices', schemaCodec(deviceRow));
   const keyOf = (domain: string, addressHash: Uint8Array) => joined(name(domain), addressHash);
@@ -52,6 +65,7 @@ export function createUsers(engine: Engine, clock: Clock): UserTables {
 
   function put(row: UserRow): void {
     users.put(keyOf(row.domain, row.addressHash), row);
+    watched.touch(row.domain, row.addressHash);
   }
 
   function linkDevice(row: UserRow, device: Uint8Array): void {
@@ -78,6 +92,7 @@ export function createUsers(engine: Engine, clock: Clock): UserTables {
   function invited(row: UserRow | undefined, domain: string, invitation: NewInvitation): UserRow {
     if (row?.record !== undefined) throw new BeckonError('exists', 'this user is enrolled already');
     const { addressHash, local, tokenHash, expires } = invitation;
+    if (isAlias(domain, addressHash)) throw new BeckonError('exists', 'this address is an alias of a user');
     const fresh = { domain, addressHash, local, created: clock.seconds(), devices: [], suspended: false };
     return { ...(row ?? fresh), invitation: { tokenHash, expires, used: false } };
   }
@@ -98,42 +113,42 @@ export function createUsers(engine: Engine, clock: Clock): UserTables {
       return rows.map(({ value }) => userOf(value));
     },
     invite: (domain, invitation) =>
-      engine.write(() => put(invited(users.get(keyOf(domain, invitation.addressHash)), domain, invitation))),
+      watched.write(() => put(invited(users.get(keyOf(domain, invitation.addressHash)), domain, invitation))),
     enroll: (domain, addressHash, enrolment) =>
-      engine.write(() => {
+      watched.write(() => {
         const row = enroll(users.get(keyOf(domain, addressHash)), enrolment);
         put(row);
         return userOf(row);
       }),
     putRecord: (domain, addressHash, change) =>
-      engine.write(() => {
+      watched.write(() => {
         const row = enrolled(domain, addressHash);
         if (!equal(row.record as Uint8Array, change.previous))
           throw new BeckonError('conflict', 'another record came in between');
         put({ ...row, record: change.record });
       }),
     putListing: (domain, addressHash, change) =>
-      engine.write(() => {
+      watched.write(() => {
         const row = users.get(keyOf(domain, addressHash));
         if (row?.record === undefined || !equal(row.record, change.record)) return false;
         put({ ...row, listing: change.listing });
         return true;
       }),
     suspend: (domain, addressHash, suspended) =>
-      engine.write(() => {
+      watched.write(() => {
         const row = users.get(keyOf(domain, addressHash));
         if (row === undefined) throw new BeckonError('not_found', 'there is no such user here');
         put({ ...row, suspended });
       }),
     addDevice: (domain, addressHash, device) =>
-      engine.write(() => {
+      watched.write(() => {
         const row = enrolled(domain, addressHash);
         if (row.devices.some((known) => equal(known, device))) return;
         linkDevice(row, device);
         put({ ...row, devices: [...row.devices, device] });
       }),
     removeDevice: (domain, addressHash, device) =>
-      engine.write(() => {
+      watched.write(() => {
         const row = enrolled(domain, addressHash);
         const left = row.devices.filter((known) => !equal(known, device));
         if (left.length === row.devices.length) return;
@@ -141,7 +156,20 @@ export function createUsers(engine: Engine, clock: Clock): UserTables {
         put({ ...row, devices: left });
       }),
   };
-  return { store, count: () => users.count() };
+  return {
+    store,
+    count: () => users.count(),
+    row(domain, addressHash) {
+      const row = users.get(keyOf(domain, addressHash));
+      return row && userOf(row);
+    },
+    first(domain) {
+      const prefix = name(domain);
+      const [first] = users.range({ from: prefix, to: behind(prefix), limit: 1 });
+      return first && userOf(first.value);
+    },
+    has: (domain, addressHash) => users.has(keyOf(domain, addressHash)),
+  };
 }
 
 function refused(): BeckonError {

@@ -1,9 +1,11 @@
 /** The store as the rest of the daemon sees it: one small interface for each table. */
+import type { AliasStore } from './aliases.ts';
 import type { BlobStore } from './blobs.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { DomainStore } from './domains.ts';
 import type { EventStore } from './events.ts';
 import type { FeedStore } from './feed.ts';
+import type { ListedStore } from './listed.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingStore } from './pending.ts';
 import type { TransitStore } from './transit.ts';
@@ -33,6 +35,8 @@ export interface Store {
   readonly feed: FeedStore;
   readonly domains: DomainStore;
   readonly users: UserStore;
+  readonly aliases: AliasStore;
+  readonly listed: ListedStore;
   readonly directory: DirectoryStore;
   readonly events: EventStore;
   stats(): Promise<StoreStats>;

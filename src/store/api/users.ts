@@ -40,7 +40,7 @@ export interface UserStore {
   byDevice(device: Uint8Array): Promise<User | undefined>;
   /** In the order of their local parts' hashes. */
   list(domain: string): Promise<readonly User[]>;
-  /** A new user, or a new invitation for one that did not enrol yet. Throws `exists` for an enrolled one. */
+  /** A new user, or a new invitation for one that did not enrol yet. Throws `exists` for an enrolled one, or an alias. */
   invite(domain: string, invitation: NewInvitation): Promise<void>;
   /**
    * Compare and set: the invitation serves once. The same device with the same record may repeat it. Throws
