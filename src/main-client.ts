@@ -4,6 +4,7 @@ import { createClient, type ClientNetwork } from './client/index.ts';
 import { systemClock as clock } from './clock.ts';
 import { systemRandom as random } from './crypto/random.ts';
 import type { DirectoryCache } from './directory/cache.ts';
+import { createConfirmLegacy } from './directory/confirm-legacy.ts';
 import { createDomains } from './directory/domains.ts';
 import { createRemote } from './directory/remote.ts';
 import { createUsers } from './directory/users.ts';
@@ -27,6 +28,7 @@ function connect(cache: DirectoryCache, { resolvers, allow, caFiles }: Surroundi
   const https = createHttps({ resolver, allow, caFiles });
   const discover = createDiscover(resolver);
   const domains = createDomains({ discover, https, cache, clock, log });
-  const users = createUsers({ domains, https, cache, clock, log });
+  const confirmLegacy = createConfirmLegacy({ resolver, https, clock, log });
+  const users = createUsers({ domains, https, cache, confirmLegacy, clock, log });
   return { domains, users, remote: createRemote({ https }), https, close: () => https.close() };
 }

@@ -1,7 +1,14 @@
 /** Why somebody cannot be written to now, in words: what the directory gives is for programs. */
 const words: Readonly<Record<string, string>> = {
+  alias_loop: 'the DNS records of the domain lead in a circle',
   foreign_answer: 'what answers there is not Beckon',
   http_404: 'their domain does not serve that name there',
+  lame: 'the DNS servers of the domain do not know it',
+  legacy_contradicted:
+    'DNS says that the domain takes mail only, and the domain itself says otherwise: somebody may be tampering with DNS',
+  legacy_unconfirmed:
+    'DNS says that the domain takes mail only, and the domain itself did not answer: nothing is sent in clear text before it does',
+  malformed: 'DNS gives broken answers',
   mx_malformed: 'the MX records of the domain are broken',
   network_failed: 'their domain does not answer',
   network_refused: 'their domain is at an address that is not dialled',
@@ -15,7 +22,10 @@ const words: Readonly<Record<string, string>> = {
   record_expired: 'the keys that their domain shows have expired, or a clock is wrong',
   record_invalid: 'the keys that their domain shows do not verify, or the clock of this machine is wrong',
   record_rollback: 'their domain shows older keys than before',
+  refused: 'DNS refuses to answer',
+  servfail: 'DNS does not know for certain: a server of the domain fails, or signatures do not hold',
   srv_malformed: 'the SRV record of the domain is broken',
+  timeout: 'DNS does not answer in time',
   tls_failed: 'the certificate of their domain does not hold, or the clock of this machine is wrong',
   txt_absent: 'the TXT record with the fingerprint of the domain is missing',
   txt_ambiguous: 'the TXT records of the domain contradict one another',

@@ -6,6 +6,7 @@ import { base64urlnopad } from '@scure/base';
 import type { Target } from '../dns/srv-order.ts';
 import { codeOf, type ErrorCode } from '../errors.ts';
 import type { Https, HttpsRequest } from '../outbound/https.ts';
+import { wasSilence } from '../outbound/silence.ts';
 import { problem } from '../wire/collect.ts';
 import { acceptRequest, maxMessageObject } from '../wire/message.ts';
 import { mediaTypes, publicPath } from '../wire/registry.ts';
@@ -32,6 +33,8 @@ export interface Later {
    */
   readonly reason: string;
   readonly retryAfter?: number;
+  /** Nobody answered in time; absent for every other failure. */
+  readonly silent?: true;
 }
 
 export type Fetched = { readonly kind: 'found'; readonly bytes: Uint8Array } | Gone | Later;
@@ -56,7 +59,10 @@ export interface PayloadStream {
 
 export interface Remote {
   /** `GET domains/{domain}`: an encoded domain-answer. Without verification only where the identity is pinned. */
-  getDomainAnswer(peer: Peer, options?: { readonly verifyCertificate?: boolean }): Promise<Fetched>;
+  getDomainAnswer(
+    peer: Peer,
+    options?: { readonly verifyCertificate?: boolean; readonly signal?: AbortSignal },
+  ): Promise<Fetched>;
   /** `GET users/{domain}/{address hash}`: an encoded user-answer. */
   getUserAnswer(peer: Peer, addressHash: Uint8Array): Promise<Fetched>;
   /** The HTTPS door: `POST notify` with a datagram of type 1. `sent` says that it was taken, nothing more. */
@@ -79,8 +85,13 @@ const maxRetryAfter = 86_400;
 const octets = 'application/octet-stream';
 
 export function createRemote({ https }: { https: Https }): Remote {
-  async function get(peer: Peer, path: string, maxBytes: number, verifyCertificate = true): Promise<Fetched> {
-    const answer = await ask(https, peer, { method: 'GET', path, maxBytes, verifyCertificate });
+  async function get(
+    peer: Peer,
+    path: string,
+    maxBytes: number,
+    options: Pick<HttpsRequest, 'verifyCertificate' | 'signal'> = {},
+  ): Promise<Fetched> {
+    const answer = await ask(https, peer, { method: 'GET', path, maxBytes, ...options });
     if (answer.kind === 'later') return answer;
     if (answer.status !== 200) return failure(answer);
     return isOurs(answer) ? { kind: 'found', bytes: answer.body } : foreign;
@@ -99,8 +110,7 @@ export function createRemote({ https }: { https: Https }): Remote {
   }
 
   return {
-    getDomainAnswer: (peer, { verifyCertificate = true } = {}) =>
-      get(peer, `domains/${peer.domain}`, maxAnswer, verifyCertificate),
+    getDomainAnswer: (peer, options = {}) => get(peer, `domains/${peer.domain}`, maxAnswer, options),
     getUserAnswer: (peer, addressHash) => get(peer, `users/${peer.domain}/${textOf(addressHash)}`, maxAnswer),
     async postNotify(peer, datagram) {
       const outcome = await post(peer, 'notify', octets, datagram);
@@ -145,7 +155,7 @@ const networkCodes: readonly ErrorCode[] = ['network_failed', 'tls_failed', 'net
 function unreachable(error: unknown): Later {
   const code = codeOf(error);
   if (!networkCodes.includes(code)) throw error;
-  return { kind: 'later', reason: code };
+  return { kind: 'later', reason: code, ...(wasSilence(error) ? { silent: true } : {}) };
 }
 
 async function fetchPayload(

@@ -58,11 +58,18 @@ export interface NativeUser {
 
 /** Takes mail over SMTP: by its domain's DNS, by its domain's signed word, or because its own user said so. */
 export type LegacyUser =
-  | { readonly kind: 'legacy'; readonly reason: 'domain'; readonly mx: LegacyDomain['mx'] }
+  | {
+      readonly kind: 'legacy';
+      readonly reason: 'domain';
+      readonly mx: LegacyDomain['mx'];
+      /** DNSSEC proves that the domain has no Beckon. */
+      readonly dnssec: boolean;
+    }
   | { readonly kind: 'legacy'; readonly reason: 'by_mail' | 'accepted' };
 
 /**
- * `pinned_native`: native before, and not any more: wait and warn (`acceptMail`). `not_active`: the domain lists the user as
+ * `pinned_native`: native before, and not any more: wait and warn (`acceptMail`). `legacy_contradicted`, `legacy_unconfirmed`: DNS says that
+ * the domain takes mail only, and its own server says otherwise, or nothing (confirm-legacy.ts). `not_active`: the domain lists the user as
  * suspended. Codes: why the answer was refused.
  */
 export interface LaterUser {

@@ -6,6 +6,8 @@ import type { Log } from '../log.ts';
 import type { Https } from '../outbound/https.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { DirectoryCache } from './cache.ts';
+import type { ConfirmLegacy } from './confirm-legacy.ts';
+import type { LegacyDomain } from '../dns/discover.ts';
 import type { DomainOutcome } from './domain-lookup.ts';
 import type { Domains } from './domains.ts';
 import { createFlights } from './flights.ts';
@@ -28,6 +30,8 @@ export interface UsersOptions {
   readonly domains: Pick<Domains, 'domain' | 'refresh'>;
   readonly https: Https;
   readonly cache: DirectoryCache;
+  /** Asked before a domain is taken for a legacy one. */
+  readonly confirmLegacy: ConfirmLegacy;
   readonly clock: Clock;
   readonly log: Log;
   /** How long a record is used before it is read again, in seconds; an hour unless told. */
@@ -65,7 +69,7 @@ const defaultCacheSeconds = 3600;
 const negativeSeconds = 60;
 
 export function createUsers(options: UsersOptions): Users {
-  const { domains, https, cache, clock, log, cacheSeconds = defaultCacheSeconds } = options;
+  const { domains, https, cache, confirmLegacy, clock, log, cacheSeconds = defaultCacheSeconds } = options;
   const shelves = createShelves(cache);
   const remote = createRemote({ https });
   const lookup = createUserLookup({ domains, remote, shelves, clock, log, cacheSeconds });
@@ -78,7 +82,12 @@ export function createUsers(options: UsersOptions): Users {
     if (domain.kind === 'later') return domain.reason === 'pinned_native' ? pinnedNative(address) : domain;
     if (domain.kind === 'native') return ofNative(address, domain);
     if (await shelves.userPins.get(userName(address))) return pinnedNative(address);
-    return domain.kind === 'legacy' ? { kind: 'legacy', reason: 'domain', mx: domain.mx } : domain;
+    return domain.kind === 'legacy' ? byDomain(address, domain) : domain;
+  }
+
+  async function byDomain(address: string, legacy: LegacyDomain): Promise<UserOutcome> {
+    const verdict = await confirmLegacy(splitAddress(address).domain, legacy);
+    return verdict.kind === 'legacy' ? { ...legacy, reason: 'domain' } : verdict;
   }
 
   async function pinnedNative(address: string): Promise<UserOutcome> {

@@ -5,6 +5,7 @@ import { isHostName } from '../dns/record.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { BeckonError } from '../errors.ts';
 import type { AddressPolicy } from './address-policy.ts';
+import { silenceError, wasSilence } from './silence.ts';
 
 export interface Dialler {
   /**
@@ -61,7 +62,7 @@ function checkAddress(policy: AddressPolicy, address: string): void {
 function connectTcp(address: string, port: number, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, noDelay: true, keepAlive: true });
-    const timer = setTimeout(() => socket.destroy(new Error('connecting took too long')), timeoutMs);
+    const timer = setTimeout(() => socket.destroy(silenceError('connecting took too long')), timeoutMs);
     // Stays on: an error between here and the next owner's listener must not end the process.
     socket.on('error', (cause) => {
       clearTimeout(timer);
@@ -76,9 +77,14 @@ function connectTcp(address: string, port: number, timeoutMs: number): Promise<S
 
 /** Of the failures of several attempts the one to report: what would have been met nearest to success. */
 export function mostTelling(failures: readonly BeckonError[]): BeckonError {
-  for (const code of ['tls_failed', 'network_failed'] as const) {
-    const failure = failures.find((failure) => failure.code === code);
-    if (failure) return failure;
-  }
-  return failures[0] ?? new BeckonError('network_failed', 'the domain has no target');
+  const tls = failures.find(({ code }) => code === 'tls_failed');
+  const network = failures.filter(({ code }) => code === 'network_failed');
+  // One address that refuses does not speak for another that is silent.
+  return (
+    tls ??
+    network.find(wasSilence) ??
+    network[0] ??
+    failures[0] ??
+    new BeckonError('network_failed', 'the domain has no target')
+  );
 }

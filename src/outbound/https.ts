@@ -17,6 +17,7 @@ import { createDialler } from './dial.ts';
 import { createPatience } from './patience.ts';
 import type { Patience } from './patience.ts';
 import { createPools } from './pools.ts';
+import { silenceError } from './silence.ts';
 import { createTlsConnect } from './tls.ts';
 
 export interface HttpsOptions {
@@ -89,7 +90,9 @@ export function createHttps(options: HttpsOptions): Https {
   async function stream(request: HttpsRequest): Promise<HttpsHead & { body: AsyncIterable<Uint8Array> }> {
     checkDomain(request.domain);
     const tooSlow = new AbortController();
-    const patience = createPatience(patienceMs, request.eventStream ?? false, () => tooSlow.abort());
+    const patience = createPatience(patienceMs, request.eventStream ?? false, () =>
+      tooSlow.abort(silenceError('the peer took too long')),
+    );
     const { pool, giveBack } = pools.borrow(
       request.domain,
       request.targets,

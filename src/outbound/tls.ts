@@ -8,6 +8,7 @@ import { BeckonError } from '../errors.ts';
 import { authorityOf } from '../wire/domain-name.ts';
 import { mostTelling } from './dial.ts';
 import type { Dialler } from './dial.ts';
+import { silenceError } from './silence.ts';
 
 /** Over all targets and their addresses: a domain with many dead ones must not hold a sender for minutes. */
 const maxAttempts = 6;
@@ -85,7 +86,7 @@ function secure(socket: Socket, options: SecureOptions): Promise<TLSSocket> {
       ALPNProtocols: ['http/1.1'],
       rejectUnauthorized: verifyCertificate,
     });
-    const timer = setTimeout(() => tls.destroy(resetError()), timeoutMs);
+    const timer = setTimeout(() => tls.destroy(silenceError('the TLS handshake took too long')), timeoutMs);
     // Stays on, as in dial.ts.
     tls.on('error', (cause) => {
       clearTimeout(timer);
@@ -97,10 +98,6 @@ function secure(socket: Socket, options: SecureOptions): Promise<TLSSocket> {
       resolve(tls);
     });
   });
-}
-
-function resetError(): Error {
-  return Object.assign(new Error('the TLS handshake took too long'), { code: 'ETIMEDOUT' });
 }
 
 const networkCodes = new Set<unknown>(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EHOSTUNREACH']);

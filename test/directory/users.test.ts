@@ -51,10 +51,10 @@ test('an address is as its domain where that is not native', async (t) => {
   zone({ type: 'MX', name: 'mail.test', priority: 1, exchange: 'mx.mail.test' });
   dns.fail('_beckon._tcp.slow.test', 'silent');
   const mx = [{ host: 'mx.mail.test', priority: 1 }];
-  t.deepEqual(await users.user('b@mail.test'), { kind: 'legacy', reason: 'domain', mx });
+  t.deepEqual(await users.user('b@mail.test'), { kind: 'legacy', reason: 'domain', mx, dnssec: false });
   t.deepEqual(await users.user('b@nothing.test'), { kind: 'none', reason: 'no_such_domain' });
   t.deepEqual(await users.user('b@slow.test'), { kind: 'later', reason: 'timeout' });
-  t.deepEqual(await discover('b@mail.test'), { kind: 'legacy', reason: 'domain', mx });
+  t.deepEqual(await discover('b@mail.test'), { kind: 'legacy', reason: 'domain', mx, dnssec: false });
   t.deepEqual(await discover('b@nothing.test'), { kind: 'none', reason: 'no_such_domain' });
   t.deepEqual(await discover('b@slow.test'), { kind: 'later', reason: 'timeout' });
 });

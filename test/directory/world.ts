@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { systemRandom } from '../../src/crypto/random.ts';
+import { createConfirmLegacy } from '../../src/directory/confirm-legacy.ts';
 import { createDomains } from '../../src/directory/domains.ts';
 import type { Domains } from '../../src/directory/domains.ts';
 import { createUsers } from '../../src/directory/users.ts';
@@ -92,6 +93,8 @@ export interface Site {
 export interface World {
   readonly dns: TestDns;
   readonly https: Https;
+  /** Where domains are asked that DNS calls legacy. */
+  readonly probe: { port: number };
   readonly clock: TestClock;
   readonly cache: MemoryCache;
   /** "level event" of all that was logged, and the codes. */
@@ -120,6 +123,7 @@ export async function startWorld(t: ExecutionContext): Promise<World> {
   const logged: string[] = [];
   const log = recordingLog(logged);
   const hosts = loopback('post.hoster.test');
+  const probe = { port: 1 };
   let records: readonly DnsRecord[] = [];
   t.teardown(async () => {
     await https.close();
@@ -129,7 +133,9 @@ export async function startWorld(t: ExecutionContext): Promise<World> {
   function directory() {
     const discover = createDiscover(dns.resolver);
     const domains = createDomains({ discover, https, cache, clock, log });
-    return { domains, users: createUsers({ domains, https, cache, clock, log }) };
+    const { resolver } = dns;
+    const confirmLegacy = createConfirmLegacy({ resolver, https, clock, log, ...probe });
+    return { domains, users: createUsers({ domains, https, cache, confirmLegacy, clock, log }) };
   }
   function zone(...next: DnsRecord[]) {
     records = next;
@@ -172,7 +178,19 @@ export async function startWorld(t: ExecutionContext): Promise<World> {
     return site;
   }
 
-  return { dns, https, clock, cache, logged, log, ...directory(), addSite, zone, restarted: directory };
+  return {
+    dns,
+    https,
+    probe,
+    clock,
+    cache,
+    logged,
+    log,
+    ...directory(),
+    addSite,
+    zone,
+    restarted: directory,
+  };
 }
 
 export function zoneOf(domain: string, httpsPort: number, fingerprint: Uint8Array): DnsRecord[] {

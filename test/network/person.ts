@@ -4,6 +4,7 @@ import type { ClientNetwork, OutgoingPart, TextFile } from '../../src/client/api
 import type { Clock } from '../../src/clock.ts';
 import { systemRandom as random } from '../../src/crypto/random.ts';
 import type { DirectoryCache } from '../../src/directory/cache.ts';
+import { createConfirmLegacy } from '../../src/directory/confirm-legacy.ts';
 import { createDomains } from '../../src/directory/domains.ts';
 import { createRemote } from '../../src/directory/remote.ts';
 import { createUsers } from '../../src/directory/users.ts';
@@ -17,6 +18,8 @@ import { eventually } from './eventually.ts';
 export interface Surroundings {
   readonly resolver: string;
   readonly caFile: string;
+  /** Where domains are asked that DNS calls legacy: nobody can listen on port 443 here. */
+  readonly legacyPort?: number;
 }
 
 export interface Files {
@@ -80,12 +83,13 @@ export async function openClient(files: Files, clock: Clock, surroundings: Surro
 export function connect(
   cache: DirectoryCache,
   clock: Clock,
-  { resolver: server, caFile }: Surroundings,
+  { resolver: server, caFile, legacyPort = 443 }: Surroundings,
 ): ClientNetwork {
   const resolver = createResolver({ servers: [server] });
   const https = createHttps({ resolver, allow: ['127.0.0.0/8'], caFiles: [caFile] });
   const domains = createDomains({ discover: createDiscover(resolver), https, cache, clock, log });
-  const users = createUsers({ domains, https, cache, clock, log });
+  const confirmLegacy = createConfirmLegacy({ resolver, https, clock, log, port: legacyPort });
+  const users = createUsers({ domains, https, cache, confirmLegacy, clock, log });
   return { domains, users, remote: createRemote({ https }), https, close: () => https.close() };
 }
 
