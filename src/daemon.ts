@@ -4,9 +4,12 @@
  */
 import { join } from 'node:path';
 import { createAuthenticate } from './account/authenticate.ts';
+import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
 import { createInvite } from './account/invite.ts';
+import { createProfile } from './account/profile.ts';
 import { createSentMessages } from './account/sent.ts';
+import { createStates } from './account/state.ts';
 import { createSubmit } from './account/submit.ts';
 import { adoptDomains } from './admin/adopt-domains.ts';
 import { createBackups } from './admin/backup.ts';
@@ -155,11 +158,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const authenticate = createAuthenticate({ users: store.users, clock });
   const enroll = createEnroll({ users: store.users, clock });
+  const devices = createDevices({ users: store.users, clock });
+  const quotaOf = async (domain: string) => (await settings.of(domain))?.quota ?? 0;
+  const profile = createProfile({ ...store, quotaOf });
+  const states = createStates({ ...store, limits: () => ({ totalBytes: config.storage.max }) });
   const sent = createSentMessages({ ...store, clock });
   const submit = createSubmit({
     ...store,
     limitsOf: async (domain) => ({
-      userBytes: (await settings.of(domain))?.quota ?? 0,
+      userBytes: await quotaOf(domain),
       totalBytes: config.storage.max,
     }),
     clock,
@@ -209,8 +216,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           sent: sent.list,
           sentMessage: sent.find,
           retract: sent.retract,
+          user: profile,
+          addDevice: devices.add,
+          removeDevice: devices.remove,
+          setRecovery: devices.setRecovery,
+          openPairing: devices.pair,
+          readState: states.read,
+          writeState: states.write,
         },
         digests,
+        metrics,
         log,
       });
     },

@@ -61,6 +61,7 @@ export const errorCodes = [
   'request_invalid',
   'unauthorized',
   'conflict',
+  'precondition_failed',
   'too_large',
   'quota_exceeded',
   'storage_full',

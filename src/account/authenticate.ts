@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
 import { verifyRequest, type ReceivedSignature, type SignedRequest } from '../message/http-signature.ts';
-import type { UserStore } from '../store/api/users.ts';
+import type { Device, SignerKind, UserStore } from '../store/api/users.ts';
 import type { AccountUser } from './user.ts';
 
 /** A request as received, with the header fields of its signature. */
@@ -12,8 +12,11 @@ export interface ReceivedRequest extends SignedRequest {
 }
 
 export interface Authenticate {
-  /** The user of `domain` whose device signed. Throws `unauthorized`, whatever is wrong. */
-  user(domain: string, request: ReceivedRequest): Promise<AccountUser>;
+  /**
+   * The user of `domain` whose device signed, or another of their keys where `kinds` says so. Throws `unauthorized`,
+   * whatever is wrong.
+   */
+  user(domain: string, request: ReceivedRequest, kinds?: readonly SignerKind[]): Promise<AccountUser>;
   /** Throws `unauthorized` unless this very device signed: a device that is about to be enrolled. */
   device(request: ReceivedRequest, device: Uint8Array): void;
 }
@@ -25,12 +28,15 @@ export interface AuthenticateParts {
 
 export function createAuthenticate({ users, clock }: AuthenticateParts): Authenticate {
   return {
-    async user(domain, request) {
-      const device = verifyRequest(request, request.signature, clock.seconds());
+    async user(domain, request, kinds = ['device']) {
+      const now = clock.seconds();
+      const device = verifyRequest(request, request.signature, now);
       const user = await users.byDevice(device);
-      if (user === undefined || user.domain !== domain || user.status !== 'active')
+      const signer = user?.devices.find((known) => constantTimeEqual(known.device, device));
+      const isGood = signer !== undefined && kinds.includes(signer.kind) && !hasEnded(signer, now);
+      if (!isGood || user?.domain !== domain || user.status !== 'active')
         throw new BeckonError('unauthorized', 'the request is not signed as it must be');
-      return { owner: { domain, user: user.addressHash }, device };
+      return { owner: { domain, user: user.addressHash }, device, kind: signer.kind };
     },
     device(request, device) {
       const signer = verifyRequest(request, request.signature, clock.seconds());
@@ -38,4 +44,8 @@ export function createAuthenticate({ users, clock }: AuthenticateParts): Authent
         throw new BeckonError('unauthorized', 'the request is not signed by the device it names');
     },
   };
+}
+
+function hasEnded({ expires }: Device, now: number): boolean {
+  return expires !== undefined && expires <= now;
 }

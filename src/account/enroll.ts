@@ -1,6 +1,8 @@
 /** Enrolment: an invitation becomes a user with keys of their own, wire-spec/account.md section 2. */
 import type { Clock } from '../clock.ts';
 import { sha256 } from '../crypto/kdf.ts';
+import { constantTimeEqual } from '../crypto/secret.ts';
+import { assertEd25519Public } from '../crypto/sign.ts';
 import { BeckonError } from '../errors.ts';
 import { keysToWriteTo, verifyInnerRecord } from '../keys/user-record.ts';
 import type { UserStore } from '../store/api/users.ts';
@@ -14,6 +16,10 @@ export interface Enrolment {
   readonly record: Uint8Array;
   /** Ed25519 public key that signed the request. */
   readonly device: Uint8Array;
+  /** The user's word for the device. */
+  readonly name?: string;
+  /** Ed25519 public key of the recovery phrase. */
+  readonly recovery?: Uint8Array;
 }
 
 export interface EnrollParts {
@@ -23,18 +29,26 @@ export interface EnrollParts {
 
 /**
  * Verifies the record, then redeems the token: once, or again for the same device and record. Gives the address hash.
- * Throws `record_invalid` for a record that does not verify, `invitation_invalid` for a token that does not fit it.
+ * Throws `record_invalid` for a record that does not verify, `invitation_invalid` for a token that does not fit it, `key_invalid`
+ * and `request_invalid` for a recovery key that is none.
  */
 export function createEnroll({
   users,
   clock,
 }: EnrollParts): (domain: string, enrolment: Enrolment) => Promise<Uint8Array> {
-  return async (domain, { token, record, device }) => {
+  return async (domain, { token, record, ...keys }) => {
     const now = clock.seconds();
+    if (keys.recovery !== undefined) checkOther(keys.recovery, keys.device);
     const hash = verifiedAddressHash(domain, record, now);
-    const user = await users.enroll(domain, hash, { tokenHash: sha256(token), device, record, now });
+    const user = await users.enroll(domain, hash, { ...keys, tokenHash: sha256(token), record, now });
     return user.addressHash;
   };
+}
+
+function checkOther(recovery: Uint8Array, device: Uint8Array): void {
+  assertEd25519Public(recovery);
+  if (constantTimeEqual(recovery, device))
+    throw new BeckonError('request_invalid', 'the recovery key is another one than that of the device');
 }
 
 function verifiedAddressHash(domain: string, record: Uint8Array, now: number): Uint8Array {

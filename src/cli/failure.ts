@@ -40,6 +40,7 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'drop_expired',
   'unauthorized',
   'conflict',
+  'precondition_failed',
   'too_large',
   'quota_exceeded',
   'storage_full',

@@ -14,7 +14,7 @@ import { mediaTypes, sizes } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import type { Submission } from '../wire/submission.ts';
 import { arrayOf, bytes64, count, objectOf, oneOf, shortText, type Reader, type ReaderOf } from './json.ts';
-import { foreign, type AskOwn } from './own-request.ts';
+import { foreign, type AskOwn, type OwnAnswer, type OwnRequest } from './own-request.ts';
 
 export interface UploadProgress {
   readonly size: number;
@@ -28,6 +28,10 @@ export interface OwnDomain {
     readonly token: Uint8Array;
     readonly record: Uint8Array;
     readonly device: Uint8Array;
+    /** The user's word for the device. */
+    readonly name?: string;
+    /** Public key derived from the recovery phrase. */
+    readonly recovery?: Uint8Array;
   }): Promise<Uint8Array>;
   /** As many message ids as asked for. */
   reserve(wanted: number): Promise<readonly Uint8Array[]>;
@@ -41,6 +45,23 @@ export interface OwnDomain {
   sent(after?: string): Promise<SentPage>;
   /** Throws `not_found`. */
   retract(handle: string): Promise<RetractOutcome>;
+  /** What the domain knows of the user. */
+  user(): Promise<OwnUser>;
+  /** Again with the same key it is the same device. Throws `conflict`, `quota_exceeded`, `unauthorized`. */
+  addDevice(device: { readonly device: Uint8Array; readonly name: string }): Promise<OwnDevice>;
+  /** Throws `conflict` for the last one. */
+  removeDevice(device: Uint8Array): Promise<void>;
+  /** The public key of a new recovery phrase, in the place of the one before. */
+  setRecovery(recovery: Uint8Array): Promise<void>;
+  /** Lets a key read the state and add one device, an hour at most. When that ends. */
+  openPairing(pairing: { readonly pairing: Uint8Array; readonly expires: number }): Promise<number>;
+  /** undefined where none was written yet. */
+  state(): Promise<OwnState | undefined>;
+  /**
+   * Writes the state in the place of the one with `tag`, or the first one without. On disk when it resolves to its tag.
+   * Throws `precondition_failed` where another device was faster, `conflict` while it still is at it, `too_large`.
+   */
+  putState(state: Uint8Array, tag?: string): Promise<string>;
   feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
@@ -50,7 +71,12 @@ export interface OwnDomain {
 export const maxBatch = 64;
 const maxSmall = 16 * 1024;
 const maxPage = 256 * 1024;
+/** Of an answer about a user: the record, and that of each alias. */
+const maxUser = 4 * 1024 * 1024;
+/** The largest state, bytes. */
+export const maxState = 16 * 1024 * 1024;
 const json = 'application/json';
+const octets = 'application/octet-stream';
 
 const progress = objectOf({ size: count, received: count });
 const handle = shortText(16);
@@ -77,16 +103,52 @@ const reserved = objectOf({ ids: arrayOf(bytes64(sizes.messageId), maxBatch), ex
 const committed = objectOf({ messages: arrayOf(objectOf({ handle }), maxBatch) });
 const retracted = objectOf({ outcome: retractOutcome });
 
+const ownDevice = objectOf({
+  device: bytes64(sizes.ed25519Public),
+  name: shortText(64),
+  added: count,
+  kind: oneOf('device', 'recovery'),
+});
+export type OwnDevice = ReaderOf<typeof ownDevice>;
+const ownUser = objectOf(
+  {
+    address: shortText(305),
+    local: shortText(sizes.introductionLocal),
+    /** The inner user record that the domain lists. */
+    record: bytes64(),
+    aliases: arrayOf(objectOf({ address: shortText(305) }, { record: bytes64() }), 64),
+    devices: arrayOf(ownDevice, 64),
+    used: count,
+    quota: count,
+  },
+  { state: objectOf({ size: count, changed: count }) },
+);
+export type OwnUser = ReaderOf<typeof ownUser>;
+const paired = objectOf({ expires: count });
+
+export interface OwnState {
+  readonly bytes: Uint8Array;
+  /** To be given back with what is written in its place. */
+  readonly tag: string;
+}
+
 export function createOwnDomain(ask: AskOwn): OwnDomain {
   async function call<T>(
-    method: 'GET' | 'POST' | 'PUT',
+    method: OwnRequest['method'],
     path: string,
     reader: Reader<T>,
     value?: unknown,
     maxBytes = maxSmall,
   ): Promise<T> {
     const body = value === undefined ? {} : { body: { type: json, bytes: jsonBytes(value) } };
-    return readJson(await ask({ method, path: `account/${path}`, ...body, answer: json, maxBytes }), reader);
+    const answer = await ask({ method, path: `account/${path}`, ...body, answer: json, maxBytes });
+    return readJson(answer.body, reader);
+  }
+
+  /** What is answered with nothing. */
+  async function tell(method: OwnRequest['method'], path: string, value?: unknown): Promise<void> {
+    const body = value === undefined ? {} : { body: { type: json, bytes: jsonBytes(value) } };
+    await ask({ method, path: `account/${path}`, ...body, maxBytes: maxSmall });
   }
 
   async function reserve(wanted: number): Promise<readonly Uint8Array[]> {
@@ -98,16 +160,23 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
 
   return {
     reserve,
-    async enroll({ token, record, device }) {
-      const value = { token: bytesToJson(token), record: bytesToJson(record), device: bytesToJson(device) };
+    async enroll({ token, record, device, name, recovery }) {
+      const value = {
+        token: bytesToJson(token),
+        record: bytesToJson(record),
+        device: bytesToJson(device),
+        ...(name === undefined ? {} : { name }),
+        ...(recovery === undefined ? {} : { recovery: bytesToJson(recovery) }),
+      };
       return (await call('POST', 'enroll', enrolled, value)).addressHash;
     },
     openUpload: (upload, size) => call('PUT', `uploads/${bytesToJson(upload)}`, progress, { size }),
     uploadProgress: (upload) => call('GET', `uploads/${bytesToJson(upload)}`, progress),
     async writePart(upload, offset, bytes) {
       const path = `account/uploads/${bytesToJson(upload)}/parts/${offset}`;
-      const body = { type: 'application/octet-stream', bytes };
-      return readJson(await ask({ method: 'PUT', path, body, answer: json, maxBytes: maxSmall }), progress);
+      const body = { type: octets, bytes };
+      const answer = await ask({ method: 'PUT', path, body, answer: json, maxBytes: maxSmall });
+      return readJson(answer.body, progress);
     },
     async commit(submission) {
       const { messages } = await call('POST', 'messages', committed, submissionJson(submission));
@@ -120,18 +189,43 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
     },
     retract: async (of) =>
       (await call('POST', `messages/${encodeURIComponent(of)}/retract`, retracted)).outcome,
+    user: () => call('GET', 'user', ownUser, undefined, maxUser),
+    addDevice: ({ device, name }) =>
+      call('POST', 'devices', ownDevice, { device: bytesToJson(device), name }),
+    removeDevice: (device) => tell('DELETE', `devices/${bytesToJson(device)}`),
+    setRecovery: (recovery) => tell('PUT', 'recovery', { recovery: bytesToJson(recovery) }),
+    async openPairing({ pairing, expires }) {
+      const value = { pairing: bytesToJson(pairing), expires };
+      return (await call('POST', 'pairings', paired, value)).expires;
+    },
+    async state() {
+      const answer = await ask({ method: 'GET', path: 'account/state', answer: octets, maxBytes: maxState });
+      return answer.body.length === 0 ? undefined : { bytes: answer.body, tag: expectTag(answer) };
+    },
+    async putState(bytes, tag) {
+      const conditions = tag === undefined ? { 'if-none-match': '*' } : { 'if-match': tag };
+      const body = { type: octets, bytes };
+      return expectTag(
+        await ask({ method: 'PUT', path: 'account/state', body, conditions, maxBytes: maxSmall }),
+      );
+    },
     async feed({ bucket, after }) {
       const query = new URLSearchParams({
         ...(bucket === undefined ? {} : { bucket: String(bucket) }),
         ...(after === undefined ? {} : { after: bytesToJson(after) }),
       }).toString();
       const path = query === '' ? 'introductions' : `introductions?${query}`;
-      const bytes = await ask({ method: 'GET', path, answer: mediaTypes.beckon, maxBytes: maxFeedResponse });
+      const { body: bytes } = await ask({
+        method: 'GET',
+        path,
+        answer: mediaTypes.beckon,
+        maxBytes: maxFeedResponse,
+      });
       return readCbor(() => decode(feedResponse, bytes, maxFeedResponse));
     },
     async poll(request) {
       const body = { type: mediaTypes.beckon, bytes: encode(pollRequest, request) };
-      const bytes = await ask({
+      const { body: bytes } = await ask({
         method: 'POST',
         path: 'poll',
         body,
@@ -143,6 +237,11 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
       return response;
     },
   };
+}
+
+function expectTag({ etag }: OwnAnswer): string {
+  if (etag === undefined || !/^"[A-Za-z0-9_-]{43}"$/.test(etag)) throw foreign();
+  return etag;
 }
 
 function jsonBytes(value: unknown): Uint8Array {

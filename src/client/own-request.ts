@@ -10,24 +10,34 @@ import type { Clock } from '../clock.ts';
 import type { DomainOutcome, NativePeer } from '../directory/domain-lookup.ts';
 import { BeckonError, codeOf, errorCodes, type ErrorCode } from '../errors.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
-import { signRequest } from '../message/http-signature.ts';
+import { signRequest, type Conditions } from '../message/http-signature.ts';
 import { problem } from '../wire/collect.ts';
 import { mediaTypes, publicPath } from '../wire/registry.ts';
 import { decode } from '../wire/schema.ts';
 import type { ClientNetwork } from './api.ts';
 
 export interface OwnRequest {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Behind `/.well-known/beckon/`, with its query. */
   readonly path: string;
   readonly body?: { readonly type: string; readonly bytes: Uint8Array };
-  /** Content type of the success. */
-  readonly answer: string;
+  /** Signed with it. */
+  readonly conditions?: Conditions;
+  /** Other headers, which are not signed. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Content type of a success that has a body. */
+  readonly answer?: string;
   readonly maxBytes: number;
 }
 
-/** The body of a success. Throws the domain's code, `unavailable`, network codes, `discovery_*`, `trust_changed`. */
-export type AskOwn = (request: OwnRequest) => Promise<Uint8Array>;
+export interface OwnAnswer {
+  readonly body: Uint8Array;
+  /** As sent, with its quotes. */
+  readonly etag?: string;
+}
+
+/** A success. Throws the domain's code, `unavailable`, network codes, `discovery_*`, `trust_changed`. */
+export type AskOwn = (request: OwnRequest) => Promise<OwnAnswer>;
 
 export interface Signer {
   readonly domain: string;
@@ -60,28 +70,33 @@ export function createAskOwn(parts: OwnRequestParts): AskOwn {
   };
 }
 
-async function askOnce(
-  { network, signer, clock }: OwnRequestParts,
-  request: OwnRequest,
-): Promise<Uint8Array> {
+async function askOnce({ network, signer, clock }: OwnRequestParts, request: OwnRequest): Promise<OwnAnswer> {
   const { domain, device } = await signer();
   const peer = expectNative(await network.domains.domain(domain));
-  const { method, body, maxBytes } = request;
+  const { method, body, conditions = {}, maxBytes } = request;
   const path = publicPath + request.path;
-  const signature = signRequest({ method, domain, target: path, body: body?.bytes }, device, clock.seconds());
+  const signed = { method, domain, target: path, body: body?.bytes, conditions };
+  const signature = signRequest(signed, device, clock.seconds());
   const answer = await network.https.request({
     domain,
     targets: peer.targets,
     method,
     path,
     maxBytes,
-    headers: { ...signature, ...(body === undefined ? {} : { 'content-type': body.type }) },
+    headers: {
+      ...request.headers,
+      ...conditions,
+      ...signature,
+      ...(body === undefined ? {} : { 'content-type': body.type }),
+    },
     ...(body === undefined ? {} : { body: body.bytes }),
   });
   const type = answer.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (answer.status < 200 || answer.status > 299) throw failure(answer.status, type, answer.body);
-  if (type !== request.answer) throw foreign();
-  return answer.body;
+  const isEmpty = answer.status === 204 && answer.body.length === 0;
+  if (!isEmpty && (request.answer === undefined || type !== request.answer)) throw foreign();
+  const { etag } = answer.headers;
+  return { body: answer.body, ...(etag === undefined ? {} : { etag }) };
 }
 
 /** The own domain, reached. Throws `discovery_later`, `discovery_legacy`, `discovery_none`, `trust_changed`. */

@@ -1,6 +1,6 @@
 /** Bodies of signed requests: what arrives must be what the signature covers, wire-spec/account.md section 3. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { BeckonError } from '../errors.ts';
 import { maxPart } from './account-schemas.ts';
 import type { UploadPart } from './account-handlers.ts';
@@ -68,12 +68,30 @@ export function partOf(
   signed: SignedRequest,
   digests: BodyDigests,
 ): UploadPart {
+  return { offset, ...octetsOf(request, maxPart, signed, digests) };
+}
+
+export interface Octets {
+  readonly length: number;
+  /** SHA-256, as signed. */
+  readonly hash: Uint8Array;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** A body that is streamed. Throws `request_invalid` without a length, `too_large`, `unauthorized`. */
+export function octetsOf(
+  request: FastifyRequest,
+  max: number,
+  signed: SignedRequest,
+  digests: BodyDigests,
+): Octets {
   const length = Number(request.headers['content-length']);
   if (!Number.isSafeInteger(length) || length < 1)
-    throw new BeckonError('request_invalid', 'a part has a content-length and at least one byte');
-  if (length > maxPart) throw new BeckonError('too_large', 'a part has at most 32 MiB');
-  if (signed.body === undefined) throw notWhatWasSigned();
-  return { offset, length, bytes: checkedBytes(request.body as Readable, length, signed, digests) };
+    throw new BeckonError('request_invalid', 'the body has a content-length and at least one byte');
+  if (length > max) throw new BeckonError('too_large', `the body has at most ${max / 2 ** 20} MiB`);
+  if (signed.body === undefined || !(request.body instanceof Readable)) throw notWhatWasSigned();
+  const bytes = checkedBytes(request.body, length, signed, digests);
+  return { length, hash: signed.body.sha256, bytes };
 }
 
 async function* checkedBytes(

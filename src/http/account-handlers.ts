@@ -8,8 +8,8 @@ import type { Submission } from '../wire/submission.ts';
 export interface AccountHandlers<User> {
   /** Whether this daemon serves the (canonical) domain. */
   serves(domain: string): boolean;
-  /** Who signed. Throws `unauthorized`, whatever is wrong. */
-  authenticate(domain: string, request: SignedRequest): Promise<User>;
+  /** Who signed, with a key of one of these kinds. Throws `unauthorized`, whatever is wrong. */
+  authenticate(domain: string, request: SignedRequest, kinds: readonly SignerKind[]): Promise<User>;
   /**
    * Enrols; the request is signed by the device key that the body names, which the handler verifies. Gives the address
    * hash. Throws `invitation_invalid`, `record_invalid`, `unauthorized`.
@@ -30,7 +30,23 @@ export interface AccountHandlers<User> {
   sentMessage(user: User, handle: string): Promise<SentMessage>;
   /** Throws `not_found`. */
   retract(user: User, handle: string): Promise<RetractOutcome>;
+  user(user: User): Promise<Profile>;
+  /** Adds a device, or finds it again. Throws `key_invalid`, `conflict`, `quota_exceeded`, `unauthorized`. */
+  addDevice(user: User, device: NewDevice): Promise<Device>;
+  /** One that is not there is gone already. Throws `conflict` for the last one. */
+  removeDevice(user: User, device: Uint8Array): Promise<void>;
+  /** Throws `key_invalid`, `conflict`. */
+  setRecovery(user: User, recovery: Uint8Array): Promise<void>;
+  /** When it ends. Throws `key_invalid`, `request_invalid`, `conflict`, `quota_exceeded`. */
+  openPairing(user: User, pairing: NewPairing): Promise<{ readonly expires: number }>;
+  /** undefined where there is none. */
+  readState(user: User): Promise<Readable | undefined>;
+  /** Resolves when it is on disk. Throws `precondition_failed`, `conflict`, `too_large`, `storage_full`. */
+  writeState(user: User, state: IncomingState): Promise<void>;
 }
+
+/** What may sign: a device, the key of the recovery phrase, the key of a pairing. */
+export type SignerKind = 'device' | 'recovery' | 'pairing';
 
 export interface Enrolment {
   readonly token: Uint8Array;
@@ -38,6 +54,58 @@ export interface Enrolment {
   readonly record: Uint8Array;
   /** Ed25519 public key. */
   readonly device: Uint8Array;
+  readonly name?: string;
+  /** Ed25519 public key. */
+  readonly recovery?: Uint8Array;
+}
+
+export const deviceKinds = ['device', 'recovery'] as const;
+
+export interface Device {
+  readonly device: Uint8Array;
+  readonly name: string;
+  readonly added: number;
+  readonly kind: SignerKind;
+}
+
+export interface Profile {
+  readonly address: string;
+  readonly local: string;
+  /** Inner record. */
+  readonly record: Uint8Array;
+  readonly aliases: readonly { readonly address: string; readonly record?: Uint8Array }[];
+  readonly devices: readonly Device[];
+  readonly state?: { readonly size: number; readonly changed: number };
+  /** In bytes. */
+  readonly used: number;
+  readonly quota: number;
+}
+
+export interface NewDevice {
+  readonly device: Uint8Array;
+  readonly name: string;
+}
+
+export interface NewPairing {
+  readonly pairing: Uint8Array;
+  readonly expires: number;
+}
+
+/** Ciphertext that is served: its hash, SHA-256, is the entity tag. */
+export interface Readable {
+  readonly size: number;
+  readonly hash: Uint8Array;
+  open(start: number, end: number): AsyncIterable<Uint8Array>;
+}
+
+export interface IncomingState {
+  readonly size: number;
+  /** SHA-256, as signed. */
+  readonly hash: Uint8Array;
+  /** As the bytes of a part. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Hash of the state that it takes the place of; absent: there must be none. */
+  readonly previous?: Uint8Array;
 }
 
 export interface Reservation {

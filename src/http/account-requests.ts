@@ -2,9 +2,11 @@
 import type { FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Submission, SubmittedMessage } from '../wire/submission.ts';
-import type { Enrolment, SentPage } from './account-handlers.ts';
+import { sizes } from '../wire/registry.ts';
+import type { Enrolment, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
 import { bytesOf } from './gather.ts';
+import type { SignedRequest } from './signed-request.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,8 +18,49 @@ function bytes(value: unknown): Uint8Array {
 }
 
 export function enrolmentOf({ body }: FastifyRequest): Enrolment {
-  const { token, record, device } = body as Json;
-  return { token: bytes(token), record: bytes(record), device: bytes(device) };
+  const { token, record, device, name, recovery } = body as Json;
+  return {
+    token: bytes(token),
+    record: bytes(record),
+    device: bytes(device),
+    ...(name === undefined ? {} : { name: String(name) }),
+    ...(recovery === undefined ? {} : { recovery: bytes(recovery) }),
+  };
+}
+
+export function newDeviceOf({ body }: FastifyRequest): NewDevice {
+  const { device, name } = body as Json;
+  return { device: bytes(device), name: String(name) };
+}
+
+export function deviceOf({ params }: FastifyRequest): Uint8Array {
+  return bytes((params as Json)['device']);
+}
+
+export function recoveryOf({ body }: FastifyRequest): Uint8Array {
+  return bytes((body as Json)['recovery']);
+}
+
+export function pairingOf({ body }: FastifyRequest): NewPairing {
+  const { pairing, expires } = body as Json;
+  return { pairing: bytes(pairing), expires: Number(expires) };
+}
+
+/**
+ * The entity tag in If-Match as a hash, undefined for `If-None-Match: *`. Throws `request_invalid` unless exactly one of
+ * them is there: a state is never written blindly.
+ */
+export function previousOf({ conditions = {} }: SignedRequest): Uint8Array | undefined {
+  const { 'if-match': match, 'if-none-match': none } = conditions;
+  if (none === '*' && match === undefined) return undefined;
+  const tag = none === undefined ? /^"([A-Za-z0-9_-]{43})"$/.exec(match ?? '')?.[1] : undefined;
+  const hash = bytesOf(tag, sizes.hash);
+  if (hash === undefined)
+    throw new BeckonError(
+      'request_invalid',
+      'If-Match with the entity tag that was read, or If-None-Match: *',
+    );
+  return hash;
 }
 
 export function countOf({ body }: FastifyRequest): number {

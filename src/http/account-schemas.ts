@@ -1,7 +1,7 @@
 /** The routes of the account interface as data, wire-spec/account.md: what the routes check and the OpenAPI document says. */
 import { maxDomainLength } from '../wire/domain-name.ts';
 import { sizes } from '../wire/registry.ts';
-import { retractOutcomes, sentStates } from './account-handlers.ts';
+import { deviceKinds, retractOutcomes, sentStates, type SignerKind } from './account-handlers.ts';
 import {
   binary,
   byteCount,
@@ -16,7 +16,7 @@ import {
 } from './json-schemas.ts';
 
 export interface AccountRoute {
-  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Below `account/`. */
   readonly path: string;
   readonly summary: string;
@@ -25,8 +25,13 @@ export interface AccountRoute {
   readonly body?: JsonSchema | 'octets';
   /** In bytes. */
   readonly bodyLimit?: number;
-  readonly status: 200 | 201;
-  readonly answer: JsonSchema;
+  /** Which keys may sign it; devices, where it does not say. None: the one that the body brings. */
+  readonly signers?: readonly SignerKind[];
+  /** Conditions, of which the request has one: they are signed with it. */
+  readonly conditions?: readonly ('if-match' | 'if-none-match')[];
+  readonly status: 200 | 201 | 204;
+  /** `tag`: nothing but an entity tag. */
+  readonly answer: JsonSchema | 'octets' | 'tag' | 'nothing';
 }
 
 /** The most bytes of one part of an upload. */
@@ -35,11 +40,22 @@ export const maxPart = 32 * 1024 * 1024;
 export const maxPage = 256;
 export const usualPage = 100;
 
+/** The most bytes of a state. */
+export const maxState = 16 * 1024 * 1024;
+
 const maxMessages = 64;
 const maxRecord = 24 * 1024;
 const maxEnvelope = 20 * 1024;
 /** 64 messages with the largest header and envelope, in base64url, and a little. */
 const maxCommit = 8 * 1024 * 1024;
+const maxAddress = 305;
+const maxAliases = 64;
+const maxShownDevices = 64;
+/** Base64url of 32 bytes always has 43 characters. */
+const deviceKey = binary(sizes.ed25519Public);
+const deviceName = { type: 'string', maxLength: 64 };
+const address = text(maxAddress);
+const innerRecord = binary(1, maxRecord);
 const uploadId = binary(16);
 const handle = text(16, '^[a-z2-7]{16}$');
 const uploadParams = object({ upload: uploadId });
@@ -68,12 +84,21 @@ const sentMessage = object({
   'accepted?': time,
 });
 
+const device = object({ device: deviceKey, name: deviceName, added: time, kind: oneOf(deviceKinds) });
+
 export const accountOperations = {
   enroll: {
     method: 'POST',
     path: 'enroll',
     summary: 'Enrol with an invitation; signed by the device key in the body',
-    body: object({ token: binary(16), record: binary(1, maxRecord), device: binary(sizes.ed25519Public) }),
+    body: object({
+      token: binary(16),
+      record: innerRecord,
+      device: deviceKey,
+      'name?': deviceName,
+      'recovery?': deviceKey,
+    }),
+    signers: [],
     status: 201,
     answer: object({ addressHash: binary(sizes.hash) }),
   },
@@ -148,6 +173,74 @@ export const accountOperations = {
     params: object({ handle }),
     status: 200,
     answer: object({ outcome: oneOf(retractOutcomes) }),
+  },
+  user: {
+    method: 'GET',
+    path: 'user',
+    summary: 'What the domain knows of the user: address, record, aliases, devices',
+    status: 200,
+    answer: object({
+      address,
+      local: text(sizes.introductionLocal),
+      record: innerRecord,
+      aliases: list(object({ address, 'record?': innerRecord }), 0, maxAliases),
+      devices: list(device, 0, maxShownDevices),
+      'state?': object({ size: byteCount, changed: time }),
+      used: byteCount,
+      quota: byteCount,
+    }),
+  },
+  addDevice: {
+    method: 'POST',
+    path: 'devices',
+    summary: 'Add a device; signed by another, by the recovery key, or by the key of a pairing',
+    body: object({ device: deviceKey, name: deviceName }),
+    signers: ['device', 'recovery', 'pairing'],
+    status: 201,
+    answer: device,
+  },
+  removeDevice: {
+    method: 'DELETE',
+    path: 'devices/:device',
+    summary: 'Remove a device, with the pairings that it opened',
+    params: object({ device: deviceKey }),
+    status: 204,
+    answer: 'nothing',
+  },
+  setRecovery: {
+    method: 'PUT',
+    path: 'recovery',
+    summary: 'A new recovery phrase: its key in the place of the one before',
+    body: object({ recovery: deviceKey }),
+    status: 204,
+    answer: 'nothing',
+  },
+  openPairing: {
+    method: 'POST',
+    path: 'pairings',
+    summary: 'Let a key read the state and add one device, for an hour at most',
+    body: object({ pairing: deviceKey, expires: time }),
+    status: 201,
+    answer: object({ expires: time }),
+  },
+  readState: {
+    method: 'GET',
+    path: 'state',
+    summary: "The client's state as it was written last; 204 where there is none",
+    signers: ['device', 'recovery', 'pairing'],
+    status: 200,
+    answer: 'octets',
+  },
+  writeState: {
+    method: 'PUT',
+    path: 'state',
+    summary: "The client's state, at most 16 MiB, in the place of the one that was read",
+    body: 'octets',
+    bodyLimit: maxState,
+    signers: ['device', 'recovery'],
+    conditions: ['if-match', 'if-none-match'],
+    status: 204,
+    answer: 'tag',
   },
 } as const satisfies Record<string, AccountRoute>;
 

@@ -2,28 +2,36 @@
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
 import { publicPath } from '../wire/registry.ts';
-import { addBodies, partOf } from './account-bodies.ts';
-import type { AccountHandlers } from './account-handlers.ts';
+import { addBodies, octetsOf, partOf } from './account-bodies.ts';
+import type { AccountHandlers, Device, SignerKind } from './account-handlers.ts';
 import {
   countOf,
+  deviceOf,
   enrolmentOf,
   handleOf,
+  newDeviceOf,
   offsetOf,
   pageOf,
+  pairingOf,
+  previousOf,
+  recoveryOf,
   sizeOf,
   submissionOf,
   uploadOf,
 } from './account-requests.ts';
-import { accountOperations, type AccountOperation, type AccountRoute } from './account-schemas.ts';
+import { accountOperations, maxState, type AccountOperation, type AccountRoute } from './account-schemas.ts';
 import { problemHandler } from './app.ts';
 import { requestedDomain } from './domain.ts';
 import { gatherSigned, textOf } from './gather.ts';
+import { entityTag, sendPayload, type SentBytes } from './payload.ts';
 import type { BodyDigests, SignedRequest } from './signed-request.ts';
 
 export interface AccountParts<User> {
   readonly handlers: AccountHandlers<User>;
   readonly digests: BodyDigests;
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 
@@ -34,14 +42,17 @@ interface Caller<User> {
   readonly user?: User;
 }
 
+/** What is answered depends on the route: JSON, bytes, or the hash of bytes for their tag. */
+type Answered = object | SentBytes | Uint8Array | undefined;
+
 type Answers<User> = Record<
   AccountOperation,
-  (request: FastifyRequest, user: User, caller: Caller<User>) => Promise<object>
+  (request: FastifyRequest, user: User, caller: Caller<User>) => Promise<Answered>
 >;
 
 /** Adds the account interface to a listener. Strangers' bodies are not read, but for enrolments. */
 export function accountRoutes<User>(app: FastifyInstance, parts: AccountParts<User>): void {
-  const { handlers, digests, log } = parts;
+  const { handlers, digests, metrics, log } = parts;
   app.register(
     async (scope) => {
       const callers = new WeakMap<FastifyRequest, Caller<User>>();
@@ -59,32 +70,46 @@ export function accountRoutes<User>(app: FastifyInstance, parts: AccountParts<Us
         if (request.is404) return;
         const domain = requestedDomain(request, handlers.serves);
         const signed = gatherSigned(request, domain, digests);
-        const enrols = request.routeOptions.url?.endsWith(`/${accountOperations.enroll.path}`) === true;
-        const user = enrols ? {} : { user: await handlers.authenticate(domain, signed) };
+        const { signers = [] } = request.routeOptions.config;
+        const user =
+          signers.length === 0 ? {} : { user: await handlers.authenticate(domain, signed, signers) };
         callers.set(request, { domain, signed, ...user });
       });
       addBodies(scope, digests, (request) => callerOf(request).signed);
-      addRoutes(scope, answers(handlers, digests), callerOf);
+      addRoutes(scope, answers(handlers, digests), callerOf, metrics);
     },
     { prefix: `${publicPath}account` },
   );
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Known before anything of the body is read; none where whoever enrols is not known yet. */
+    readonly signers?: readonly SignerKind[];
+  }
 }
 
 function addRoutes<User>(
   scope: FastifyInstance,
   answers: Answers<User>,
   callerOf: (request: FastifyRequest) => Caller<User>,
+  metrics: Metrics,
 ): void {
   for (const [operation, route] of Object.entries(accountOperations) as [AccountOperation, AccountRoute][])
     scope.route({
       method: route.method,
       url: `/${route.path}`,
       schema: schemaOf(route),
+      config: { signers: route.signers ?? ['device'] },
       ...(route.bodyLimit === undefined ? {} : { bodyLimit: route.bodyLimit }),
       handler: async (request, reply) => {
         const caller = callerOf(request);
         const answer = await answers[operation](request, caller.user as User, caller);
-        return reply.code(route.status).send(answer);
+        if (route.answer === 'octets' && answer === undefined) return reply.code(204).send();
+        if (route.answer === 'octets') return sendPayload(request, reply, answer as SentBytes, metrics);
+        if (route.answer === 'tag') void reply.header('etag', entityTag(answer as Uint8Array));
+        const isEmpty = route.answer === 'tag' || route.answer === 'nothing';
+        return reply.code(route.status).send(isEmpty ? undefined : answer);
       },
     });
 }
@@ -94,7 +119,7 @@ function schemaOf({ params, query, body, status, answer }: AccountRoute): Fastif
     ...(params === undefined ? {} : { params }),
     querystring: query ?? { type: 'object' },
     ...(body === undefined || body === 'octets' ? {} : { body }),
-    response: { [status]: answer },
+    ...(typeof answer === 'string' ? {} : { response: { [status]: answer } }),
   };
 }
 
@@ -123,5 +148,39 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
     },
     sentMessage: (request, user) => handlers.sentMessage(user, handleOf(request)),
     retract: async (request, user) => ({ outcome: await handlers.retract(user, handleOf(request)) }),
+    async user(_request, user) {
+      const { record, aliases, devices, ...rest } = await handlers.user(user);
+      return {
+        ...rest,
+        record: textOf(record),
+        aliases: aliases.map(({ address, record: own }) => ({
+          address,
+          ...(own === undefined ? {} : { record: textOf(own) }),
+        })),
+        devices: devices.map(deviceJson),
+      };
+    },
+    addDevice: async (request, user) => deviceJson(await handlers.addDevice(user, newDeviceOf(request))),
+    async removeDevice(request, user) {
+      await handlers.removeDevice(user, deviceOf(request));
+      return undefined;
+    },
+    async setRecovery(request, user) {
+      await handlers.setRecovery(user, recoveryOf(request));
+      return undefined;
+    },
+    openPairing: (request, user) => handlers.openPairing(user, pairingOf(request)),
+    readState: (_request, user) => handlers.readState(user),
+    async writeState(request, user, { signed }) {
+      const previous = previousOf(signed);
+      const { length: size, hash, bytes } = octetsOf(request, maxState, signed, digests);
+      const replaced = previous === undefined ? {} : { previous };
+      await handlers.writeState(user, { size, hash, bytes, ...replaced });
+      return hash;
+    },
   };
+}
+
+function deviceJson({ device, name, added, kind }: Device): object {
+  return { device: textOf(device), name, added, kind };
 }

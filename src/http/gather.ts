@@ -1,7 +1,7 @@
 /** Reading requests: text forms of binary values, and what a signature covers. */
 import { base64urlnopad } from '@scure/base';
 import type { FastifyRequest } from 'fastify';
-import type { BodyDigests, SignatureFields, SignedRequest } from './signed-request.ts';
+import type { BodyDigests, Conditions, SignatureFields, SignedRequest } from './signed-request.ts';
 
 /** Bytes from base64url without padding; undefined where it is not that, or not of `min` to `max` bytes. */
 export function bytesOf(text: unknown, min: number, max = min): Uint8Array | undefined {
@@ -20,17 +20,19 @@ export function textOf(bytes: Uint8Array): string {
 
 /** What the verifier needs. Throws `unauthorized` for a digest that is not one. */
 export function gatherSigned(request: FastifyRequest, domain: string, digests: BodyDigests): SignedRequest {
-  const signature: Record<string, string> = {};
-  for (const name of ['signature-input', 'signature', 'content-digest'] as const) {
-    const value = request.headers[name];
-    if (typeof value === 'string') signature[name] = value;
-  }
-  const fields: SignatureFields = signature;
+  const fields: SignatureFields = headersOf(request, ['signature-input', 'signature', 'content-digest']);
+  const conditions: Conditions = headersOf(request, ['if-match', 'if-none-match']);
   return {
     method: request.method,
     domain,
     target: request.raw.url ?? '',
     ...(fields['content-digest'] === undefined ? {} : { body: { sha256: digests.claimed(fields) } }),
+    ...(Object.keys(conditions).length === 0 ? {} : { conditions }),
     signature: fields,
   };
+}
+
+function headersOf(request: FastifyRequest, names: readonly string[]): Readonly<Record<string, string>> {
+  const given = names.map((name) => [name, request.headers[name]] as const);
+  return Object.fromEntries(given.filter((entry): entry is [string, string] => typeof entry[1] === 'string'));
 }

@@ -47,8 +47,13 @@ export function accountDocument(): object {
   };
 }
 
-function operationOf(operationId: string, { summary, params, query, body, status, answer }: AccountRoute) {
-  const parameters = [...parametersIn('path', params), ...parametersIn('query', query)];
+function operationOf(operationId: string, route: AccountRoute) {
+  const { summary, params, query, body, conditions = [], status, answer } = route;
+  const parameters = [
+    ...parametersIn('path', params),
+    ...parametersIn('query', query),
+    ...conditions.map((name) => ({ name, in: 'header', required: false, schema: { type: 'string' } })),
+  ];
   return {
     operationId,
     summary,
@@ -56,8 +61,9 @@ function operationOf(operationId: string, { summary, params, query, body, status
     ...(body === undefined ? {} : { requestBody: { required: true, content: contentOf(body) } }),
     responses: {
       [status]: {
-        description: status === 201 ? 'Done' : 'The answer',
-        content: { 'application/json': { schema: answer } },
+        description: status === 200 ? 'The answer' : 'Done',
+        ...(answer === 'nothing' || answer === 'tag' ? {} : { content: contentOf(answer) }),
+        ...(answer === 'octets' || answer === 'tag' ? { headers: entityTagHeader } : {}),
       },
       default: {
         description: 'A problem (RFC 9457) with a stable code',
@@ -66,6 +72,8 @@ function operationOf(operationId: string, { summary, params, query, body, status
     },
   };
 }
+
+const entityTagHeader = { ETag: { schema: { type: 'string' } } };
 
 function contentOf(body: JsonSchema | 'octets'): object {
   return body === 'octets' ? { 'application/octet-stream': {} } : { 'application/json': { schema: body } };

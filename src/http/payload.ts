@@ -4,17 +4,31 @@ import { Readable } from 'node:stream';
 import { BeckonError } from '../errors.ts';
 import type { Metrics } from '../metrics.ts';
 import { textOf } from './gather.ts';
-import type { StoredPayload } from './public-handlers.ts';
 import { isUnchanged, rangeCounts, selectRange, type Selected } from './ranges.ts';
+
+/** What there is to send. */
+export interface SentBytes {
+  readonly size: number;
+  /** SHA-256: its text form is the entity tag. */
+  readonly hash: Uint8Array;
+  open(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Called when the last byte was handed to the network. */
+  fetched?(): void;
+}
+
+/** The entity tag of bytes with this SHA-256. */
+export function entityTag(hash: Uint8Array): string {
+  return `"${textOf(hash)}"`;
+}
 
 /** Sends it; the handler hears of it when the last byte of the payload was handed to the network. */
 export function sendPayload(
   request: FastifyRequest,
   reply: FastifyReply,
-  payload: StoredPayload,
+  payload: SentBytes,
   metrics: Metrics,
 ): FastifyReply {
-  const etag = `"${textOf(payload.hash)}"`;
+  const etag = entityTag(payload.hash);
   void reply.header('etag', etag).header('accept-ranges', 'bytes');
   if (isUnchanged(request.headers['if-none-match'], etag)) return reply.code(304).send();
   const selected = selectFor(request, etag, payload.size);
@@ -29,7 +43,7 @@ export function sendPayload(
   if (request.method === 'HEAD') return reply.send();
   reply.raw.once('finish', () => {
     metrics.bytesServed.inc(end - start);
-    if (end === payload.size) payload.fetched();
+    if (end === payload.size) payload.fetched?.();
   });
   return reply.send(readableOf(payload.open(start, end)));
 }

@@ -11,6 +11,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   not_found: 404,
   conflict: 409,
   exists: 409,
+  precondition_failed: 412,
   too_large: 413,
   range_invalid: 416,
   rate_limited: 429,

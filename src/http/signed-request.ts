@@ -13,7 +13,15 @@ export interface SignedRequest {
    * the route then compares. A body without a claim never reaches a handler.
    */
   readonly body?: { readonly sha256: Uint8Array };
+  /** Where the request has any: the signature covers them. */
+  readonly conditions?: Conditions;
   readonly signature: SignatureFields;
+}
+
+/** Conditions on what is there, as received. */
+export interface Conditions {
+  readonly 'if-match'?: string;
+  readonly 'if-none-match'?: string;
 }
 
 /** The header fields as received. */

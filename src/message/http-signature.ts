@@ -17,7 +17,7 @@ const label = 'beckon';
 const tag = 'beckon/1 account';
 const algorithm = 'ed25519';
 const bare = ['@method', '@authority', '@path', '@query'] as const;
-const digested = [...bare, 'content-digest'] as const;
+const conditions = ['if-match', 'if-none-match'] as const;
 const noParameters = new Map<string, never>();
 
 /** The parts of a request that its signature covers. */
@@ -30,7 +30,12 @@ export interface SignedRequest {
   readonly target: string;
   /** Absent where the request has no body. A body that is streamed is given by its SHA-256 (32 bytes). */
   readonly body?: Uint8Array | { readonly sha256: Uint8Array } | undefined;
+  /** Fields that make the request depend on what is there: covered where the request has them. */
+  readonly conditions?: Conditions | undefined;
 }
+
+/** As they are sent, in lower case. */
+export type Conditions = { readonly [K in (typeof conditions)[number]]?: string };
 
 /** Headers to send with a request; `Content-Digest` where there is a body. Names are in lower case. */
 export interface SignatureHeaders {
@@ -47,7 +52,7 @@ export function signRequest(
 ): SignatureHeaders {
   const digest = request.body === undefined ? undefined : contentDigest(request.body);
   const input: InnerList = [
-    (digest === undefined ? bare : digested).map((name) => [name, noParameters]),
+    componentsOf(request).map((name) => [name, noParameters]),
     new Map<string, string | number>([
       ['created', now],
       ['keyid', base64urlnopad.encode(device.publicKey)],
@@ -61,6 +66,12 @@ export function signRequest(
     signature: serializeDictionary(new Map([[label, [plainBytes(signature), noParameters]]])),
     ...(digest === undefined ? {} : { 'content-digest': digest }),
   };
+}
+
+/** What a signature covers, no more and no less. */
+function componentsOf({ body, conditions: given = {} }: SignedRequest): readonly string[] {
+  const digest = body === undefined ? [] : ['content-digest'];
+  return [...bare, ...digest, ...conditions.filter((name) => given[name] !== undefined)];
 }
 
 /** The value of `Content-Digest` (RFC 9530) for a body. */
@@ -87,6 +98,7 @@ function signatureBase(request: SignedRequest, input: InnerList, digest: string 
     '@path': path,
     '@query': query < 0 ? '?' : request.target.slice(query),
     'content-digest': digest,
+    ...request.conditions,
   };
   const lines = input[0].map(([name]) => `"${String(name)}": ${values[String(name)]}`);
   lines.push(`"@signature-params": ${serializeInnerList(input)}`);
@@ -113,7 +125,7 @@ function verified(request: SignedRequest, received: ReceivedSignature, now: numb
   const signature = member(received.signature);
   expect(isInnerList(input) && !isInnerList(signature));
   const [components, parameters] = input;
-  const expected = request.body === undefined ? bare : digested;
+  const expected = componentsOf(request);
   const names = new Set(components.map(([name, own]) => (own.size === 0 ? name : undefined)));
   expect(components.length === expected.length && expected.every((name) => names.has(name)));
   checkParameters(parameters, now);

@@ -7,6 +7,7 @@ import { chunkSize, createChunks, type Chunks } from './chunks.ts';
 import { equal, startHash } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { joined, name } from './keys.ts';
+import { stateRow } from './states.ts';
 import { uploadRow } from './uploads.ts';
 import { totalKey, usageRow } from './usage.ts';
 
@@ -63,6 +64,11 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
     }
   }
 
+  async function countStates(): Promise<void> {
+    for await (const { value } of rowsOf(tables, 'states', schemaCodec(stateRow), findings))
+      addReference(value.blob, { size: value.size, hash: value.hash, received: value.size });
+  }
+
   async function checkRows(): Promise<void> {
     const rows = schemaCodec(blobRow);
     for await (const { key, value } of rowsOf(tables, 'blobs', rows, findings)) {
@@ -107,6 +113,7 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
     use,
     async finish(payloads) {
       await countUploads();
+      await countStates();
       await checkRows();
       await checkUsage();
       return payloads ? await checkPayloads() : 0;

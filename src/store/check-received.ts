@@ -7,7 +7,9 @@ import { feedRow, sequenceRow } from './feed.ts';
 import { readable, rowsOf, type Findings } from './check-rows.ts';
 import { joined, name, readOrdered, refHash } from './keys.ts';
 import { countRow, pendingRow, quotaKeyOf } from './pending-rows.ts';
-import { deviceRow, userRow } from './users.ts';
+import { find } from './signers.ts';
+import { signersOf, userRow } from './user-rows.ts';
+import { deviceRow } from './users.ts';
 
 const refKeySize = 64;
 const placeSize = 6;
@@ -59,13 +61,13 @@ export async function checkUsers(engine: Engine, findings: Findings): Promise<vo
     if (!equal(key, joined(name(value.domain), value.addressHash)))
       report('users', key, 'stands under another name than its own');
     if (!domains.has(name(value.domain))) report('users', key, 'is of a domain that is not there');
-    for (const device of value.devices)
+    for (const { device } of signersOf(value))
       if (!devices.has(device)) report('users', key, 'has a device that may not speak');
   }
   for await (const { key, value } of rowsOf(engine, 'devices', schemaCodec(deviceRow), findings)) {
     const [domain, addressHash] = value;
     const user = readable(users, joined(name(domain), addressHash));
-    if (user?.devices.some((device) => equal(device, key)) !== true)
+    if (user === undefined || find(signersOf(user), key) === undefined)
       report('devices', key, 'speaks for a user who does not have it');
   }
   await checkAliases(engine, findings);

@@ -17,6 +17,7 @@ import { createListed } from './listed.ts';
 import { takeLock } from './lock.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
+import { createStates } from './states.ts';
 import { createTransit } from './transit.ts';
 import { createUploads } from './uploads.ts';
 import { createUsageCounts } from './usage.ts';
@@ -90,6 +91,7 @@ function createStore(
   const payloads = createBlobs(tables, chunks, usage);
   const parts = { engine: tables, chunks, blobs: payloads.refs, usage, clock, hasRoom };
   const uploads = createUploads(parts);
+  const states = createStates({ ...parts, uploads });
   const outbox = createOutbox(tables, clock);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
@@ -109,6 +111,7 @@ function createStore(
     transit: transit.store,
     blobs: payloads.store,
     uploads: uploads.store,
+    states: states.store,
     outbox: outbox.store,
     pending: pending.store,
     feed: feed.store,

@@ -16,7 +16,7 @@ import type { UsageCounts } from './usage.ts';
 
 /** How long an upload may wait for its commit, seconds. */
 export const uploadLife = 86_400;
-const uploadIdSize = 16;
+export const uploadIdSize = 16;
 /** Running hashes kept in memory; the others are computed again from the chunks. */
 const maxHashes = 1024;
 

@@ -1,37 +1,26 @@
 /** The users of our domains, with an index by device. */
 import { BeckonError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
-import { domainName, hash, time } from '../wire/items.ts';
+import { domainName, hash } from '../wire/items.ts';
 import { sizes } from '../wire/registry.ts';
-import { bool, bytes, field, list, optional, record, text, tuple, type ValueOf } from '../wire/schema.ts';
-import type { Enrolment, NewInvitation, User, UserStatus, UserStore } from './api/users.ts';
+import { tuple } from '../wire/schema.ts';
+import type { Device, Enrolment, NewInvitation, User, UserStore } from './api/users.ts';
 import { equal } from './digest.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, name } from './keys.ts';
+import { enrolledSigners, find, withDevice, withoutDevice, withPairing, withRecovery } from './signers.ts';
+import {
+  deviceOf,
+  signersOf,
+  userOf,
+  userRow,
+  withSigners,
+  type SignerItem,
+  type UserRow,
+} from './user-rows.ts';
 import type { Watched } from './watched.ts';
 
-const maxDevices = 32;
 const maxUsers = 1_000_000;
-const signed = bytes(1, 64 * 1024);
-
-const invitationItem = record('user-invitation', {
-  tokenHash: field(1, hash),
-  expires: field(2, time),
-  used: field(3, bool),
-});
-
-export const userRow = record('user', {
-  domain: field(1, domainName),
-  addressHash: field(2, hash),
-  local: field(3, text(sizes.introductionLocal)),
-  created: field(4, time),
-  invitation: optional(5, invitationItem),
-  record: optional(6, signed),
-  listing: optional(7, signed),
-  devices: field(8, list(bytes(sizes.ed25519Public), { max: maxDevices })),
-  suspended: field(9, bool),
-});
-type UserRow = ValueOf<typeof userRow>;
 
 export const deviceRow = tuple(domainName, hash);
 
@@ -68,6 +57,28 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
     watched.touch(row.domain, row.addressHash);
   }
 
+  /** Sets who speaks for a user, in the row and in the index. Throws `conflict` where a key serves another user. */
+  function putSigners(row: UserRow, next: readonly SignerItem[]): void {
+    const before = signersOf(row);
+    for (const { device } of before) if (find(next, device) === undefined) devices.remove(device);
+    for (const { device } of next) linkDevice(row, device);
+    put(withSigners(row, next));
+  }
+
+  function change(
+    domain: string,
+    addressHash: Uint8Array,
+    step: (signers: readonly SignerItem[]) => readonly SignerItem[],
+  ): Promise<readonly SignerItem[]> {
+    return watched.write(() => {
+      const row = enrolled(domain, addressHash);
+      const before = signersOf(row);
+      const next = step(before);
+      if (next !== before) putSigners(row, next);
+      return next;
+    });
+  }
+
   function linkDevice(row: UserRow, device: Uint8Array): void {
     const [domain, addressHash] = devices.get(device) ?? [row.domain, row.addressHash];
     if (domain !== row.domain || !equal(addressHash, row.addressHash))
@@ -75,25 +86,25 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
     devices.put(device, [row.domain, row.addressHash]);
   }
 
-  function enroll(row: UserRow | undefined, { tokenHash, device, record: inner, now }: Enrolment): UserRow {
+  function enroll(row: UserRow | undefined, enrolment: Enrolment): UserRow {
+    const { tokenHash, device, record: inner, now } = enrolment;
     const invitation = row?.invitation;
     if (row === undefined || invitation === undefined || !equal(invitation.tokenHash, tokenHash))
       throw refused();
     const repeated =
-      row.record !== undefined &&
-      equal(row.record, inner) &&
-      row.devices.some((known) => equal(known, device));
+      row.record !== undefined && equal(row.record, inner) && find(signersOf(row), device) !== undefined;
     if (invitation.used && repeated) return row;
     if (invitation.used || invitation.expires <= now) throw refused();
-    linkDevice(row, device);
-    return { ...row, record: inner, devices: [device], invitation: { ...invitation, used: true } };
+    const next = { ...row, record: inner, invitation: { ...invitation, used: true } };
+    putSigners(next, enrolledSigners(enrolment));
+    return users.get(keyOf(row.domain, row.addressHash)) as UserRow;
   }
 
   function invited(row: UserRow | undefined, domain: string, invitation: NewInvitation): UserRow {
     if (row?.record !== undefined) throw new BeckonError('exists', 'this user is enrolled already');
     const { addressHash, local, tokenHash, expires } = invitation;
     if (isAlias(domain, addressHash)) throw new BeckonError('exists', 'this address is an alias of a user');
-    const fresh = { domain, addressHash, local, created: clock.seconds(), devices: [], suspended: false };
+    const fresh = { domain, addressHash, local, created: clock.seconds(), nameless: [], suspended: false };
     return { ...(row ?? fresh), invitation: { tokenHash, expires, used: false } };
   }
 
@@ -115,11 +126,7 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
     invite: (domain, invitation) =>
       watched.write(() => put(invited(users.get(keyOf(domain, invitation.addressHash)), domain, invitation))),
     enroll: (domain, addressHash, enrolment) =>
-      watched.write(() => {
-        const row = enroll(users.get(keyOf(domain, addressHash)), enrolment);
-        put(row);
-        return userOf(row);
-      }),
+      watched.write(() => userOf(enroll(users.get(keyOf(domain, addressHash)), enrolment))),
     putRecord: (domain, addressHash, change) =>
       watched.write(() => {
         const row = enrolled(domain, addressHash);
@@ -140,21 +147,20 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
         if (row === undefined) throw new BeckonError('not_found', 'there is no such user here');
         put({ ...row, suspended });
       }),
-    addDevice: (domain, addressHash, device) =>
-      watched.write(() => {
-        const row = enrolled(domain, addressHash);
-        if (row.devices.some((known) => equal(known, device))) return;
-        linkDevice(row, device);
-        put({ ...row, devices: [...row.devices, device] });
-      }),
-    removeDevice: (domain, addressHash, device) =>
-      watched.write(() => {
-        const row = enrolled(domain, addressHash);
-        const left = row.devices.filter((known) => !equal(known, device));
-        if (left.length === row.devices.length) return;
-        devices.remove(device);
-        put({ ...row, devices: left });
-      }),
+    async addDevice(domain, addressHash, device) {
+      const signers = await change(domain, addressHash, (before) => withDevice(before, device));
+      return found(signers, device.device);
+    },
+    async removeDevice(domain, addressHash, { device, by }) {
+      await change(domain, addressHash, (before) => withoutDevice(before, device, by));
+    },
+    async setRecovery(domain, addressHash, recovery) {
+      await change(domain, addressHash, (before) => withRecovery(before, recovery));
+    },
+    async openPairing(domain, addressHash, pairing) {
+      const signers = await change(domain, addressHash, (before) => withPairing(before, pairing));
+      return found(signers, pairing.pairing);
+    },
   };
   return {
     store,
@@ -176,22 +182,9 @@ function refused(): BeckonError {
   return new BeckonError('invitation_invalid', 'the invitation is unknown, used or expired');
 }
 
-function statusOf(row: UserRow): UserStatus {
-  if (row.suspended) return 'suspended';
-  return row.record === undefined ? 'invited' : 'active';
-}
-
-function userOf(row: UserRow): User {
-  const { domain, addressHash, local, created, invitation, record: inner, listing, devices } = row;
-  return {
-    domain,
-    addressHash,
-    local,
-    status: statusOf(row),
-    created,
-    devices,
-    ...(invitation === undefined || invitation.used ? {} : { invitedUntil: invitation.expires }),
-    ...(inner === undefined ? {} : { record: inner }),
-    ...(listing === undefined ? {} : { listing }),
-  };
+function found(signers: readonly SignerItem[], device: Uint8Array): Device {
+  const signer = find(signers, device);
+  const known = signer && deviceOf(signer);
+  if (known === undefined) throw new BeckonError('state_invalid', 'a device is of a kind that is not known');
+  return known;
 }

@@ -36,6 +36,7 @@ test('a device of an enrolled user is who it says', async (t) => {
   t.deepEqual(await authenticate.user('alpha.test', signed(request, annsDevice)), {
     owner: { domain: 'alpha.test', user: ann.verified.addressHash },
     device: annsDevice.publicKey,
+    kind: 'device',
   });
   const { owner } = await authenticate.user('alpha.test', signed(request, amysDevice));
   t.deepEqual(owner.user, amy.verified.addressHash);
@@ -48,8 +49,15 @@ test('a device that nobody enrolled, or that was removed, is refused', async (t)
   const device = await enrolled(ann);
   t.is(await outcome(signed(request, newDevice())), 'unauthorized');
   t.is(await outcome(signed(request, ann.keys.identity)), 'unauthorized', 'the identity key is no device');
-  await store.users.removeDevice('alpha.test', ann.verified.addressHash, device.publicKey);
+  const other = newDevice();
+  const by = { by: device.publicKey, name: '', now: start };
+  await store.users.addDevice('alpha.test', ann.verified.addressHash, { device: other.publicKey, ...by });
+  await store.users.removeDevice('alpha.test', ann.verified.addressHash, {
+    device: device.publicKey,
+    by: other.publicKey,
+  });
   t.is(await outcome(signed(request, device)), 'unauthorized');
+  t.is(await outcome(signed(request, other)), 'no error');
 });
 
 test('a suspended user is refused until let in again', async (t) => {

@@ -46,7 +46,8 @@ test('enrolment makes the user: with the record, the device and no invitation le
   const hash = await enroll('alpha.test', { token, record: ann.inner, device });
   t.deepEqual(hash, ann.verified.addressHash);
   const user = (await store.users.get('alpha.test', hash))!;
-  t.like(user, { status: 'active', local: 'ann', devices: [device] });
+  t.like(user, { status: 'active', local: 'ann' });
+  t.deepEqual(user.devices, [{ device, kind: 'device', name: '', added: start }]);
   t.deepEqual(user.record, ann.inner);
   t.false('invitedUntil' in user);
   t.deepEqual((await store.users.byDevice(device))?.addressHash, hash);
@@ -77,7 +78,10 @@ test('a token serves once: another record or device is refused', async (t) => {
     t.is(await rejected(enroll('alpha.test', attempt)), invalid);
   const user = await store.users.get('alpha.test', ann.verified.addressHash);
   t.deepEqual(user?.record, ann.inner);
-  t.deepEqual(user?.devices, [device]);
+  t.deepEqual(
+    user?.devices.map((one) => one.device),
+    [device],
+  );
   t.is(await store.users.byDevice(other), undefined);
 });
 

@@ -31,7 +31,7 @@ export const day = 86_400;
 
 export function asUser({ keys, verified }: TestUser): AccountUser {
   const device = createDeviceKey(keys.domain, systemRandom, start).publicKey;
-  return { owner: { domain: keys.domain, user: verified.addressHash }, device };
+  return { owner: { domain: keys.domain, user: verified.addressHash }, device, kind: 'device' };
 }
 
 export function accounts(store: Store, clock: TestClock, limits: UsageLimits = {}) {

@@ -1,6 +1,7 @@
 /** An account interface over handlers that record what they were asked; requests are signed as clients sign them. */
 import type { ExecutionContext } from 'ava';
 import { Agent, request, type Dispatcher } from 'undici';
+import { sha256 } from '../../src/crypto/kdf.ts';
 import { Secret } from '../../src/crypto/secret.ts';
 import { ed25519Public } from '../../src/crypto/sign.ts';
 import { BeckonError } from '../../src/errors.ts';
@@ -9,13 +10,21 @@ import { accountRoutes } from '../../src/http/account.ts';
 import { listen, type Listener } from '../../src/http/listen.ts';
 import { publicRoutes } from '../../src/http/public.ts';
 import { silentLog } from '../../src/log.ts';
-import { signRequest, verifyRequest } from '../../src/message/http-signature.ts';
+import { signRequest, verifyRequest, type Conditions } from '../../src/message/http-signature.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { digests, prefix, quick, stubHandlers } from './public-stub.ts';
 
 const seed = new Uint8Array(32).fill(3);
 export const device = { publicKey: ed25519Public(seed), secret: new Secret(seed) };
 export const now = 1_800_000_000;
+
+function keyPair(value: number) {
+  const own = new Uint8Array(32).fill(value);
+  return { publicKey: ed25519Public(own), secret: new Secret(own) };
+}
+
+/** A key of each kind. */
+export const signers = { device, recovery: keyPair(4), pairing: keyPair(5) } as const;
 
 export interface User {
   readonly domain: string;
@@ -30,6 +39,34 @@ export const sentMessage = {
   size: 9,
 } as const;
 
+export const shownDevice = {
+  device: new Uint8Array(32).fill(7),
+  name: 'the phone',
+  added: now,
+  kind: 'device',
+} as const;
+
+const profile = {
+  address: 'ann@alpha.test',
+  local: 'ann',
+  record: new Uint8Array(300),
+  aliases: [{ address: 'a@alpha.test', record: new Uint8Array(1) }, { address: 'b@alpha.test' }],
+  devices: [shownDevice],
+  state: { size: 9, changed: now },
+  used: 5,
+  quota: 10,
+} as const;
+
+export function readable(bytes: Uint8Array) {
+  return {
+    size: bytes.length,
+    hash: sha256(bytes),
+    async *open(start: number, end: number) {
+      yield bytes.subarray(start, end);
+    },
+  };
+}
+
 export type Calls = [name: string, ...args: unknown[]][];
 
 function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHandlers<User> {
@@ -39,9 +76,10 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
   };
   return {
     serves: (domain) => domain === 'alpha.test',
-    async authenticate(domain, signed) {
+    async authenticate(domain, signed, kinds) {
       const key = verifyRequest(signed, signed.signature, now);
-      if (Buffer.compare(key, device.publicKey) !== 0) throw new BeckonError('unauthorized', 'x');
+      const kind = kinds.find((one) => Buffer.compare(key, signers[one].publicKey) === 0);
+      if (kind === undefined) throw new BeckonError('unauthorized', 'x');
       return { domain };
     },
     async enroll(domain, signed, enrolment) {
@@ -64,14 +102,29 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     sent: (...args) => note('sent', args, { items: [sentMessage], next: Uint8Array.of(1) }),
     sentMessage: (...args) => note('sentMessage', args, sentMessage),
     retract: (...args) => note('retract', args, 'withdrawn' as const),
+    user: (...args) => note('user', args, profile),
+    addDevice: (...args) => note('addDevice', args, shownDevice),
+    removeDevice: (...args) => note('removeDevice', args, undefined),
+    setRecovery: (...args) => note('setRecovery', args, undefined),
+    openPairing: (...args) => note('openPairing', args, { expires: now }),
+    readState: (...args) => note('readState', args, readable(new Uint8Array(9).fill(8))),
+    async writeState(user, { bytes, ...rest }) {
+      const chunks: Uint8Array[] = [];
+      for await (const chunk of bytes) chunks.push(chunk);
+      await note('writeState', [user, rest, new Uint8Array(Buffer.concat(chunks))], undefined);
+    },
     ...replaced,
   };
 }
 
+type Json = Record<string, unknown>;
+
 export interface AccountAnswer {
   readonly status: number;
   readonly type: string;
-  readonly json: Record<string, unknown>;
+  readonly json: Json;
+  readonly etag: string | undefined;
+  readonly bytes: Uint8Array;
 }
 
 export interface AskAccount {
@@ -83,6 +136,8 @@ export interface AskAccount {
   readonly signs?: Uint8Array;
   readonly unsigned?: boolean;
   readonly signer?: typeof device;
+  /** Signed, and sent. */
+  readonly conditions?: Conditions;
   readonly headers?: Record<string, string>;
 }
 
@@ -107,7 +162,12 @@ export async function serveAccount(
     (app) => {
       const handlers = stubHandlers({ calls: [], fetched: 0 });
       publicRoutes(app, { handlers, digests, metrics: createMetrics(), log: silentLog });
-      accountRoutes(app, { handlers: stub(calls, replaced), digests, log: silentLog });
+      accountRoutes(app, {
+        handlers: stub(calls, replaced),
+        digests,
+        metrics: createMetrics(),
+        log: silentLog,
+      });
     },
   );
   t.teardown(() => listener.close());
@@ -122,29 +182,42 @@ async function ask(
   path: string,
   options: AskAccount,
 ): Promise<AccountAnswer> {
-  const { json, host = 'beckon.alpha.test', unsigned = false, signer = device, headers = {} } = options;
+  const {
+    json,
+    host = 'beckon.alpha.test',
+    unsigned = false,
+    signer = device,
+    headers = {},
+    conditions = {},
+  } = options;
   const body = options.bytes ?? (json === undefined ? undefined : Buffer.from(JSON.stringify(json)));
   const method = options.method ?? (body === undefined ? 'GET' : 'POST');
   const target = `${prefix}account/${path}`;
   const covered = options.signs ?? body;
   const signature = unsigned
     ? {}
-    : signRequest(
-        { method, domain: 'alpha.test', target, ...(covered === undefined ? {} : { body: covered }) },
-        signer,
-        now,
-      );
+    : signRequest({ method, domain: 'alpha.test', target, body: covered, conditions }, signer, now);
   const type = options.bytes === undefined ? 'application/json' : 'application/octet-stream';
   const answer = await request(`http://127.0.0.1:${port}${target}`, {
     dispatcher,
     method,
-    headers: { host, ...signature, ...(body === undefined ? {} : { 'content-type': type }), ...headers },
+    headers: {
+      host,
+      ...signature,
+      ...conditions,
+      ...(body === undefined ? {} : { 'content-type': type }),
+      ...headers,
+    },
     ...(body === undefined ? {} : { body }),
   });
-  const text = await answer.body.text();
+  const bytes = new Uint8Array(await answer.body.arrayBuffer());
+  const answered = String(answer.headers['content-type']);
+  const { etag } = answer.headers;
   return {
     status: answer.statusCode,
-    type: String(answer.headers['content-type']),
-    json: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>),
+    type: answered,
+    json: answered.includes('json') ? (JSON.parse(new TextDecoder().decode(bytes)) as Json) : {},
+    etag: typeof etag === 'string' ? etag : undefined,
+    bytes,
   };
 }

@@ -94,7 +94,7 @@ export const operations: Record<string, Operation> = {
   },
   'sign request': (i) => {
     const body = 'body' in i ? b(i['body']) : null;
-    return signRequest(i['method'], at(i), i['target'], body, b(i['seed']), i['now']);
+    return signRequest(i['method'], at(i), i['target'], body, b(i['seed']), i['now'], i['conditions']);
   },
   'parse invitation': (i) => shown(keys.readInvitation(i['word'])),
   'seal state': (i) => hex(sealState(b(i['stateKey']), i['address'], b(i['content']), random(i))),

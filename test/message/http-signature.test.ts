@@ -17,11 +17,12 @@ const path = '/.well-known/beckon/account/messages';
 const get: SignedRequest = { method: 'GET', domain: 'a.test', target: `${path}?after=x%20y&limit=5` };
 const body = new TextEncoder().encode('{"count":3}');
 const post: SignedRequest = { method: 'POST', domain: 'a.test', target: path, body };
+const put: SignedRequest = { ...post, method: 'PUT', conditions: { 'if-match': '"abc"' } };
 const code = (request: SignedRequest, headers: ReceivedSignature, at = now) =>
   thrown(() => verifyRequest(request, headers, at));
 
 test('a signed request gives its device key', (t) => {
-  for (const request of [get, post])
+  for (const request of [get, post, put, { ...get, conditions: { 'if-none-match': '*' } }])
     t.deepEqual(verifyRequest(request, signRequest(request, device, now), now), device.publicKey);
   t.is(signRequest(get, device, now)['content-digest'], undefined);
 });
@@ -47,8 +48,8 @@ const privateKey = createPrivateKey({
 const keyid = Buffer.from(device.publicKey).toString('base64url');
 
 test('another implementation of RFC 9421 accepts what we sign', async (t) => {
-  for (const request of [get, post]) {
-    const headers = { ...signRequest(request, device, now) };
+  for (const request of [get, post, put]) {
+    const headers = { ...signRequest(request, device, now), ...request.conditions };
     const accepted = await httpbis.verifyMessage(
       {
         keyLookup: async ({ keyid: named }) =>

@@ -1,16 +1,44 @@
-import test from 'ava';
-import { filled, opened, start } from './fixture.ts';
+import test, { type ExecutionContext } from 'ava';
+import { join } from 'node:path';
+import type { Store } from '../../src/store/api/store.ts';
+import { maxDevices, maxPairings, type User } from '../../src/store/api/users.ts';
+import { openEngine, schemaCodec } from '../../src/store/engine.ts';
+import { joined, name } from '../../src/store/keys.ts';
+import { openStore } from '../../src/store/store.ts';
+import { domainName } from '../../src/wire/items.ts';
+import { bool, bytes, field, list, record, text, tuple, uint } from '../../src/wire/schema.ts';
+import { testClock } from '../support/clock.ts';
+import { filled, opened, start, temporaryDir } from './fixture.ts';
 
 const hash = filled(1);
 const invitation = { addressHash: hash, local: 'bob', tokenHash: filled(9), expires: start + 100 };
 const enrolment = { tokenHash: filled(9), device: filled(5), record: filled(6, 300), now: start };
+const recovery = { recovery: filled(66), by: filled(5), now: start };
+const pairing = { pairing: filled(77), expires: start + 60, by: filled(5), now: start };
+
+/** The device of 32 such bytes, added by another key. */
+function added(value: number, by = 5) {
+  return { device: filled(value), name: 'phone', by: filled(by), now: start + 9 };
+}
+
+function names({ devices }: User): readonly string[] {
+  return devices.map((device) => device.name);
+}
+
+async function enrolled(t: ExecutionContext, as: Parameters<Store['users']['enroll']>[2] = enrolment) {
+  const home = await opened(t);
+  await home.store.users.invite('beta.test', invitation);
+  await home.store.users.enroll('beta.test', hash, as);
+  return home;
+}
 
 test('an invited user enrols once, the same device may repeat it', async (t) => {
   const first = await opened(t);
   await first.store.users.invite('beta.test', invitation);
   t.like(await first.store.users.get('beta.test', hash), { status: 'invited', invitedUntil: start + 100 });
   const user = await first.store.users.enroll('beta.test', hash, enrolment);
-  t.like(user, { status: 'active', local: 'bob', record: enrolment.record, devices: [enrolment.device] });
+  t.like(user, { status: 'active', local: 'bob', record: enrolment.record });
+  t.deepEqual(user.devices, [{ device: enrolment.device, kind: 'device', name: '', added: start }]);
   t.is(user.invitedUntil, undefined);
   const store = await first.reopen();
   const late = { ...enrolment, now: start + 500 };
@@ -51,23 +79,145 @@ test('a device serves one user', async (t) => {
   const second = store.users.enroll('beta.test', filled(2), enrolment);
   await t.throwsAsync(second, { code: 'conflict' });
   await store.users.enroll('beta.test', filled(2), { ...enrolment, device: filled(6) });
-  await t.throwsAsync(store.users.addDevice('beta.test', filled(2), enrolment.device), { code: 'conflict' });
+  await t.throwsAsync(store.users.addDevice('beta.test', filled(2), added(5, 6)), { code: 'conflict' });
   t.is(await store.users.byDevice(filled(77)), undefined);
   t.is(await store.users.byDevice(filled(7, 3)), undefined);
 });
 
 test('devices come and go', async (t) => {
-  const { store } = await opened(t);
-  await t.throwsAsync(store.users.addDevice('beta.test', hash, filled(7)), { code: 'not_found' });
+  const { store, reopen } = await opened(t);
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(7)), { code: 'not_found' });
   await store.users.invite('beta.test', invitation);
-  await store.users.enroll('beta.test', hash, enrolment);
-  await store.users.addDevice('beta.test', hash, filled(7));
-  await store.users.addDevice('beta.test', hash, filled(7));
-  t.deepEqual((await store.users.byDevice(filled(7)))?.devices, [filled(5), filled(7)]);
-  await store.users.removeDevice('beta.test', hash, filled(5));
-  await store.users.removeDevice('beta.test', hash, filled(5));
-  t.is(await store.users.byDevice(filled(5)), undefined);
-  t.deepEqual((await store.users.get('beta.test', hash))?.devices, [filled(7)]);
+  await store.users.enroll('beta.test', hash, { ...enrolment, name: 'laptop' });
+  const device = await store.users.addDevice('beta.test', hash, added(7));
+  t.deepEqual(device, { device: filled(7), kind: 'device', name: 'phone', added: start + 9 });
+  t.deepEqual(
+    await store.users.addDevice('beta.test', hash, { ...added(7), name: 'other' }),
+    device,
+    'again',
+  );
+  t.deepEqual(names((await store.users.byDevice(filled(7)))!), ['laptop', 'phone']);
+  await store.users.removeDevice('beta.test', hash, { device: filled(5), by: filled(7) });
+  await store.users.removeDevice('beta.test', hash, { device: filled(5), by: filled(7) });
+  const again = await reopen();
+  t.is(await again.users.byDevice(filled(5)), undefined);
+  t.deepEqual(names((await again.users.get('beta.test', hash))!), ['phone']);
+});
+
+test('whom a removed key adds is not added, and the last device stays', async (t) => {
+  const { store } = await enrolled(t);
+  await store.users.addDevice('beta.test', hash, added(7));
+  await store.users.removeDevice('beta.test', hash, { device: filled(5), by: filled(7) });
+  const code = 'unauthorized';
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(8)), { code });
+  await t.throwsAsync(store.users.setRecovery('beta.test', hash, recovery), { code });
+  await t.throwsAsync(store.users.openPairing('beta.test', hash, pairing), { code });
+  await t.throwsAsync(store.users.removeDevice('beta.test', hash, { device: filled(7), by: filled(5) }), {
+    code,
+  });
+  await t.throwsAsync(store.users.removeDevice('beta.test', hash, { device: filled(7), by: filled(7) }), {
+    code: 'conflict',
+  });
+});
+
+test('a user has sixteen devices at most, and a removed one makes room', async (t) => {
+  const { store } = await enrolled(t, { ...enrolment, recovery: filled(6) });
+  for (let i = 1; i < maxDevices; i++) await store.users.addDevice('beta.test', hash, added(100 + i));
+  const code = 'quota_exceeded';
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(99)), { code });
+  await store.users.removeDevice('beta.test', hash, { device: filled(101), by: filled(5) });
+  await store.users.addDevice('beta.test', hash, added(99));
+});
+
+test('a recovery key adds devices, and a newer one takes its place', async (t) => {
+  const { store } = await enrolled(t, { ...enrolment, recovery: filled(6) });
+  t.is((await store.users.byDevice(filled(6)))?.local, 'bob');
+  await store.users.addDevice('beta.test', hash, added(7, 6));
+  const code = 'unauthorized';
+  await t.throwsAsync(store.users.removeDevice('beta.test', hash, { device: filled(5), by: filled(6) }), {
+    code,
+  });
+  await t.throwsAsync(store.users.openPairing('beta.test', hash, { ...pairing, by: filled(6) }), { code });
+  await store.users.setRecovery('beta.test', hash, recovery);
+  await store.users.setRecovery('beta.test', hash, recovery);
+  t.is(await store.users.byDevice(filled(6)), undefined);
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(8, 6)), { code });
+  await store.users.addDevice('beta.test', hash, added(8, 66));
+  const kinds = (await store.users.get('beta.test', hash))?.devices.map(({ kind }) => kind);
+  t.deepEqual(kinds, ['device', 'device', 'recovery', 'device']);
+  const same = { ...recovery, recovery: filled(7) };
+  await t.throwsAsync(store.users.setRecovery('beta.test', hash, same), { code: 'conflict' });
+});
+
+test('a pairing adds one device, in its time, and goes with the device that opened it', async (t) => {
+  const { store } = await enrolled(t);
+  await store.users.openPairing('beta.test', hash, pairing);
+  await store.users.openPairing('beta.test', hash, pairing);
+  t.like((await store.users.byDevice(filled(77)))?.devices[1], { kind: 'pairing', expires: start + 60 });
+  const first = await store.users.addDevice('beta.test', hash, added(7, 77));
+  t.deepEqual(await store.users.addDevice('beta.test', hash, added(7, 77)), first, 'the answer was lost');
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(8, 77)), { code: 'conflict' });
+  await store.users.removeDevice('beta.test', hash, { device: filled(7), by: filled(5) });
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(7, 77)), { code: 'unauthorized' });
+
+  const late = { ...pairing, pairing: filled(78) };
+  await store.users.openPairing('beta.test', hash, late);
+  const past = { ...added(8, 78), now: start + 60 };
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, past), { code: 'unauthorized' });
+
+  await store.users.addDevice('beta.test', hash, added(9));
+  await store.users.removeDevice('beta.test', hash, { device: filled(5), by: filled(9) });
+  t.is(await store.users.byDevice(filled(78)), undefined);
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(8, 78)), { code: 'unauthorized' });
+});
+
+test('so many pairings are open at once; those that ended make room', async (t) => {
+  const { store } = await enrolled(t);
+  for (let i = 0; i < maxPairings; i++)
+    await store.users.openPairing('beta.test', hash, { ...pairing, pairing: filled(70 + i) });
+  const more = { ...pairing, pairing: filled(80) };
+  await t.throwsAsync(store.users.openPairing('beta.test', hash, more), { code: 'quota_exceeded' });
+  await store.users.openPairing('beta.test', hash, { ...more, now: start + 60, expires: start + 90 });
+  t.is(await store.users.byDevice(filled(70)), undefined);
+});
+
+test('users whose devices had no names yet keep them', async (t) => {
+  const dir = temporaryDir(t);
+  const engine = openEngine({ dir: join(dir, 'tables'), mapSize: 2 ** 30, onFailure: () => t.fail() });
+  const before = record('user', {
+    domain: field(1, domainName),
+    addressHash: field(2, bytes(32)),
+    local: field(3, text(64)),
+    created: field(4, uint()),
+    record: field(6, bytes(1, 1000)),
+    devices: field(8, list(bytes(32), { max: 32 })),
+    suspended: field(9, bool),
+  });
+  const row = {
+    domain: 'beta.test',
+    addressHash: hash,
+    local: 'bob',
+    created: start,
+    record: filled(6, 300),
+  };
+  const place = tuple(domainName, bytes(32));
+  await engine.write(() => {
+    engine
+      .table('users', schemaCodec(before))
+      .put(joined(name('beta.test'), hash), { ...row, devices: [filled(5), filled(6)], suspended: false });
+    for (const device of [filled(5), filled(6)])
+      engine.table('devices', schemaCodec(place)).put(device, ['beta.test', hash]);
+  });
+  await engine.close();
+  const store = await openStore({ dir, clock: testClock(start), onFailure: () => t.fail() });
+  t.teardown(() => store.close());
+  t.deepEqual((await store.users.byDevice(filled(5)))?.devices, [
+    { device: filled(5), kind: 'device', name: '', added: start },
+    { device: filled(6), kind: 'device', name: '', added: start },
+  ]);
+  await store.users.removeDevice('beta.test', hash, { device: filled(6), by: filled(5) });
+  await store.users.addDevice('beta.test', hash, added(7));
+  t.deepEqual(names((await store.users.get('beta.test', hash))!), ['', 'phone']);
 });
 
 test('a listing holds for the record it was signed for', async (t) => {

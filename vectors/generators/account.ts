@@ -57,6 +57,8 @@ interface Parts {
   readonly path: string;
   readonly query: string;
   readonly body?: Uint8Array;
+  /** `if-match` or `if-none-match`, with its value. */
+  readonly conditions?: Readonly<Record<string, string>>;
   readonly components: readonly string[];
   readonly parameters: string;
   readonly seed: Uint8Array;
@@ -72,6 +74,7 @@ function signed(parts: Parts): { readonly base: string; readonly headers: Record
     '@path': parts.path,
     '@query': parts.query,
     ...(parts.body === undefined ? {} : { 'content-digest': digestOf(parts.body) }),
+    ...parts.conditions,
   };
   const input = `(${parts.components.map((name) => `"${name}"`).join(' ')});${parts.parameters}`;
   const lines = parts.components.map((name) => `"${name}": ${values[name]}`);
@@ -115,12 +118,26 @@ function addSignedRequests(cases: Collection): void {
     body,
     components: [...bare, 'content-digest'],
   };
+  const put: Parts = {
+    ...post,
+    method: 'PUT',
+    path: '/.well-known/beckon/account/state',
+    body: utf8('ciphertext'),
+    conditions: { 'if-match': '"47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU"' },
+    components: [...bare, 'content-digest', 'if-match'],
+  };
+  const first: Parts = {
+    ...put,
+    conditions: { 'if-none-match': '*' },
+    components: [...bare, 'content-digest', 'if-none-match'],
+  };
   const spec = 'account.md section 3';
   const inputs = (parts: Parts, over: Fields = {}): Fields => ({
     method: parts.method,
     domain: 'alpha.test',
     target: parts.path + (parts.query === '?' ? '' : parts.query),
     ...(parts.body === undefined ? {} : { body: parts.body }),
+    ...(parts.conditions === undefined ? {} : { conditions: parts.conditions }),
     now,
     headers: signed(parts).headers,
     ...over,
@@ -128,6 +145,8 @@ function addSignedRequests(cases: Collection): void {
   for (const [name, parts] of [
     ['without a body', get],
     ['with a body', post],
+    ['on condition that nothing changed', put],
+    ['on condition that nothing is there', first],
   ] as const) {
     const { base, headers } = signed(parts);
     const { headers: _, ...request } = inputs(parts);
@@ -198,6 +217,10 @@ function addSignedRequests(cases: Collection): void {
         headers: { signature: good['signature'] ?? '', 'signature-input': good['signature-input'] ?? '' },
       }),
     ],
+    ['another condition', inputs(put, { conditions: { 'if-match': '"other"' } })],
+    ['a condition left out', inputs(put, { conditions: {} })],
+    ['a condition added', inputs(post, { conditions: { 'if-none-match': '*' } })],
+    ['a condition not covered', inputs({ ...put, components: [...bare, 'content-digest'] })],
     ['malformed headers', inputs(post, { headers: { ...good, signature: 'beckon=:AA' } })],
   ];
   for (const [description, fields] of bad)

@@ -8,6 +8,7 @@ import type { FeedStore } from './feed.ts';
 import type { ListedStore } from './listed.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingStore } from './pending.ts';
+import type { StateStore } from './states.ts';
 import type { TransitStore } from './transit.ts';
 import type { UploadStore } from './uploads.ts';
 import type { UserStore } from './users.ts';
@@ -30,6 +31,7 @@ export interface Store {
   readonly transit: TransitStore;
   readonly blobs: BlobStore;
   readonly uploads: UploadStore;
+  readonly states: StateStore;
   readonly outbox: Outbox;
   readonly pending: PendingStore;
   readonly feed: FeedStore;

@@ -2,6 +2,23 @@
 
 export type UserStatus = 'invited' | 'active' | 'suspended' | 'gone';
 
+/** What a key may sign: `device` everything, `recovery` and `pairing` what a new device needs (wire-spec/account.md section 7). */
+export type SignerKind = 'device' | 'recovery' | 'pairing';
+
+/** A key that speaks for a user on the account interface. */
+export interface Device {
+  /** Ed25519 public key. */
+  readonly device: Uint8Array;
+  readonly kind: SignerKind;
+  /** The user's word for it, perhaps empty. */
+  readonly name: string;
+  readonly added: number;
+  /** Of a pairing. */
+  readonly expires?: number;
+  /** Of a pairing that added its device. */
+  readonly used?: true;
+}
+
 export interface User {
   readonly domain: string;
   readonly addressHash: Uint8Array;
@@ -15,8 +32,8 @@ export interface User {
   readonly record?: Uint8Array;
   /** The domain's listing of it, signed daily. */
   readonly listing?: Uint8Array;
-  /** Ed25519 public keys of enrolled devices. */
-  readonly devices: readonly Uint8Array[];
+  /** In the order in which they came; recovery key and pairings among them. */
+  readonly devices: readonly Device[];
 }
 
 export interface NewInvitation {
@@ -30,13 +47,37 @@ export interface NewInvitation {
 export interface Enrolment {
   readonly tokenHash: Uint8Array;
   readonly device: Uint8Array;
+  readonly name?: string;
+  /** Ed25519 public key of the recovery phrase. */
+  readonly recovery?: Uint8Array;
   readonly record: Uint8Array;
   readonly now: number;
 }
 
+export interface NewDevice {
+  readonly device: Uint8Array;
+  readonly name: string;
+  /** Whose signature adds it. */
+  readonly by: Uint8Array;
+  readonly now: number;
+}
+
+export interface NewPairing {
+  readonly pairing: Uint8Array;
+  readonly expires: number;
+  /** The device that opens it; it goes when that one goes. */
+  readonly by: Uint8Array;
+  readonly now: number;
+}
+
+/** Most devices of a user, the recovery key and pairings not counted. */
+export const maxDevices = 16;
+/** Most pairings of a user that are open. */
+export const maxPairings = 4;
+
 export interface UserStore {
   get(domain: string, addressHash: Uint8Array): Promise<User | undefined>;
-  /** By a device's public key: who signs an account request. */
+  /** By the public key of a device, recovery key or pairing: who signs an account request. */
   byDevice(device: Uint8Array): Promise<User | undefined>;
   /** In the order of their local parts' hashes. */
   list(domain: string): Promise<readonly User[]>;
@@ -61,7 +102,27 @@ export interface UserStore {
   ): Promise<boolean>;
   /** Suspends, or lets an enrolled user in again. Throws `not_found`. */
   suspend(domain: string, addressHash: Uint8Array, suspended: boolean): Promise<void>;
-  /** Adds a device of an enrolled user. Throws `not_found`, `conflict` (the device serves another user). */
-  addDevice(domain: string, addressHash: Uint8Array, device: Uint8Array): Promise<void>;
-  removeDevice(domain: string, addressHash: Uint8Array, device: Uint8Array): Promise<void>;
+  /**
+   * Adds a device, or finds it again. A pairing adds one and is used then. Throws `not_found`, `unauthorized` (who adds it
+   * was removed, or its pairing ended), `conflict` (it serves another user, or as another kind; another device used the
+   * pairing), `quota_exceeded`.
+   */
+  addDevice(domain: string, addressHash: Uint8Array, device: NewDevice): Promise<Device>;
+  /**
+   * Removes a device with the pairings it opened; one that is not there is gone already. Throws `not_found`, `unauthorized`
+   * (`by` was removed) and `conflict` for the last one.
+   */
+  removeDevice(
+    domain: string,
+    addressHash: Uint8Array,
+    removal: { readonly device: Uint8Array; readonly by: Uint8Array },
+  ): Promise<void>;
+  /** In the place of the recovery key before. Throws as `addDevice`. */
+  setRecovery(
+    domain: string,
+    addressHash: Uint8Array,
+    change: { readonly recovery: Uint8Array; readonly by: Uint8Array; readonly now: number },
+  ): Promise<void>;
+  /** Opens a pairing, or finds it again; those that ended make room. Throws as `addDevice`. */
+  openPairing(domain: string, addressHash: Uint8Array, pairing: NewPairing): Promise<Device>;
 }

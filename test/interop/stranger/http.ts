@@ -15,10 +15,12 @@ export function signRequest(
   body: Uint8Array | null,
   seed: Uint8Array,
   now: number,
+  conditions: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
   const [path = '', query = ''] = target.split('?');
   const digest = body && `sha-256=:${createHash('sha256').update(body).digest('base64')}:`;
-  const names = ['@method', '@authority', '@path', '@query', ...(digest ? ['content-digest'] : [])];
+  const named = [...(digest ? ['content-digest'] : []), ...Object.keys(conditions)];
+  const names = ['@method', '@authority', '@path', '@query', ...named];
   const keyid = base64url(ed25519Public(seed));
   const list = names.map((name) => `"${name}"`).join(' ');
   const parameters = `(${list});created=${now};keyid="${keyid}";alg="ed25519";tag="beckon/1 account"`;
@@ -28,6 +30,7 @@ export function signRequest(
     `"@path": ${path}`,
     `"@query": ?${query}`,
     ...(digest ? [`"content-digest": ${digest}`] : []),
+    ...Object.entries(conditions).map(([name, value]) => `"${name}": ${value}`),
     `"@signature-params": ${parameters}`,
   ].join('\n');
   const signature = Buffer.from(signBytes(seed, Buffer.from(base))).toString('base64');

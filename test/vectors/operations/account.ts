@@ -3,6 +3,7 @@ import { ed25519Public } from '../../../src/crypto/sign.ts';
 import {
   signRequest,
   verifyRequest,
+  type Conditions,
   type ReceivedSignature,
   type SignedRequest,
 } from '../../../src/message/http-signature.ts';
@@ -15,7 +16,15 @@ function requestOf(inputs: Inputs): SignedRequest {
     domain: inputs.text('domain'),
     target: inputs.text('target'),
     ...(inputs.has('body') ? { body: inputs.bytes('body') } : {}),
+    ...(inputs.has('conditions') ? { conditions: conditionsOf(inputs.fields('conditions')) } : {}),
   };
+}
+
+function conditionsOf(fields: Inputs): Conditions {
+  const names = ['if-match', 'if-none-match'] as const;
+  return Object.fromEntries(
+    names.filter((name) => fields.has(name)).map((name) => [name, fields.text(name)]),
+  );
 }
 
 function headersOf(headers: Inputs): ReceivedSignature {

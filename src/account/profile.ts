@@ -1,0 +1,50 @@
+/** What the domain knows of a user and tells their devices, wire-spec/account.md section 7. */
+import { BeckonError } from '../errors.ts';
+import type { StateStore } from '../store/api/states.ts';
+import type { TransitStore } from '../store/api/transit.ts';
+import type { Device, UserStore } from '../store/api/users.ts';
+import { formatAddress } from '../wire/address.ts';
+import type { AccountUser } from './user.ts';
+
+export interface Profile {
+  readonly address: string;
+  readonly local: string;
+  /** The inner user record as the domain lists it. */
+  readonly record: Uint8Array;
+  readonly aliases: readonly { readonly address: string; readonly record?: Uint8Array }[];
+  /** Devices and the recovery key; pairings are not shown. */
+  readonly devices: readonly Device[];
+  /** Absent where there is none. */
+  readonly state?: { readonly size: number; readonly changed: number };
+  /** Bytes that are in use, and that may be. */
+  readonly used: number;
+  readonly quota: number;
+}
+
+export interface ProfileParts {
+  readonly users: UserStore;
+  readonly states: StateStore;
+  readonly transit: TransitStore;
+  readonly quotaOf: (domain: string) => Promise<number>;
+}
+
+/** The function throws `not_found` where the user is gone meanwhile. */
+export function createProfile(parts: ProfileParts): (user: AccountUser) => Promise<Profile> {
+  const { users, states, transit, quotaOf } = parts;
+  return async ({ owner }) => {
+    const user = await users.get(owner.domain, owner.user);
+    if (user?.record === undefined) throw new BeckonError('not_found', 'there is no such user');
+    const state = await states.get(owner);
+    const { bytes: used } = await transit.usage(owner.domain, owner.user);
+    return {
+      address: formatAddress(user),
+      local: user.local,
+      record: user.record,
+      aliases: [],
+      devices: user.devices.filter(({ kind }) => kind !== 'pairing'),
+      ...(state === undefined ? {} : { state: { size: state.size, changed: state.changed } }),
+      used,
+      quota: await quotaOf(owner.domain),
+    };
+  };
+}

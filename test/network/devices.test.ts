@@ -1,0 +1,87 @@
+/** Several devices of one user, and the state they share, over the real network. */
+import test from 'ava';
+import { createOwnDomain, type OwnDomain } from '../../src/client/own-domain.ts';
+import { createAskOwn } from '../../src/client/own-request.ts';
+import { systemRandom as random } from '../../src/crypto/random.ts';
+import type { KeyPair } from '../../src/keys/key-pair.ts';
+import { createDeviceKey } from '../../src/keys/user-keys.ts';
+import { rejected } from '../support/identities.ts';
+import { deviceOf, openCaller, type Caller } from './caller.ts';
+import { startTown, type Town } from './town.ts';
+
+/** The own domain as whoever has a key sees it. */
+function asKey(town: Town, { network }: Caller, device: KeyPair, domain = 'alpha.test'): OwnDomain {
+  const signer = async () => ({ domain, device });
+  return createOwnDomain(createAskOwn({ network, signer, clock: town.clock, wait: async () => {} }));
+}
+
+test('a second device is paired, shares the state, and is refused everywhere once it is removed', async (t) => {
+  await using town = await startTown();
+  await using caller = openCaller(town);
+  const ann = await town.enroll('ann@alpha.test');
+  const now = town.clock.seconds();
+  const [pairing, phone] = [1, 2].map(() => createDeviceKey('alpha.test', random, now)) as [KeyPair, KeyPair];
+  const laptop = asKey(town, caller, await deviceOf(ann));
+
+  t.is(await laptop.state(), undefined);
+  const first = random(1_000_000);
+  const tag = await laptop.putState(first);
+  t.is(await laptop.putState(first), tag, 'a lost answer');
+  const expires = now + 600;
+  t.is(await laptop.openPairing({ pairing: pairing.publicKey, expires }), expires);
+
+  const newcomer = asKey(town, caller, pairing);
+  t.deepEqual(await newcomer.state(), { bytes: first, tag });
+  const added = { device: phone.publicKey, name: 'phone', added: now, kind: 'device' };
+  t.deepEqual(await newcomer.addDevice({ device: phone.publicKey, name: 'phone' }), added);
+  t.is(await rejected(newcomer.state()), 'unauthorized');
+  t.is(await rejected(newcomer.user()), 'unauthorized');
+
+  const second = asKey(town, caller, phone);
+  const newer = await second.putState(random(500), tag);
+  t.is(await rejected(laptop.putState(random(500), tag)), 'precondition_failed');
+  await laptop.putState(random(500), newer);
+  t.deepEqual((await second.user()).devices[1], added);
+
+  await laptop.removeDevice(phone.publicKey);
+  for (const call of [
+    second.state(),
+    second.user(),
+    second.feed({}),
+    second.reserve(1),
+    second.sent(),
+    second.addDevice({ device: pairing.publicKey, name: '' }),
+    second.setRecovery(pairing.publicKey),
+  ])
+    t.is(await rejected(call), 'unauthorized');
+  await town.hoster('alpha').restart();
+  t.is((await laptop.user()).devices.length, 1);
+  t.is(await rejected(second.state()), 'unauthorized');
+});
+
+test('the recovery key brings a new device in, and a newer phrase takes its place', async (t) => {
+  await using town = await startTown();
+  await using caller = openCaller(town);
+  const ann = await town.enroll('ann@alpha.test');
+  const now = town.clock.seconds();
+  const key = () => createDeviceKey('alpha.test', random, now);
+  const [phrase, found, newer] = [key(), key(), key()];
+  const laptop = asKey(town, caller, await deviceOf(ann));
+  await laptop.setRecovery(phrase.publicKey);
+  const recovery = asKey(town, caller, phrase);
+  t.is(await recovery.state(), undefined);
+  const state = random(200);
+  const tag = await recovery.putState(state);
+  for (const call of [recovery.user(), recovery.sent(), recovery.removeDevice(found.publicKey)])
+    t.is(await rejected(call), 'unauthorized');
+  await recovery.addDevice({ device: found.publicKey, name: 'found again' });
+  const again = asKey(town, caller, found);
+  t.deepEqual(await again.state(), { bytes: state, tag });
+  t.deepEqual(
+    (await again.user()).devices.map(({ kind, name }) => `${kind} ${name}`.trim()),
+    ['device', 'recovery', 'device found again'],
+  );
+  await again.setRecovery(newer.publicKey);
+  t.is(await rejected(recovery.state()), 'unauthorized');
+  t.is((await asKey(town, caller, newer).state())?.tag, tag);
+});
