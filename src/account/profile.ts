@@ -1,5 +1,6 @@
 /** What the domain knows of a user and tells their devices, wire-spec/account.md section 7. */
 import { BeckonError } from '../errors.ts';
+import type { Alias, AliasStore } from '../store/api/aliases.ts';
 import type { StateStore } from '../store/api/states.ts';
 import type { TransitStore } from '../store/api/transit.ts';
 import type { Device, UserStore } from '../store/api/users.ts';
@@ -23,6 +24,7 @@ export interface Profile {
 
 export interface ProfileParts {
   readonly users: UserStore;
+  readonly aliases: AliasStore;
   readonly states: StateStore;
   readonly transit: TransitStore;
   readonly quotaOf: (domain: string) => Promise<number>;
@@ -30,7 +32,7 @@ export interface ProfileParts {
 
 /** The function throws `not_found` where the user is gone meanwhile. */
 export function createProfile(parts: ProfileParts): (user: AccountUser) => Promise<Profile> {
-  const { users, states, transit, quotaOf } = parts;
+  const { users, aliases, states, transit, quotaOf } = parts;
   return async ({ owner }) => {
     const user = await users.get(owner.domain, owner.user);
     if (user?.record === undefined) throw new BeckonError('not_found', 'there is no such user');
@@ -40,11 +42,16 @@ export function createProfile(parts: ProfileParts): (user: AccountUser) => Promi
       address: formatAddress(user),
       local: user.local,
       record: user.record,
-      aliases: [],
+      aliases: (await aliases.of(owner.domain, owner.user)).map(aliasOf),
       devices: user.devices.filter(({ kind }) => kind !== 'pairing'),
       ...(state === undefined ? {} : { state: { size: state.size, changed: state.changed } }),
       used,
       quota: await quotaOf(owner.domain),
     };
   };
+}
+
+function aliasOf(alias: Alias): Profile['aliases'][number] {
+  const address = formatAddress(alias);
+  return alias.record === undefined ? { address } : { address, record: alias.record };
 }

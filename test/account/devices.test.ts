@@ -39,16 +39,18 @@ function state(bytes: Uint8Array, previous?: Uint8Array) {
 }
 
 test('a device sees what the domain knows of its user', async (t) => {
-  const { profile, as, laptop, phrase, devices, states, clock } = await home(t);
+  const { store, profile, as, laptop, phrase, devices, states, clock } = await home(t);
   const user = await as(laptop);
   await devices.pair(user, { pairing: newDevice().publicKey, expires: start + 60 });
+  const alias = { addressHash: random(32), local: 'a.nn', user: ann.verified.addressHash };
+  await store.aliases.add('alpha.test', alias);
   clock.advance(3);
   await states.write(user, state(random(100)));
   t.deepEqual(await profile(user), {
     address: ann.address,
     local: 'ann',
     record: ann.inner,
-    aliases: [],
+    aliases: [{ address: 'a.nn@alpha.test' }],
     devices: [
       { device: laptop.publicKey, kind: 'device', name: 'laptop', added: start },
       { device: phrase.publicKey, kind: 'recovery', name: '', added: start },
