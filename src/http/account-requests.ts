@@ -23,7 +23,7 @@ export function enrolmentOf({ body }: FastifyRequest): Enrolment {
     token: bytes(token),
     record: bytes(record),
     device: bytes(device),
-    ...(name === undefined ? {} : { name: String(name) }),
+    ...(typeof name === 'string' ? { name } : {}),
     ...(recovery === undefined ? {} : { recovery: bytes(recovery) }),
   };
 }
