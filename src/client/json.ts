@@ -104,6 +104,16 @@ export function exactly(required: Readers, optional: Readers = {}): Reader<unkno
   };
 }
 
+/** An object with all of `required` and any of `optional`; others are kept as they are, for whoever knows them. */
+export function keeping<const R extends Readers>(required: R): Reader<Fields<R>>;
+export function keeping<const R extends Readers, const O extends Readers>(
+  required: R,
+  optional: O,
+): Reader<ObjectOf<R, O>>;
+export function keeping(required: Readers, optional: Readers = {}): Reader<unknown> {
+  return (value) => ({ ...asObject(value), ...readFields(asObject(value), required, optional) });
+}
+
 function readFields(
   fields: Readonly<Record<string, unknown>>,
   required: Readers,

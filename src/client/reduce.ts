@@ -2,6 +2,8 @@
 import { payloadSize } from '../message/payload.ts';
 import { sizeClass } from '../wire/padding.ts';
 import { times } from '../wire/registry.ts';
+import { contentOf, withContent } from './blob.ts';
+import { joinContents } from './join.ts';
 import type {
   ClientEvent,
   ClientState,
@@ -77,6 +79,10 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return { ...state, directory: { ...state.directory, [event.key]: event.value } };
     case 'directory-deleted':
       return { ...state, directory: without(state.directory, event.key) };
+    case 'content-met':
+      return { ...withContent(state, joinContents(contentOf(state, 0), event.content)), blob: event.blob };
+    case 'content-kept':
+      return { ...state, blob: event.blob };
     case 'time-passed':
       return forgetPast(state, event.now);
   }

@@ -2,9 +2,23 @@
 import { BeckonError } from '../errors.ts';
 import { userKeysFromJson } from '../keys/user-key-file.ts';
 import { sizes } from '../wire/registry.ts';
-import { arrayOf, byKind, count, exactly, flag, mapOf, oneOf, text, text64, type Reader } from './json.ts';
+import {
+  arrayOf,
+  byKind,
+  count,
+  exactly,
+  flag,
+  keeping,
+  mapOf,
+  oneOf,
+  text,
+  text64,
+  type Reader,
+} from './json.ts';
+import { contentFormat } from './blob.ts';
+import { canonicalJson, type Json } from './join-values.ts';
 import { receivedKey } from './reduce.ts';
-import type { ClientState } from './state.ts';
+import type { ClientState, StateContent } from './state.ts';
 
 const key = text64(sizes.x25519Public);
 const hash = text64(sizes.hash);
@@ -12,7 +26,7 @@ const messageId = text64(sizes.messageId);
 const letterId = text64(sizes.letterId);
 const way = oneOf('introduction', 'drop');
 
-const handedDrop = exactly({
+const handedDrop = keeping({
   kind: oneOf('handed'),
   epoch: text64(16),
   n: count,
@@ -23,7 +37,7 @@ const handedDrop = exactly({
   used: flag,
 });
 
-const introducedDrop = exactly({
+const introducedDrop = keeping({
   kind: oneOf('introduced'),
   scalar: text64(32),
   addressingKeyId: text64(sizes.keyId),
@@ -34,18 +48,18 @@ const introducedDrop = exactly({
   notAfter: count,
 });
 
-const theirDrop = exactly(
+const theirDrop = keeping(
   { pollKey: key, suite: count, sealingKey: text64(), created: count, notAfter: count },
   { identity: hash },
 );
-const contact = exactly({ address: text, known: flag }, { drop: theirDrop, handedOut: key });
+const contact = keeping({ address: text, known: flag }, { drop: theirDrop, handedOut: key });
 
-const listedPart = exactly(
+const listedPart = keeping(
   { id: messageId, expires: count, mediaType: text, length: count },
   { fileName: text },
 );
 
-const opened = exactly(
+const opened = keeping(
   {
     sender: text,
     author: text,
@@ -69,21 +83,20 @@ const opened = exactly(
   },
 );
 
-const received = exactly(
-  {
-    number: count,
-    id: messageId,
-    pollKey: key,
-    senderDomain: text,
-    expires: count,
-    firstSeen: count,
-    sizeClass: count,
-    status: oneOf('waiting', 'opened', 'accepted', 'withdrawn', 'expired', 'refused', 'ignored'),
-  },
-  { refusal: text, held: text, opened },
-);
+const kept = oneOf('kept', 'gone');
 
-const sentPart = exactly(
+const receivedFields = {
+  id: messageId,
+  pollKey: key,
+  senderDomain: text,
+  expires: count,
+  firstSeen: count,
+  sizeClass: count,
+  status: oneOf('waiting', 'opened', 'accepted', 'withdrawn', 'expired', 'refused', 'ignored'),
+} as const;
+const received = keeping({ ...receivedFields, number: count }, { refusal: text, held: text, opened, kept });
+
+const sentPart = keeping(
   {
     handle: text,
     messageId,
@@ -98,13 +111,18 @@ const sentPart = exactly(
   { fileName: text },
 );
 
-const sent = exactly({
-  number: count,
+const sentFields = {
   letterIds: arrayOf(letterId),
   subject: text,
   created: count,
   parts: arrayOf(sentPart),
-});
+} as const;
+const sent = keeping({ ...sentFields, number: count });
+
+const drops = mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key);
+const userKeys: Reader<unknown> = (value) => (userKeysFromJson(value), value);
+
+const pins = mapOf(mapOf(text64(), hash));
 
 /** Poll key and message id; in states of version 0.1.0 the id alone. */
 const receivedName: Reader<string> = (value) => {
@@ -113,18 +131,24 @@ const receivedName: Reader<string> = (value) => {
   return parts.map((part) => messageId(part)).join(' ');
 };
 
+const sharedName: Reader<string> = (value) => {
+  const name = receivedName(value);
+  if (!name.includes(' ')) throw new Error('not the name of a message');
+  return name;
+};
+
 const savedState: Reader<ClientState> = exactly(
   {
     version: oneOf(1),
     address: text,
     record: text64(),
     enrolled: flag,
-    userKeys: (value) => (userKeysFromJson(value), value),
+    userKeys,
     master: text64(32),
     epoch: text64(16),
     nextDrop: count,
     contacts: mapOf(contact),
-    drops: mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key),
+    drops,
     received: mapOf(received, receivedName),
     sent: arrayOf(sent),
     nextNumber: count,
@@ -133,7 +157,12 @@ const savedState: Reader<ClientState> = exactly(
     directory: mapOf(text64()),
     letters: mapOf(hash),
   },
-  { feedCursor: text64() },
+  {
+    feedCursor: text64(),
+    blob: exactly({ tag: text, revision: count, digest: hash }),
+    rivals: pins,
+    others: mapOf((value) => value),
+  },
 );
 
 /** What stands under another name than its own is damaged, but for the names of version 0.1.0. */
@@ -153,6 +182,35 @@ const clientState: Reader<ClientState> = (value) => {
     accepts: saved.accepts.map((name) => names.get(name) ?? name).filter((name) => name.includes(' ')),
   };
 };
+
+const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept });
+const sharedSent = keeping(sentFields);
+const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop });
+
+const stateContent: Reader<StateContent> = keeping({
+  format: oneOf(contentFormat),
+  revision: count,
+  address: text,
+  record: text64(),
+  userKeys,
+  master: text64(32),
+  contacts: mapOf(sharedContact),
+  drops,
+  received: mapOf(sharedReceived, sharedName),
+  sent: mapOf(sharedSent, letterId),
+  pins,
+  letters: mapOf(hash),
+});
+
+/** The content of a state blob as it is sealed. */
+export function formatContent(content: StateContent): Uint8Array {
+  return new TextEncoder().encode(canonicalJson(content as unknown as Json));
+}
+
+/** Reads what `formatContent` wrote. Throws `state_invalid`. */
+export function parseContent(bytes: Uint8Array): StateContent {
+  return parseSaved(new TextDecoder().decode(bytes), stateContent);
+}
 
 export function formatState(state: ClientState): string {
   return `${JSON.stringify(state)}\n`;

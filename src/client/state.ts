@@ -84,7 +84,7 @@ export interface OpenedMessage {
   readonly plaintextHash: Text64;
   readonly payloadSize: number;
   readonly payloadHash: Text64;
-  /** Erased once the message ended. */
+  /** Erased once the message ended, unless its payload is kept at the own domain. */
   readonly contentKey?: Text64;
   /** Erased once the message ended and the sender's domain knows. */
   readonly acceptToken?: Text64;
@@ -117,6 +117,8 @@ export interface Received {
   /** This device's alone: why it could not be opened yet, a stable error code; it is tried again. */
   readonly held?: string;
   readonly opened?: OpenedMessage;
+  /** Whether the own domain keeps the payload of what was accepted, or no more. */
+  readonly kept?: 'kept' | 'gone';
 }
 
 export interface SentPart {
@@ -161,6 +163,20 @@ export interface SharedFields {
   readonly directory: Readonly<Record<string, Text64>>;
   /** SHA-256 of each letter seen, by author and letter id: the same id with other bytes is an alarm. */
   readonly letters: Readonly<Record<string, Text64>>;
+  /** Pins of other identities than those in `directory`, by key and identity: what other devices of the user saw. */
+  readonly rivals?: Readonly<Record<string, Readonly<Record<Text64, Text64>>>>;
+  /** What later versions wrote into the state blob. */
+  readonly others?: Readonly<Record<string, unknown>>;
+}
+
+/** What a device knows of the state blob at the own domain. */
+export interface KeptBlob {
+  /** The domain's name for these bytes. */
+  readonly tag: string;
+  /** The highest that was seen: what is lower is old. */
+  readonly revision: number;
+  /** SHA-256 of what it says, to know what is not in it yet. */
+  readonly digest: Text64;
 }
 
 /** What is this device's alone. */
@@ -173,6 +189,8 @@ export interface DeviceFields {
   /** What the next message is called, received or sent. */
   readonly nextNumber: number;
   readonly feedCursor?: Text64;
+  /** The state blob as this device last saw or wrote it. Absent where there is none. */
+  readonly blob?: KeptBlob;
   /** What the sender's domain has not answered the accept of yet. */
   readonly accepts: readonly ReceivedKey[];
   /** Message ids to report as done at the next poll, by poll key. */
@@ -181,6 +199,31 @@ export interface DeviceFields {
 
 /** All in one, as it is worked with and saved. */
 export interface ClientState extends SharedFields, DeviceFields {}
+
+/**
+ * What devices of a user share, wire-spec/state.md section 3 (`blob.ts`, `join.ts`). Members that this version does not know are kept, at every
+ * level.
+ */
+export interface StateContent {
+  readonly format: 'beckon-state-1';
+  /** Counts what was written, so that a device notices when it is shown an old one. */
+  readonly revision: number;
+  readonly address: string;
+  readonly record: Text64;
+  readonly userKeys: unknown;
+  readonly master: Text64;
+  readonly contacts: Readonly<Record<string, Omit<Contact, 'handedOut'>>>;
+  readonly drops: Readonly<Record<Text64, OwnDrop>>;
+  readonly received: Readonly<Record<ReceivedKey, SharedReceived>>;
+  /** By the first of its letter ids. */
+  readonly sent: Readonly<Record<Text64, SharedSent>>;
+  /** By what is pinned, then by the identity fingerprint it is pinned to. */
+  readonly pins: Readonly<Record<string, Readonly<Record<Text64, Text64>>>>;
+  readonly letters: Readonly<Record<string, Text64>>;
+}
+
+export type SharedReceived = Omit<Received, 'number' | 'held'>;
+export type SharedSent = Omit<Sent, 'number'>;
 
 export type ClientEvent =
   | { readonly type: 'enrolled' }
@@ -216,4 +259,8 @@ export type ClientEvent =
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }
   | { readonly type: 'directory-put'; readonly key: string; readonly value: Text64 }
   | { readonly type: 'directory-deleted'; readonly key: string }
+  /** The state blob as the domain shows it: what it says and what is known here become one. */
+  | { readonly type: 'content-met'; readonly content: StateContent; readonly blob: KeptBlob }
+  /** What is known here stands in the state blob. */
+  | { readonly type: 'content-kept'; readonly blob: KeptBlob }
   | { readonly type: 'time-passed'; readonly now: number };

@@ -12,7 +12,7 @@ import type { DirectoryCache } from './cache.ts';
 import { userPin, type UserPin } from './user-pins.ts';
 
 /** The identity of a domain as first seen, and the highest serials since. */
-const domainPin = record('domain-pin', {
+export const domainPin = record('domain-pin', {
   fingerprint: field(1, hash),
   since: field(2, time),
   /** Its fingerprint was compared out of band. */
@@ -61,6 +61,9 @@ function shelf<T>(cache: DirectoryCache, prefix: string, schema: Schema<T>): She
   };
 }
 
+/** What the keys of pins begin with, before a colon. */
+export const pinPrefixes = { domain: 'domain-pin', user: 'user-pin' } as const;
+
 export interface Shelves {
   /** By domain name. */
   readonly domainPins: Shelf<DomainPin>;
@@ -72,9 +75,9 @@ export interface Shelves {
 
 export function createShelves(cache: DirectoryCache): Shelves {
   return {
-    domainPins: shelf(cache, 'domain-pin', domainPin),
+    domainPins: shelf(cache, pinPrefixes.domain, domainPin),
     domainEntries: shelf(cache, 'domain-entry', domainEntry),
-    userPins: shelf(cache, 'user-pin', userPin),
+    userPins: shelf(cache, pinPrefixes.user, userPin),
     userEntries: shelf(cache, 'user-entry', userEntry),
   };
 }

@@ -33,7 +33,7 @@ export const noticeKinds = {
 } as const;
 export type NoticeKind = keyof typeof noticeKinds;
 
-const storedNotice = record('user-notice', {
+export const storedNotice = record('user-notice', {
   at: field(1, time),
   kind: field(2, uint(255)),
   /** The user saw it. */
@@ -45,7 +45,7 @@ const storedNotice = record('user-notice', {
   /** Of an orderly rotation: whether it names the record before. */
   linked: optional(8, bool),
 });
-type StoredNotice = ValueOf<typeof storedNotice>;
+export type StoredNotice = ValueOf<typeof storedNotice>;
 
 /** One entry of the history of a pin. */
 export interface UserNotice extends Omit<StoredNotice, 'kind' | 'unknown'> {
