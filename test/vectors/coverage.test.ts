@@ -63,7 +63,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     unsupported: overHttp,
   },
   'discovery.md': {},
-  'keys.md': {},
+  'keys.md': { user_unknown: overHttp },
   'identity.md': {},
   'addressing.md': {},
   'message.md': {},
