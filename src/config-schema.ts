@@ -109,6 +109,20 @@ export const schema = {
     certificate: entry(orNone(path), '', 'A certificate chain for names that the directory does not have.'),
     key: entry(orNone(path), '', 'The private key of that certificate.'),
   },
+  keys: {
+    rotate: live(
+      entry(
+        duration('14d', '180d'),
+        '30d',
+        'How long a notification, envelope or poll key of a domain is used before its successor takes over.',
+      ),
+    ),
+    passphraseFile: entry(
+      orNone(path),
+      '',
+      'A file whose first line is the passphrase of the key files; with it they are encrypted, those that are plain at the next start.',
+    ),
+  },
   storage: {
     max: entry(size, '50GB', 'What waiting messages may take, of all domains together.'),
     reserve: entry(reserve, '10%', 'Of the disk: with less free than this, nothing is accepted.'),

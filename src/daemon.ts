@@ -14,6 +14,9 @@ import { createSubmit } from './account/submit.ts';
 import { adoptDomains } from './admin/adopt-domains.ts';
 import { createBackups } from './admin/backup.ts';
 import { createEffectiveSettings } from './admin/domain-settings.ts';
+import { createKeyKeeper } from './admin/key-keeper.ts';
+import { createKeyOperations } from './admin/key-operations.ts';
+import { keySealer } from './admin/key-sealer.ts';
 import { createRunningOperations } from './admin/running.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { restartNeeded, type Config, type ListenAddress } from './config.ts';
@@ -95,7 +98,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     hasRoom: createDiskRoom(config.data, config.storage.reserve),
   });
   parts.defer(() => store.close());
-  await adoptDomains(config.data, keyRing, store.domains);
+  const sealer = await keySealer(config, systemRandom);
+  await adoptDomains(config.data, keyRing, store.domains, sealer);
   const settings = createEffectiveSettings(store.domains, () => config);
 
   const { allow, caFiles } = config.outbound;
@@ -112,6 +116,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     domains: { ...store.domains, get: settings.of },
     users: store.users,
     clock,
+    log,
+  });
+
+  const rotation = (): number => config.keys.rotate;
+  const keeper = createKeyKeeper({
+    dataDir: config.data,
+    sealer,
+    keyRing,
+    publish: publisher.published,
+    rotation,
+    clock,
+    random: systemRandom,
     log,
   });
 
@@ -263,6 +279,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     store,
     keyRing,
     settings,
+    sealer,
     invite,
     reload,
     backups,
@@ -270,9 +287,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     random: systemRandom,
   });
+  const keyOperations = createKeyOperations({
+    keyRing,
+    keeper,
+    published: publisher.published,
+    rotation,
+    clock,
+    random: systemRandom,
+  });
   const adminListener = await listen(
     { address: bindAddress(config.listen.admin, 0o600), transport: { kind: 'plain' }, log },
-    (app) => adminRoutes(app, { handlers: operations, log }),
+    (app) => adminRoutes(app, { handlers: { ...operations, ...keyOperations }, log }),
   );
   parts.defer(() => adminListener.close());
   async function refreshLevels(): Promise<void> {
@@ -288,12 +313,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     ));
   if (metricsListener) parts.defer(() => metricsListener.close());
 
+  await keeper.run();
   await publisher.renew();
   const sending = send.run(stop.signal);
   parts.defer(() => sending);
   const upkeeping = startSchedule(
     [
       { name: 'upkeep', at: '* * * * *', run: upkeep.run },
+      { name: 'keys', at: '7 * * * *', run: keeper.run },
       { name: 'renewal', at: '17 * * * *', run: publisher.renew },
     ],
     log,
@@ -302,6 +329,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   parts.defer(() => stop.abort());
 
   async function catchUp(): Promise<void> {
+    await keeper.run();
     await publisher.renew();
     await upkeep.run();
     await send.turn();

@@ -27,6 +27,7 @@ test('the defaults, each in its unit', (t) => {
     contact: null,
     data: '/var/lib/beckon',
     logLevel: 'info',
+    keys: { rotate: 30 * 86_400, passphraseFile: null },
     listen: {
       https: { kind: 'tcp', host: '', port: 443 },
       udp: { kind: 'tcp', host: '', port: 4620 },

@@ -19,9 +19,16 @@ export async function writeNewFile(path: string, content: string, mode = fileMod
   await syncDirectory(dirname(path));
 }
 
+const draftEnd = '.new';
+
+/** Whether a name is one under which `replaceFile` writes: a crash may leave such a file, which may hold secrets. */
+export function isDraft(name: string): boolean {
+  return name.startsWith('.') && name.endsWith(draftEnd);
+}
+
 /** Replaces a file, or makes it, in one step. Throws `storage_failed`. */
 export async function replaceFile(path: string, content: string): Promise<void> {
-  const draft = join(dirname(path), `.${process.pid}-${process.hrtime.bigint()}.new`);
+  const draft = join(dirname(path), `.${process.pid}-${process.hrtime.bigint()}${draftEnd}`);
   await writeSynced(draft, content, fileMode);
   try {
     await storage(rename(draft, path), path);

@@ -13,6 +13,7 @@ import type { DomainKeys } from '../keys/domain-keys.ts';
 import { publicPorts, publishedDns, type DnsLine } from './domain-dns.ts';
 import { alreadyThere, makePrivateDirectory, writeNewFile } from './durable-file.ts';
 import { hasDomainKeys, keyDirectory } from './key-files.ts';
+import { keySealer } from './key-sealer.ts';
 import { createDomain } from './new-domain.ts';
 
 /** Configuration keys by their names in the file, `listen.https`. */
@@ -68,7 +69,8 @@ export async function addDomain(
   domain: string,
   parts: Omit<InitParts, 'environment'>,
 ): Promise<InitOutcome> {
-  const { keys, recoveryKey } = await createDomain(domain, { dataDir: config.data, ...parts });
+  const sealer = await keySealer(config, parts.random);
+  const { keys, recoveryKey } = await createDomain(domain, { dataDir: config.data, sealer, ...parts });
   return {
     config,
     keyDirectory: keyDirectory(config.data, domain),

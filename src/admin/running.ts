@@ -3,9 +3,11 @@ import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Random } from '../crypto/random.ts';
+import type { TextSealer } from '../crypto/sealed-text.ts';
 import { BeckonError } from '../errors.ts';
 import { addressHash, parseTraceHandle } from '../keys/fingerprints.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
+import { identityWanted } from '../keys/key-report.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DomainChanges, DomainSettings } from '../store/api/domains.ts';
 import type { Store } from '../store/api/store.ts';
@@ -26,6 +28,8 @@ export interface RunningParts {
   readonly store: Store;
   readonly keyRing: KeyRing;
   readonly settings: EffectiveSettings;
+  /** Encrypts the key files of new domains, where there is a passphrase. */
+  readonly sealer?: TextSealer | undefined;
   /** An invitation for a new user. Throws `not_found`, `exists`. */
   readonly invite: (address: Address) => Promise<{ readonly invitation: string; readonly expires: number }>;
   readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
@@ -42,8 +46,17 @@ export function createRunningOperations(parts: RunningParts) {
   return { ...serverOperations(parts), ...domainOperations(parts), ...userOperations(parts) };
 }
 
-function serverOperations({ version, config, store, reload, backups, metrics, clock }: RunningParts) {
+function serverOperations(parts: RunningParts) {
+  const { version, config, store, keyRing, reload, backups, metrics, clock } = parts;
   const started = clock.seconds();
+
+  function identityIsWanted() {
+    return keyRing.domains().flatMap((domain) => {
+      const keys = keyRing.keysOf(domain);
+      const mandateEnds = keys && identityWanted(keys, clock.seconds());
+      return mandateEnds === undefined ? [] : [{ domain, mandateEnds }];
+    });
+  }
 
   return {
     async status() {
@@ -62,6 +75,7 @@ function serverOperations({ version, config, store, reload, backups, metrics, cl
           ...(oldest === undefined ? {} : { oldest }),
         },
         received: { since: started, stored, introductions: stats.feed, dropped },
+        identityWanted: identityIsWanted(),
       };
     },
 
@@ -86,7 +100,9 @@ function serverOperations({ version, config, store, reload, backups, metrics, cl
   };
 }
 
-function domainOperations({ config, ports, store, keyRing, settings, clock, random }: RunningParts) {
+function domainOperations(parts: RunningParts) {
+  const { config, ports, store, keyRing, settings, sealer, clock, random } = parts;
+
   function fingerprintOf(domain: string): Uint8Array {
     const keys = keyRing.keysOf(domain);
     if (keys === undefined) throw new BeckonError('not_found', 'this domain is not served here');
@@ -125,7 +141,12 @@ function domainOperations({ config, ports, store, keyRing, settings, clock, rand
       const domain = canonicalDomain(typed);
       if (keyRing.keysOf(domain) !== undefined)
         throw new BeckonError('exists', 'the domain is served here already');
-      const { keys, recoveryKey } = await createDomain(domain, { dataDir: config().data, clock, random });
+      const { keys, recoveryKey } = await createDomain(domain, {
+        dataDir: config().data,
+        clock,
+        random,
+        sealer,
+      });
       await serveDomain(keys, keyRing, store.domains);
       return {
         domain,

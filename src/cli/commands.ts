@@ -9,6 +9,7 @@ import { enrollCommand } from './enroll.ts';
 import { ignoreCommand } from './ignore.ts';
 import { inboxCommand } from './inbox.ts';
 import { initCommand, type InitCommandParts } from './init.ts';
+import { keysCommand } from './keys.ts';
 import type { ClientParts } from './open-client.ts';
 import type { CommandGroup } from './program.ts';
 import { readCommand } from './read.ts';
@@ -45,6 +46,7 @@ export function createCommands(parts: CommandParts): readonly CommandGroup[] {
         statusCommand(parts),
         configCommand(parts),
         domainCommand(parts),
+        keysCommand(parts),
         userCommand(parts),
         traceCommand(parts),
         backupCommand(parts),

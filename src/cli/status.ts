@@ -4,6 +4,7 @@ import type { ServerStatus } from '../http/admin-handlers.ts';
 import { askDaemon, type AdminParts } from './admin.ts';
 import { command, configOption, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
 import { formatCount, formatDuration, formatNumber, formatSize } from './format.ts';
+import { warnOfMandate } from './mandate-warning.ts';
 import { safeLine } from './safe-text.ts';
 
 /** `beckon status`: one screen. */
@@ -16,6 +17,8 @@ export function statusCommand(parts: AdminParts & { readonly clock: Clock }): Co
       const status = await askDaemon(parts, options, (admin) => admin.status());
       if (options.json) return face.printJson(status);
       for (const line of statusLines(status, clock.seconds())) face.print(line);
+      for (const { domain, mandateEnds } of status.identityWanted)
+        warnOfMandate(face, domain, mandateEnds, clock.seconds());
     });
 }
 

@@ -25,6 +25,20 @@ export interface AdminHandlers {
   startBackup(backup: { readonly directory: string; readonly configuration: string }): Promise<BackupState>;
   /** Of the last one that was begun. */
   backupState(): Promise<BackupState>;
+  /** Throws `not_found`. */
+  domainKeys(domain: string): Promise<KeyReport>;
+  /**
+   * Begins rotations early, with their overlap; of all uses that can be where none are named. `identity`: the file of an identity
+   * key that is kept offline; it is used once and not kept. Throws `conflict` where it is needed, `state_invalid` for another one.
+   */
+  rotateKeys(domain: string, uses?: readonly KeyUseName[], identity?: object): Promise<KeyReport>;
+  /** At once, without overlap. `id`: 16 hex digits. Throws `not_found`, `conflict`, `state_invalid`, `request_invalid`. */
+  revokeKey(domain: string, id: string, identity?: object): Promise<KeyReport>;
+  publicKeys(domain: string): Promise<PublicKeys>;
+  /** The private identity key of a domain. Throws `not_found` where it is offline already. */
+  identityKey(domain: string): Promise<object>;
+  /** Takes the identity key away; `identity` is what `identityKey` gave, now safe elsewhere. Throws `state_invalid`. */
+  forgetIdentityKey(domain: string, identity: object): Promise<KeyReport>;
   /** Reads configuration and certificates again. Throws `config_invalid`, `tls_failed`, and then changes nothing. */
   reload(): Promise<ReloadOutcome>;
 }
@@ -36,6 +50,8 @@ export interface ServerStatus {
   readonly users: number;
   readonly waiting: WaitingMessages;
   readonly received: ReceivedRefs;
+  /** Domains whose mandate ends soon while their identity key is offline. */
+  readonly identityWanted: readonly { readonly domain: string; readonly mandateEnds: number }[];
 }
 
 /** The transit store. */
@@ -138,4 +154,42 @@ export interface BackupState {
 export interface ReloadOutcome {
   /** Configuration keys whose change needs a restart. */
   readonly restartNeeded: readonly string[];
+}
+
+export const keyUseNames = ['signing', 'notification', 'envelope', 'poll'] as const;
+export type KeyUseName = (typeof keyUseNames)[number];
+
+/** The keys of a domain, without their private halves. */
+export interface KeyReport {
+  readonly domain: string;
+  readonly identity: 'here' | 'offline';
+  /** Until when records can be signed without the identity key. */
+  readonly mandateEnds: number;
+  /** The same, where the operator must bring the identity key before it. */
+  readonly identityWanted?: number;
+  readonly keys: readonly KeySummary[];
+}
+
+export interface KeySummary {
+  /** 16 hex digits. */
+  readonly id: string;
+  readonly use: KeyUseName;
+  readonly status: 'pending' | 'active' | 'retired' | 'revoked';
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly revokedAt?: number;
+  /** What becomes of it next, and when at the earliest. */
+  readonly next?: { readonly step: 'used' | 'rotates' | 'retires' | 'forgotten'; readonly at: number };
+}
+
+/** Bytes in base64url. */
+export interface PublicKeys {
+  readonly domain: string;
+  /** SHA-256 of the identity key: what stands in TXT. */
+  readonly fingerprint: string;
+  readonly identityKey: string;
+  readonly recoveryHash: string;
+  readonly mandate: string;
+  /** The signed record now in force. */
+  readonly record?: string;
 }

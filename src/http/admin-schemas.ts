@@ -1,8 +1,13 @@
 /** The routes of the admin interface as data: what the server checks and where the client asks. */
 import { maxDomainLength } from '../wire/domain-name.ts';
 import { counts, times } from '../wire/registry.ts';
-import { introductionPolicies, unknownUsersPolicies, type AdminHandlers } from './admin-handlers.ts';
-import { byteCount, integer, object, oneOf, text, type JsonSchema } from './json-schemas.ts';
+import {
+  introductionPolicies,
+  keyUseNames,
+  unknownUsersPolicies,
+  type AdminHandlers,
+} from './admin-handlers.ts';
+import { byteCount, integer, list, object, oneOf, text, type JsonSchema } from './json-schemas.ts';
 
 /** In front of every path. */
 export const adminPath = '/admin';
@@ -17,6 +22,9 @@ export interface AdminRoute {
 const domain = text(maxDomainLength);
 const address = text(512);
 const inDomain = object({ domain });
+
+/** The file of an identity key: what it holds is for the keys room to judge. */
+const anyObject: JsonSchema = { type: 'object' };
 
 function orDefault(schema: JsonSchema): JsonSchema {
   return { anyOf: [schema, { type: 'null' }] };
@@ -45,6 +53,27 @@ export const adminOperations = {
     path: '/users/:address',
     params: object({ address }),
     body: object({ suspended: { type: 'boolean' } }),
+  },
+  domainKeys: { method: 'GET', path: '/domains/:domain/keys', params: inDomain },
+  rotateKeys: {
+    method: 'POST',
+    path: '/domains/:domain/keys/rotate',
+    params: inDomain,
+    body: object({ 'uses?': list(oneOf(keyUseNames), 1, keyUseNames.length), 'identity?': anyObject }),
+  },
+  revokeKey: {
+    method: 'POST',
+    path: '/domains/:domain/keys/revoke',
+    params: inDomain,
+    body: object({ id: text(64), 'identity?': anyObject }),
+  },
+  publicKeys: { method: 'GET', path: '/domains/:domain/keys/public', params: inDomain },
+  identityKey: { method: 'GET', path: '/domains/:domain/keys/identity', params: inDomain },
+  forgetIdentityKey: {
+    method: 'POST',
+    path: '/domains/:domain/keys/identity/forget',
+    params: inDomain,
+    body: object({ identity: anyObject }),
   },
   trace: { method: 'GET', path: '/traces/:handle', params: object({ handle: text(64) }) },
   startBackup: {

@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
-import type { AdminHandlers, DomainChanges } from './admin-handlers.ts';
+import type { AdminHandlers, DomainChanges, KeyUseName } from './admin-handlers.ts';
 import { adminOperations, adminPath, type AdminRoute } from './admin-schemas.ts';
 import { problemHandler } from './app.ts';
 
@@ -12,6 +12,10 @@ export interface AdminParts {
 }
 
 type Operation = keyof typeof adminOperations;
+interface KeyRequest {
+  readonly uses?: readonly KeyUseName[];
+  readonly identity?: object;
+}
 type Texts = Readonly<Record<string, string>>;
 
 /** Adds the admin interface to a listener, which must be on a unix socket that only administrators can open. */
@@ -52,6 +56,21 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     inviteUser: (request) => handlers.inviteUser(member(request, 'address')),
     suspendUser: (request) =>
       handlers.suspendUser(param(request, 'address'), (request.body as { suspended: boolean }).suspended),
+    domainKeys: (request) => handlers.domainKeys(param(request, 'domain')),
+    rotateKeys: (request) => {
+      const { uses, identity } = request.body as KeyRequest;
+      return handlers.rotateKeys(param(request, 'domain'), uses, identity);
+    },
+    revokeKey: (request) =>
+      handlers.revokeKey(
+        param(request, 'domain'),
+        member(request, 'id'),
+        (request.body as KeyRequest).identity,
+      ),
+    publicKeys: (request) => handlers.publicKeys(param(request, 'domain')),
+    identityKey: (request) => handlers.identityKey(param(request, 'domain')),
+    forgetIdentityKey: (request) =>
+      handlers.forgetIdentityKey(param(request, 'domain'), (request.body as { identity: object }).identity),
     trace: (request) => handlers.trace(param(request, 'handle')),
     startBackup: (request) =>
       handlers.startBackup({

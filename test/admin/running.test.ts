@@ -314,6 +314,7 @@ test('the status counts what waits and what came', async (t) => {
     users: 0,
     waiting: { messages: 0, bytes: 0, maxBytes: 50_000_000_000 },
     received: { since: start, stored: 0, introductions: 0, dropped: {} },
+    identityWanted: [],
   });
   clock.advance(60);
   await access(store, clock, [alpha]).enrolled(ann);
@@ -339,6 +340,7 @@ test('the status counts what waits and what came', async (t) => {
       oldest: { created: start + 60, destination: 'beta.test' },
     },
     received: { since: start, stored: 2, introductions: 1, dropped: { datagram_stale: 1 } },
+    identityWanted: [],
   });
   t.is((await operations.users('alpha.test'))[0]?.bytes, (await operations.status()).waiting.bytes);
 });

@@ -66,6 +66,12 @@ test('every operation passes through, with its arguments', async (t) => {
     ['inviteUser', 'zoë/x@alpha.test'],
     ['suspendUser', 'zoë/x?y#z%2F@alpha.test', true],
     ['suspendUser', 'a@alpha.test', false],
+    ['domainKeys', 'alpha.test'],
+    ['rotateKeys', 'alpha.test', ['signing', 'poll'], { key: 'a file' }],
+    ['revokeKey', 'alpha.test', '0123456789abcdef', { key: 'a file' }],
+    ['publicKeys', 'alpha.test'],
+    ['identityKey', 'alpha.test'],
+    ['forgetIdentityKey', 'alpha.test', { key: 'a file' }],
     ['trace', 'abc'],
     ['reload'],
   ];
@@ -98,6 +104,11 @@ test('what is not in the schema is refused before any handler', async (t) => {
     () => client.setDomain('alpha.test', { introductions: 'maybe' as 'open' }),
     () => client.setDomain('alpha.test', { colour: 'blue' } as object),
     () => client.suspendUser('a@alpha.test', 'yes' as unknown as boolean),
+    () => client.rotateKeys('alpha.test', []),
+    () => client.rotateKeys('alpha.test', ['gateway' as 'poll']),
+    () => client.rotateKeys('alpha.test', undefined, 'a key' as unknown as object),
+    () => client.revokeKey('alpha.test', ''),
+    () => client.forgetIdentityKey('alpha.test', undefined as unknown as object),
     () => client.trace('x'.repeat(65)),
   ];
   for (const ask of wrong) t.is(codeOf(await t.throwsAsync(ask())), 'request_invalid', String(ask));

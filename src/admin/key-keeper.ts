@@ -1,0 +1,115 @@
+/**
+ * Changes of the keys of the domains that a daemon serves, scheduled or asked for.
+ *
+ *  1. one change of a domain after another
+ *  2. the new keys are on disk before anybody hears of them: a crash from here on publishes them at the next start
+ *  3. the key ring has them, so that whatever comes in finds them
+ *  4. the record that names them is signed and published
+ *  5. private halves that are not wanted any more are overwritten
+ */
+import type { Clock } from '../clock.ts';
+import type { Random } from '../crypto/random.ts';
+import type { TextSealer } from '../crypto/sealed-text.ts';
+import { createTurns } from '../directory/turns.ts';
+import { BeckonError, codeOf } from '../errors.ts';
+import type { DomainKeys } from '../keys/domain-keys.ts';
+import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import { identityWanted } from '../keys/key-report.ts';
+import { appointSigning, signingIsDue } from '../keys/signing-life.ts';
+import type { Log } from '../log.ts';
+import { removeIdentityKey, replaceWorkingKeys } from './key-files.ts';
+
+export interface KeyKeeperParts {
+  readonly dataDir: string;
+  readonly sealer?: TextSealer | undefined;
+  readonly keyRing: KeyRing;
+  /** Signs the record of a domain anew where its keys changed, and publishes it. */
+  readonly publish: (domain: string) => Promise<unknown>;
+  /** How long a key is used, seconds. */
+  readonly rotation: () => number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface KeyKeeper {
+  /** What is due, for all domains. What fails is logged, and due again. */
+  run(): Promise<void>;
+  /**
+   * Makes of a domain's keys what `edit` gives, published when it resolves. Throws `not_found` for a domain that is not served, what
+   * `edit` throws, and `storage_failed`: then nothing changed.
+   */
+  change(domain: string, edit: (keys: DomainKeys) => DomainKeys): Promise<DomainKeys>;
+  /** Takes the identity key of a domain from disk and memory. Throws `not_found`, `storage_failed`. */
+  forgetIdentity(domain: string): Promise<void>;
+}
+
+export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
+  const { dataDir, sealer, keyRing, publish, rotation, clock, random, log } = parts;
+  const inTurn = createTurns();
+  /** The day on which each domain's operator was last asked for the identity key. */
+  const asked = new Map<string, number>();
+
+  function keysOf(domain: string): DomainKeys {
+    const keys = keyRing.keysOf(domain);
+    if (keys === undefined) throw new BeckonError('not_found', 'this domain is not served here');
+    return keys;
+  }
+
+  function change(domain: string, edit: (keys: DomainKeys) => DomainKeys): Promise<DomainKeys> {
+    return inTurn(domain, async () => {
+      const before = keysOf(domain);
+      const after = edit(before);
+      if (after === before) return before;
+      await replaceWorkingKeys(dataDir, after, sealer);
+      keyRing.set(after);
+      await publish(domain);
+      for (const key of forgottenKeys(before, after)) key.secret.wipe();
+      return after;
+    });
+  }
+
+  async function attempt(domain: string, edit: (keys: DomainKeys) => DomainKeys): Promise<void> {
+    try {
+      await change(domain, edit);
+    } catch (error) {
+      log.error('keys.not_advanced', { domain, code: codeOf(error) });
+    }
+  }
+
+  function ask(domain: string, now: number): void {
+    const keys = keyRing.keysOf(domain);
+    const end = keys && identityWanted(keys, now);
+    if (keys === undefined || end === undefined || asked.get(domain) === keys.progress.days) return;
+    asked.set(domain, keys.progress.days);
+    log.warn('keys.identity_wanted', {
+      domain,
+      mandateEnds: new Date(end * 1000).toISOString(),
+      next: `beckon keys rotate ${domain} --use signing --identity FILE`,
+    });
+  }
+
+  return {
+    change,
+    async run() {
+      for (const domain of keyRing.domains()) {
+        const now = clock.seconds();
+        await attempt(domain, (keys) => advanceWorkingKeys(keys, { now, random, rotation: rotation() }));
+        await attempt(domain, (keys) =>
+          keys.identity !== undefined && keys.progress.steady > 0 && signingIsDue(keys, now)
+            ? appointSigning(keys, keys.identity, { now, random })
+            : keys,
+        );
+        ask(domain, now);
+      }
+    },
+    forgetIdentity: (domain) =>
+      inTurn(domain, async () => {
+        const { identity, ...keys } = keysOf(domain);
+        await removeIdentityKey(dataDir, domain);
+        keyRing.set(keys);
+        identity?.secret.wipe();
+      }),
+  };
+}
