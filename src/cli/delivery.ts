@@ -5,12 +5,14 @@ import { BeckonError, type ErrorCode } from '../errors.ts';
 import { composeMail } from './compose-mail.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
+import { formatFingerprint } from './fingerprint.ts';
 import { formatTime, table } from './format.ts';
 import { filePart, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
 import { createProgressBar } from './progress.ts';
 import { quantity } from './quantity.ts';
 import { reasonInWords } from './reasons.ts';
 import { safeLine } from './safe-text.ts';
+import { recipientLines } from './trust-words.ts';
 
 export interface DeliveryParts {
   readonly face: Face;
@@ -34,15 +36,37 @@ export interface Delivery {
   readonly references?: readonly string[];
 }
 
-/** Sends, shows progress, and gives what became of it. Throws `usage` where there is nothing to send. */
+/**
+ * Shows what is to be known of the recipients, sends, shows progress, and gives what became of it. Throws `usage` where there is nothing to
+ * send.
+ */
 export async function deliver(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<SendResult> {
   const message = await outgoing(parts, client, delivery);
   const bar = createProgressBar(parts.face, 'sending');
   try {
-    return await client.send(message, bar.show);
+    const result = await client.send(message, bar.show, (recipients) =>
+      showRecipients(parts.face, recipients),
+    );
+    await acknowledge(client, result);
+    return result;
   } finally {
     bar.end();
   }
+}
+
+function showRecipients(face: Face, recipients: SendResult['recipients']): void {
+  for (const { to, address = to, known } of recipients)
+    if (known !== undefined) for (const line of recipientLines(address, known)) face.note(`note    ${line}`);
+}
+
+/** What was shown is seen. */
+async function acknowledge(client: Client, { recipients }: SendResult): Promise<void> {
+  for (const { address, known } of recipients)
+    if (address !== undefined && known !== undefined && known.notices.length > 0)
+      await client.trust.acknowledge(
+        address,
+        known.notices.map(({ kind }) => kind),
+      );
 }
 
 async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<Outgoing> {
@@ -113,7 +137,24 @@ function deliveryLines({ number, recipients, expires }: SendResult): string[] {
       : [safeLine(address), way ?? '', `trace ${handles[0] ?? ''}`],
   );
   const until = expires === undefined ? '' : `, waits until ${formatTime(expires)}`;
-  return [...table(rows), ...(number === undefined ? [] : [`sent as ${number}${until}`])];
+  return [
+    ...table(rows),
+    ...recipients.flatMap(wordsToType),
+    ...(number === undefined ? [] : [`sent as ${number}${until}`]),
+  ];
+}
+
+/** How the user gives the word that a recipient waits for. */
+function wordsToType({ to, address = to, changed, reason }: SendResult['recipients'][number]): string[] {
+  const name = safeLine(address);
+  if (reason === 'pinned_native')
+    return [`if mail in clear text will do: beckon trust accept --mail ${name}`];
+  if (changed === undefined) return [];
+  const who = changed.of === 'user' ? name : name.slice(name.lastIndexOf('@') + 1);
+  return [
+    `look, and compare: beckon trust show ${name}`,
+    `then: beckon trust accept ${who} ${formatFingerprint(changed.offered.whole)}`,
+  ];
 }
 
 const outcomes = {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { InboxEntry } from '../client/api.ts';
+import type { Client, InboxEntry } from '../client/api.ts';
 import type { Clock } from '../clock.ts';
 import { codeOf, type ErrorCode } from '../errors.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
 import { inboxLines } from './inbox-lines.ts';
 import { withClient, type ClientParts } from './open-client.ts';
-import { safeJson } from './safe-text.ts';
+import { safeJson, safeLine } from './safe-text.ts';
+import { harmless, noticeInWords } from './trust-words.ts';
 
 interface Options extends HomeOption, JsonOption {
   readonly watch?: boolean;
@@ -39,6 +40,7 @@ export function inboxCommand(parts: InboxParts): Command {
       const { entries, failure } = await withClient(parts, options, async (client) => {
         // What is known here is shown also where the domain cannot be asked now.
         const failure = await client.sync().then(() => undefined, passed);
+        if (!options.json) await showNotices(face, client, new Set());
         return { failure, entries: client.inbox() };
       });
       if (options.json) face.printJson(entries);
@@ -46,6 +48,20 @@ export function inboxCommand(parts: InboxParts): Command {
       else if (failure === undefined) face.note('nothing waits');
       if (failure !== undefined) throw failure;
     });
+}
+
+/** What changed about correspondents' keys: until it was looked at, but for what is harmless, which is told once. */
+async function showNotices(face: Face, client: Client, told: Set<string>): Promise<void> {
+  for (const { address, notices } of await client.trust.list()) {
+    const name = safeLine(address);
+    const fresh = notices.filter(({ kind, at }) => !told.has(`${address} ${kind} ${at}`));
+    for (const notice of fresh) {
+      told.add(`${address} ${notice.kind} ${notice.at}`);
+      face.note(`note    ${name}: ${noticeInWords(notice)}; see: beckon trust show ${name}`);
+    }
+    const seen = fresh.filter(({ kind }) => harmless.includes(kind));
+    if (seen.length > 0) await client.trust.acknowledge(address, harmless);
+  }
 }
 
 /** A failure that passes by itself, as a value; any other is thrown on. */
@@ -60,10 +76,12 @@ async function watch(parts: InboxParts, options: Options): Promise<void> {
   const stop = stopSignal();
   let delay = patience.first;
   let shown = new Map<number, string>();
+  const told = new Set<string>();
   while (!stop.aborted) {
     try {
       const entries = await withClient(parts, options, async (client) => {
         await client.sync();
+        await showNotices(face, client, told);
         return client.inbox();
       });
       const fresh = entries.filter((entry) => shown.get(entry.number) !== fingerprint(entry));

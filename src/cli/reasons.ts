@@ -1,6 +1,12 @@
 /** Why somebody cannot be written to now, in words: what the directory gives is for programs. */
 const words: Readonly<Record<string, string>> = {
   alias_loop: 'the DNS records of the domain lead in a circle',
+  by_mail: 'their domain says that this address takes mail only',
+  accepted: 'you said that mail will do',
+  domain: 'this domain takes mail only',
+  domain_identity_changed: 'their domain has another identity than before',
+  user_identity_changed: 'they have another identity than before',
+  user_suite_changed: 'they have weaker keys than before',
   foreign_answer: 'what answers there is not Beckon',
   http_404: 'their domain does not serve that name there',
   lame: 'the DNS servers of the domain do not know it',

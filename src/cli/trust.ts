@@ -1,90 +1,130 @@
 import type { Command } from 'commander';
-import type { TrustReport } from '../client/api.ts';
+import type { Client, DomainTrustReport, TrustReport } from '../client/api.ts';
 import { command, group, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
-import { formatFingerprint, typedFingerprint } from './fingerprint.ts';
+import { formatFingerprint } from './fingerprint.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeLine } from './safe-text.ts';
+import { domainLines, listLines, trustLines } from './trust-lines.ts';
 
 type Options = HomeOption & JsonOption;
+type Report = TrustReport | DomainTrustReport;
 
-/** `beckon trust ...`: who somebody is, as far as this client knows. */
+/** `beckon trust ...`: who somebody is, as far as this client knows. wire-spec/keys.md section 8. */
 export function trustCommand(parts: ClientParts): Command {
-  return group('trust', 'who somebody is, and why that is believed', [
+  return group('trust', 'whose keys they are, why that is believed, since when, and what changed', [
     showCommand(parts),
+    listCommand(parts),
     verifyCommand(parts),
     acceptCommand(parts),
   ]);
 }
 
 function showCommand(parts: ClientParts): Command {
-  const { face } = parts;
-  return command('show', 'show a fingerprint and why it is believed; your own without an address', [
+  return command('show', 'show all that is known of an address or a domain; your own without one', [
     'trust show',
     'trust show bob@beta.test',
+    'trust show beta.test',
   ])
-    .argument('[address]')
+    .argument('[address-or-domain]')
     .addOption(homeOption())
     .addOption(jsonOption())
-    .action(async (address: string | undefined, options: Options) => {
-      report(face, options, await withClient(parts, options, (client) => client.trust.show(address)));
-    });
-}
-
-function verifyCommand(parts: ClientParts): Command {
-  const { face } = parts;
-  return command(
-    'verify',
-    'say that a fingerprint was compared with its owner by another way',
-    'trust verify bob@beta.test id:MUvQiWMq4jGu2ih_8jGtPS3hlFKbFdHjViJv3smZCcA',
-  )
-    .argument('<address>')
-    .argument('<fingerprint>', 'as its owner\'s "beckon trust show" shows it')
-    .addOption(homeOption())
-    .addOption(jsonOption())
-    .action(async (address: string, fingerprint: string, options: Options) => {
-      report(
-        face,
-        options,
-        await withClient(parts, options, (client) =>
-          client.trust.verify(address, typedFingerprint(fingerprint)),
-        ),
+    .action(async (who: string | undefined, options: Options) => {
+      await reported(parts, options, (client) =>
+        who === undefined || who.includes('@') ? client.trust.show(who) : client.trust.showDomain(who),
       );
     });
 }
 
-function acceptCommand(parts: ClientParts): Command {
+function listCommand(parts: ClientParts): Command {
   const { face } = parts;
-  return command(
-    'accept',
-    'take a changed identity in the place of the known one, after comparing it',
-    'trust accept bob@beta.test',
-  )
-    .argument('<address>')
+  return command('list', 'show whose keys are pinned, without asking anybody', 'trust list')
     .addOption(homeOption())
     .addOption(jsonOption())
-    .action(async (address: string, options: Options) => {
-      report(face, options, await withClient(parts, options, (client) => client.trust.accept(address)));
+    .action(async (options: Options) => {
+      const all = await withClient(parts, options, (client) => client.trust.list());
+      if (options.json) return face.printJson(all);
+      for (const line of listLines(all)) face.print(line);
+      if (all.length === 0) face.note('nobody yet');
     });
 }
 
-function report(face: Face, { json }: JsonOption, answer: TrustReport): void {
-  if (json) face.printJson(answer);
-  else for (const line of trustLines(answer)) face.print(line);
-  if (answer.outcome === 'changed')
-    face.warn(
-      `${safeLine(answer.address)} has another identity than before; compare it, then: beckon trust accept`,
-    );
+function verifyCommand(parts: ClientParts): Command {
+  return command('verify', 'say that a fingerprint was compared with its owner by another way', [
+    'trust verify bob@beta.test id:MUvQiWMq4jGu2ih_8jGtPS3hlFKbFdHjViJv3smZCcA',
+    'trust verify bob@beta.test 26569 33265 40241 00317 51972 16071 17843 60842',
+  ])
+    .argument('<address-or-domain>')
+    .argument('<fingerprint...>', 'as its owner\'s "beckon trust show" shows it: whole, words or digits')
+    .addOption(homeOption())
+    .addOption(jsonOption())
+    .action(async (who: string, fingerprint: string[], options: Options) => {
+      await reported(parts, options, (client) => client.trust.verify(who, fingerprint.join(' ')));
+    });
 }
 
-function trustLines({ address, outcome, code, trust, fingerprint, offered, of }: TrustReport): string[] {
-  const row = (name: string, value: string | undefined): string[] =>
-    value === undefined ? [] : [`${name.padEnd(13)}${safeLine(value)}`];
-  return [
-    ...row('address', address),
-    ...row('fingerprint', fingerprint && formatFingerprint(fingerprint)),
-    ...row('offered', offered && `${formatFingerprint(offered)} (of the ${of ?? 'user'})`),
-    ...row('trust', trust && `${trust.level} (${trust.reasons.join(', ')})`),
-    ...(outcome === 'native' ? [] : row('outcome', code === undefined ? outcome : `${outcome} [${code}]`)),
-  ];
+interface AcceptOptions extends Options {
+  readonly mail?: boolean;
+}
+
+function acceptCommand(parts: ClientParts): Command {
+  return command('accept', 'take what changed in the place of what was known, after comparing it', [
+    'trust accept bob@beta.test',
+    'trust accept bob@beta.test id:MUvQiWMq4jGu2ih_8jGtPS3hlFKbFdHjViJv3smZCcA',
+    'trust accept --mail bob@beta.test',
+  ])
+    .argument('<address-or-domain>')
+    .argument('[fingerprint...]', 'of what is accepted (default: what was shown last)')
+    .option('--mail', 'clear text will do for this address, should it take mail only now')
+    .addOption(homeOption())
+    .addOption(jsonOption())
+    .action(async (who: string, fingerprint: string[], options: AcceptOptions) => {
+      const typed = fingerprint.length === 0 ? undefined : fingerprint.join(' ');
+      await reported(parts, options, (client) =>
+        options.mail ? client.trust.acceptMail(who) : client.trust.accept(who, typed),
+      );
+    });
+}
+
+/** Prints what is known, which counts as seen from then on, and warns of what waits. */
+async function reported(
+  parts: ClientParts,
+  options: Options,
+  ask: (client: Client) => Promise<Report>,
+): Promise<void> {
+  const { face } = parts;
+  await withClient(parts, options, async (client) => {
+    const report = await ask(client);
+    if (options.json) face.printJson(report);
+    else for (const line of linesOf(report)) face.print(line);
+    if ('address' in report) await client.trust.acknowledge(report.address);
+    warnOfWaiting(face, report);
+  });
+}
+
+function linesOf(report: Report): string[] {
+  return 'address' in report ? trustLines(report) : domainLines(report);
+}
+
+function warnOfWaiting(face: Face, report: Report): void {
+  if (report.outcome === 'changed') face.warn(waitingLine(report));
+  if (report.reason === 'pinned_native') face.warn(mailLine(report));
+}
+
+function waitingLine(report: Report): string {
+  const whose = 'address' in report && report.of === 'user' ? report.address : domainOf(report);
+  const offered = 'address' in report && report.of === 'domain' ? report.domain.offered : report.offered;
+  const weaker = 'address' in report && report.what === 'suite';
+  const what = weaker ? 'weaker keys than before' : 'another identity than before';
+  const fingerprint = offered === undefined ? '' : ` ${formatFingerprint(offered.whole)}`;
+  return `${safeLine(whose)} has ${what}: nothing is sent. Compare it, then: beckon trust accept ${safeLine(whose)}${fingerprint}`;
+}
+
+function mailLine(report: Report): string {
+  const who = safeLine('address' in report ? report.address : report.domain);
+  return `${who} was native and is not shown as such now: nothing is sent. If mail in clear text will do: beckon trust accept --mail ${who}`;
+}
+
+function domainOf(report: Report): string {
+  return 'address' in report ? report.domain.domain : report.domain;
 }

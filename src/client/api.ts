@@ -6,6 +6,9 @@ import type { Trust } from '../directory/trust.ts';
 import type { Users } from '../directory/users.ts';
 import type { Https } from '../outbound/https.ts';
 import type { ReceivedStatus } from './state.ts';
+import type { ClientTrust, KnownRecipient, OfferedChange, RecipientOutcome } from './trust-api.ts';
+
+export type * from './trust-api.ts';
 
 /** How a client reaches the world. */
 export interface ClientNetwork {
@@ -42,10 +45,10 @@ export interface Client {
   enroll(invitation: string): Promise<Enrolled>;
   /**
    * Sends to all recipients, or, unless `partial`, to none where one cannot be written to. One part is one message, several get a
-   * cover. Throws `request_invalid`, `quota_exceeded`, `storage_full`, `payload_mismatch` (a part is not as long as announced),
+   * cover. `before` is told of the recipients before anything is reserved or sent; what it throws stops the sending. Throws `request_invalid`, `quota_exceeded`, `storage_full`, `payload_mismatch` (a part is not as long as announced),
    * network codes.
    */
-  send(message: Outgoing, progress?: OnProgress): Promise<SendResult>;
+  send(message: Outgoing, progress?: OnProgress, before?: OnRecipients): Promise<SendResult>;
   /** Feed, poll, headers of known contacts, accepts owed. Throws where the own domain cannot be asked. */
   sync(): Promise<SyncResult>;
   /** Everything received, by number; parts stand under their cover. */
@@ -122,7 +125,7 @@ export interface Progress {
 }
 export type OnProgress = (progress: Progress) => void;
 
-export type RecipientOutcome = 'native' | 'legacy' | 'later' | 'none' | 'unknown' | 'changed';
+export type OnRecipients = (recipients: readonly RecipientReport[]) => void | Promise<void>;
 
 export interface RecipientReport {
   /** As typed. */
@@ -138,6 +141,10 @@ export interface RecipientReport {
   /** More of why, for people. */
   readonly reason?: string;
   readonly trust?: Trust;
+  /** Of who can be written to: what the user should know before that. */
+  readonly known?: KnownRecipient;
+  /** Of who waits for the user's word: what would be accepted. */
+  readonly changed?: OfferedChange;
   /** Where a message was sent. */
   readonly way?: 'introduction' | 'drop';
   /** Trace handles, the first that of the cover where there is one. */
@@ -256,25 +263,4 @@ export interface RetractResult {
     /** A message that asks to forget it was sent. */
     readonly asked: boolean;
   }[];
-}
-
-export interface TrustReport {
-  readonly address: string;
-  readonly outcome: RecipientOutcome;
-  readonly code?: string;
-  readonly trust?: Trust;
-  /** Identity fingerprint, base64url. */
-  readonly fingerprint?: string;
-  /** Of another identity that waits for the user's word, and of whom. */
-  readonly offered?: string;
-  readonly of?: 'user' | 'domain';
-}
-
-export interface ClientTrust {
-  /** The own address unless told. Throws `address_invalid`, `domain_invalid`. */
-  show(address?: string): Promise<TrustReport>;
-  /** The fingerprint was compared out of band. Throws `fingerprint_mismatch`. */
-  verify(address: string, fingerprint: string): Promise<TrustReport>;
-  /** Takes the offered identity in the place of the pinned one. */
-  accept(address: string): Promise<TrustReport>;
 }

@@ -101,7 +101,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     reply: (number) => replyTo(session.state(), number),
     sent: () => listSent(session.state(), own),
     retract: createRetract({ session, own, send }),
-    trust: createTrust({ session, network, clock }),
+    trust: createTrust({ session, network }),
     close: () => network.close(),
   };
 }

@@ -1,12 +1,13 @@
 /** Whom a message goes to and how: found out for all of them before anything is sent. */
 import type { NativePeer } from '../directory/domain-lookup.ts';
 import type { UserOutcome } from '../directory/user-lookup.ts';
-import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import { BeckonError, codeOf } from '../errors.ts';
 import type { PublishedKey } from '../keys/published-key.ts';
 import type { VerifiedUser } from '../keys/user-answer.ts';
 import { keysToWriteTo } from '../keys/user-record.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import type { ClientNetwork, RecipientReport } from './api.ts';
+import { formsOf, knownRecipient, whyNot } from './trust-report.ts';
 
 /** A recipient who can be written to. */
 export interface Recipient {
@@ -62,34 +63,30 @@ function judge(
   outcome: UserOutcome,
   now: number,
 ): Resolved {
-  const not = (code: ErrorCode, reason: string): Resolved => ({
-    report: { ...named, outcome: outcome.kind, code, reason },
-  });
+  const report = { ...named, outcome: outcome.kind, ...whyNot(outcome) };
   switch (outcome.kind) {
     case 'native':
       return writable(named, tag, outcome, now);
     case 'legacy':
-      return not(
-        'discovery_legacy',
-        'takes mail over SMTP: the bridge that will deliver it is not in this version',
-      );
-    case 'later':
-      return not('discovery_later', outcome.reason);
-    case 'none':
-      return not('discovery_none', outcome.reason);
-    case 'unknown':
-      return not('user_unknown', outcome.reason);
-    case 'changed':
-      return not('trust_changed', `the identity of the ${outcome.of} changed: compare it, then accept it`);
+      return { report: { ...report, reason: noBridge } };
+    case 'changed': {
+      const { of, what, offered } = outcome;
+      return { report: { ...report, changed: { of, what, offered: formsOf(offered) } } };
+    }
+    default:
+      return { report };
   }
 }
+
+const noBridge = 'takes mail over SMTP: the bridge that will deliver it is not in this version';
 
 function writable(
   named: { readonly to: string; readonly address: string },
   tag: { readonly tag?: string },
-  { user, domain, trust, dropsSince }: Extract<UserOutcome, { kind: 'native' }>,
+  outcome: Extract<UserOutcome, { kind: 'native' }>,
   now: number,
 ): Resolved {
+  const { user, domain, trust, dropsSince } = outcome;
   try {
     const recipient = {
       address: named.address,
@@ -99,7 +96,7 @@ function writable(
       ...keysToWriteTo(user, now),
       ...(dropsSince === undefined ? {} : { dropsSince }),
     };
-    return { report: { ...named, outcome: 'native', trust }, recipient };
+    return { report: { ...named, outcome: 'native', trust, known: knownRecipient(outcome) }, recipient };
   } catch (error) {
     const code = codeOf(error);
     if (code === 'internal') throw error;

@@ -1,7 +1,7 @@
 /**
  * A message on its way out.
  *
- *  1. all recipients are resolved; one who cannot be written to stops all, unless partial sending is wanted
+ *  1. all recipients are resolved and shown; one who cannot be written to stops all, unless partial sending is wanted
  *  2. for each a route: a drop they handed over or an introduction, and a reply drop, durable before it is used
  *  3. message ids are reserved: one for each part and recipient, one more for each cover
  *  4. each part is encrypted once while it is uploaded, then its letter signed, sealed for each recipient, committed
@@ -21,6 +21,7 @@ import { mediaTypes, sizes, times } from '../wire/registry.ts';
 import type {
   ClientNetwork,
   OnProgress,
+  OnRecipients,
   Outgoing,
   OutgoingPart,
   RecipientReport,
@@ -58,7 +59,7 @@ export interface SendParts {
   readonly partBytes?: number;
 }
 
-export type Send = (message: Outgoing, progress?: OnProgress) => Promise<SendResult>;
+export type Send = (message: Outgoing, progress?: OnProgress, before?: OnRecipients) => Promise<SendResult>;
 
 /** What all steps of one sending share. */
 interface Sending {
@@ -76,11 +77,12 @@ interface Sending {
 export function createSend(parts: SendParts): Send {
   const { session, network, own, clock } = parts;
 
-  return async (message, progress) => {
+  return async (message, progress, before) => {
     const now = clock.seconds();
     const expires = message.expires ?? now + times.transitDefault;
     checkOutgoing(message, expires, now);
     const resolved = await resolveRecipients(network.users, message.to, now);
+    await before?.(resolved.map(({ report }) => report));
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
     const stopped = recipients.length < resolved.length && message.partial !== true;
     if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };

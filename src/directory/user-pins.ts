@@ -163,9 +163,13 @@ export function unseenNotices(pin: UserPin | undefined): readonly UserNotice[] {
   return noticesOf(pin).filter(({ seen }) => !seen);
 }
 
-/** The pin, all of its history seen. */
-export function allSeen(pin: UserPin): UserPin {
-  return pin.history === undefined
-    ? pin
-    : { ...pin, history: pin.history.map((notice) => ({ ...notice, seen: true })) };
+/** The pin, all of its history seen, or what is of the given kinds; the same pin where nothing is new. */
+export function allSeen(pin: UserPin, kinds?: readonly NoticeKind[]): UserPin {
+  const numbers: readonly number[] | undefined = kinds?.map((kind) => noticeKinds[kind]);
+  const isNew = ({ kind, seen }: StoredNotice): boolean => !seen && (numbers?.includes(kind) ?? true);
+  if (pin.history === undefined || !pin.history.some(isNew)) return pin;
+  return {
+    ...pin,
+    history: pin.history.map((notice) => (isNew(notice) ? { ...notice, seen: true } : notice)),
+  };
 }

@@ -60,8 +60,8 @@ export interface Users {
   confirm(address: string, fingerprint: Uint8Array): Promise<void>;
   /** A message of theirs was verified under this identity: from now on another one waits for the user's word. */
   answered(address: string, fingerprint: Uint8Array): Promise<void>;
-  /** The user saw what happened so far: it stays in the history of the pin. */
-  acknowledge(address: string): Promise<void>;
+  /** The user saw what happened so far, or what is of the given kinds: it stays in the history of the pin. */
+  acknowledge(address: string, kinds?: readonly NoticeKind[]): Promise<void>;
 }
 
 const defaultCacheSeconds = 3600;
@@ -185,8 +185,7 @@ export function createUsers(options: UsersOptions): Users {
         if (pin.confirmed !== undefined && pin.confirmed > 0) return pin;
         return { ...withNotices(pin, [own('answered')]), confirmed: clock.seconds() };
       }),
-    acknowledge: (address) =>
-      setPin(address, (pin) => (unseenNotices(pin).length === 0 || pin === undefined ? pin : allSeen(pin))),
+    acknowledge: (address, kinds) => setPin(address, (pin) => pin && allSeen(pin, kinds)),
   };
 }
 

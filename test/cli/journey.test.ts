@@ -131,7 +131,7 @@ test.serial('a text on standard input, to several; to all or none unless partial
   const none = await hosters.as(alice, ['send', ...to, 'carol@legacy.test', '--body', 'x']);
   t.is(none.code, 1);
   t.regex(none.out, /carol@legacy\.test +not sent +.*\[discovery_legacy\]/);
-  t.regex(none.err, /^beckon: nothing was sent \[discovery_legacy\]\nnext .*--partial/);
+  t.regex(none.err, /^beckon: nothing was sent \[discovery_legacy\]\nnext .*--partial/m);
   const some = await hosters.as(alice, ['send', ...to, 'carol@legacy.test', '--body', 'x', '--partial']);
   t.is(some.code, 1);
   t.regex(some.out, /sent as \d+/);

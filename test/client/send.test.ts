@@ -100,7 +100,11 @@ test('one who cannot be written to stops all, unless partial sending is wanted',
   const { world, ann, bob } = await threeUsers();
   world.outcomes.set('old@beta.test', { kind: 'legacy', reason: 'by_mail' });
   world.outcomes.set('slow@beta.test', { kind: 'later', reason: 'timeout' });
-  world.outcomes.set('new@beta.test', { kind: 'changed', of: 'user', pinned: new Uint8Array(32) });
+  const fingerprint = new Uint8Array(32);
+  world.outcomes.set('new@beta.test', {
+    ...{ kind: 'changed', of: 'user', what: 'identity' },
+    ...{ pinned: fingerprint, offered: fingerprint },
+  });
   const to = [
     bob.address,
     'old@beta.test',

@@ -13,13 +13,25 @@ test('a fingerprint is shown, a change waits until it is accepted', async (t) =>
   t.is(shown.fingerprint, (await bob.client.trust.show()).fingerprint);
 
   const offered = new Uint8Array(32).fill(1);
-  world.outcomes.set(bob.address, { kind: 'changed', of: 'user', pinned: new Uint8Array(32), offered });
+  world.outcomes.set(bob.address, {
+    kind: 'changed',
+    of: 'user',
+    what: 'identity',
+    pinned: new Uint8Array(32),
+    offered,
+  });
   t.like(await trust.show(bob.address), { outcome: 'changed', code: 'trust_changed', of: 'user' });
   t.not((await trust.show(bob.address)).offered, undefined);
   t.like(await trust.accept(bob.address), { outcome: 'native' });
 
   world.outcomes.set('beta.test', { kind: 'changed', pinned: offered, offered });
-  world.outcomes.set(bob.address, { kind: 'changed', of: 'domain', pinned: offered, offered });
+  world.outcomes.set(bob.address, {
+    kind: 'changed',
+    of: 'domain',
+    what: 'identity',
+    pinned: offered,
+    offered,
+  });
   await trust.accept(bob.address);
   t.false(world.outcomes.has('beta.test'));
   world.outcomes.clear();
