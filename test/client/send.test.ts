@@ -102,8 +102,11 @@ test('one who cannot be written to stops all, unless partial sending is wanted',
   world.outcomes.set('slow@beta.test', { kind: 'later', reason: 'timeout' });
   const fingerprint = new Uint8Array(32);
   world.outcomes.set('new@beta.test', {
-    ...{ kind: 'changed', of: 'user', what: 'identity' },
-    ...{ pinned: fingerprint, offered: fingerprint },
+    kind: 'changed',
+    of: 'user',
+    what: 'identity',
+    pinned: fingerprint,
+    offered: fingerprint,
   });
   const to = [
     bob.address,
