@@ -8,6 +8,7 @@ import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
 import { createInvite } from './account/invite.ts';
 import { createProfile } from './account/profile.ts';
+import { createPutRecord } from './account/record.ts';
 import { createSentMessages } from './account/sent.ts';
 import { createStates } from './account/state.ts';
 import { createSubmit } from './account/submit.ts';
@@ -177,6 +178,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const devices = createDevices({ users: store.users, clock });
   const quotaOf = async (domain: string) => (await settings.of(domain))?.quota ?? 0;
   const profile = createProfile({ ...store, quotaOf });
+  const putRecord = createPutRecord({ ...store, clock });
   const states = createStates({ ...store, limits: () => ({ totalBytes: config.storage.max }) });
   const sent = createSentMessages({ ...store, clock });
   const submit = createSubmit({
@@ -237,6 +239,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           removeDevice: devices.remove,
           setRecovery: devices.setRecovery,
           openPairing: devices.pair,
+          putRecord,
           readState: states.read,
           writeState: states.write,
         },

@@ -4,11 +4,8 @@ import { sha256 } from '../crypto/kdf.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
 import { assertEd25519Public } from '../crypto/sign.ts';
 import { BeckonError } from '../errors.ts';
-import { keysToWriteTo, verifyInnerRecord } from '../keys/user-record.ts';
 import type { UserStore } from '../store/api/users.ts';
-import { decode } from '../wire/schema.ts';
-import { decodeSign1 } from '../wire/sign1.ts';
-import { userRecord } from '../wire/users.ts';
+import { claimedAddressHash, verifyOwnRecord } from './own-record.ts';
 
 export interface Enrolment {
   readonly token: Uint8Array;
@@ -39,7 +36,7 @@ export function createEnroll({
   return async (domain, { token, record, ...keys }) => {
     const now = clock.seconds();
     if (keys.recovery !== undefined) checkOther(keys.recovery, keys.device);
-    const hash = verifiedAddressHash(domain, record, now);
+    const { addressHash: hash } = verifyOwnRecord(domain, claimedAddressHash(record), record, now);
     const user = await users.enroll(domain, hash, { ...keys, tokenHash: sha256(token), record, now });
     return user.addressHash;
   };
@@ -49,15 +46,4 @@ function checkOther(recovery: Uint8Array, device: Uint8Array): void {
   assertEd25519Public(recovery);
   if (constantTimeEqual(recovery, device))
     throw new BeckonError('request_invalid', 'the recovery key is another one than that of the device');
-}
-
-function verifiedAddressHash(domain: string, record: Uint8Array, now: number): Uint8Array {
-  try {
-    const claimed = decode(userRecord, decodeSign1(record).payload).addressHash;
-    const verified = verifyInnerRecord(record, { domain, addressHash: claimed, now });
-    keysToWriteTo(verified, now);
-    return verified.addressHash;
-  } catch (cause) {
-    throw new BeckonError('record_invalid', 'the user record does not verify', { cause });
-  }
 }

@@ -55,6 +55,11 @@ export interface OwnDomain {
   setRecovery(recovery: Uint8Array): Promise<void>;
   /** Lets a key read the state and add one device, an hour at most. When that ends. */
   openPairing(pairing: { readonly pairing: Uint8Array; readonly expires: number }): Promise<number>;
+  /**
+   * The next record of the user's address, or of an alias, in the place of the one that it names as *previous*; again with the
+   * same bytes it is done. Throws `conflict`, `record_rollback`, `record_invalid`, `not_found`.
+   */
+  putRecord(record: Uint8Array): Promise<void>;
   /** undefined where none was written yet. */
   state(): Promise<OwnState | undefined>;
   /**
@@ -198,6 +203,7 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
       const value = { pairing: bytesToJson(pairing), expires };
       return (await call('POST', 'pairings', paired, value)).expires;
     },
+    putRecord: (record) => tell('PUT', 'record', { record: bytesToJson(record) }),
     async state() {
       const answer = await ask({ method: 'GET', path: 'account/state', answer: octets, maxBytes: maxState });
       return answer.body.length === 0 ? undefined : { bytes: answer.body, tag: expectTag(answer) };

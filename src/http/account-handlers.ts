@@ -39,6 +39,11 @@ export interface AccountHandlers<User> {
   setRecovery(user: User, recovery: Uint8Array): Promise<void>;
   /** When it ends. Throws `key_invalid`, `request_invalid`, `conflict`, `quota_exceeded`. */
   openPairing(user: User, pairing: NewPairing): Promise<{ readonly expires: number }>;
+  /**
+   * A user's next record, or that of an alias. Resolves when it is on disk. Throws `record_invalid`, `record_rollback`,
+   * `conflict`, `not_found`.
+   */
+  putRecord(user: User, record: Uint8Array): Promise<void>;
   /** undefined where there is none. */
   readState(user: User): Promise<Readable | undefined>;
   /** Resolves when it is on disk. Throws `precondition_failed`, `conflict`, `too_large`, `storage_full`. */

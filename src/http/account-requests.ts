@@ -37,6 +37,10 @@ export function deviceOf({ params }: FastifyRequest): Uint8Array {
   return bytes((params as Json)['device']);
 }
 
+export function recordOf({ body }: FastifyRequest): Uint8Array {
+  return bytes((body as Json)['record']);
+}
+
 export function recoveryOf({ body }: FastifyRequest): Uint8Array {
   return bytes((body as Json)['recovery']);
 }

@@ -223,6 +223,14 @@ export const accountOperations = {
     status: 201,
     answer: object({ expires: time }),
   },
+  putRecord: {
+    method: 'PUT',
+    path: 'record',
+    summary: "The user's next record, for the address or an alias; listed at once",
+    body: object({ record: innerRecord }),
+    status: 204,
+    answer: 'nothing',
+  },
   readState: {
     method: 'GET',
     path: 'state',

@@ -16,6 +16,7 @@ import {
   pageOf,
   pairingOf,
   previousOf,
+  recordOf,
   recoveryOf,
   sizeOf,
   submissionOf,
@@ -170,6 +171,10 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
       return undefined;
     },
     openPairing: (request, user) => handlers.openPairing(user, pairingOf(request)),
+    async putRecord(request, user) {
+      await handlers.putRecord(user, recordOf(request));
+      return undefined;
+    },
     readState: (_request, user) => handlers.readState(user),
     async writeState(request, user, { signed }) {
       const previous = previousOf(signed);

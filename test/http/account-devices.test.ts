@@ -41,6 +41,7 @@ test('the user, devices, recovery key and pairings', async (t) => {
   const removed = await ask(`devices/${key}`, { method: 'DELETE' });
   t.deepEqual([removed.status, removed.bytes.length], [204, 0]);
   t.is((await ask('recovery', { method: 'PUT', json: { recovery: key } })).status, 204);
+  t.is((await ask('record', { method: 'PUT', json: { record: text(300) } })).status, 204);
   const paired = await ask('pairings', { json: { pairing: key, expires: now + 9 } });
   t.deepEqual([paired.status, paired.json], [201, { expires: now }]);
   t.deepEqual(calls, [
@@ -48,6 +49,7 @@ test('the user, devices, recovery key and pairings', async (t) => {
     ['addDevice', user, { device: bytes(32, 7), name: 'the phone' }],
     ['removeDevice', user, bytes(32, 7)],
     ['setRecovery', user, bytes(32, 7)],
+    ['putRecord', user, bytes(300)],
     ['openPairing', user, { pairing: bytes(32, 7), expires: now + 9 }],
   ]);
 });
@@ -116,6 +118,7 @@ test('recovery keys and pairings may do what they are for, and nothing else', as
     [`devices/${key}`, { method: 'DELETE' }, ['device']],
     ['recovery', { method: 'PUT', json: { recovery: key } }, ['device']],
     ['pairings', { json: { pairing: key, expires: now } }, ['device']],
+    ['record', { method: 'PUT', json: { record: text(300) } }, ['device']],
     ['messages', {}, ['device']],
     ['reservations', { json: { count: 1 } }, ['device']],
     [`uploads/${text(16)}`, {}, ['device']],

@@ -107,6 +107,7 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     removeDevice: (...args) => note('removeDevice', args, undefined),
     setRecovery: (...args) => note('setRecovery', args, undefined),
     openPairing: (...args) => note('openPairing', args, { expires: now }),
+    putRecord: (...args) => note('putRecord', args, undefined),
     readState: (...args) => note('readState', args, readable(new Uint8Array(9).fill(8))),
     async writeState(user, { bytes, ...rest }) {
       const chunks: Uint8Array[] = [];

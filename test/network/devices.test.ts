@@ -4,9 +4,15 @@ import { createOwnDomain, type OwnDomain } from '../../src/client/own-domain.ts'
 import { createAskOwn } from '../../src/client/own-request.ts';
 import { systemRandom as random } from '../../src/crypto/random.ts';
 import type { KeyPair } from '../../src/keys/key-pair.ts';
+import { addressHash, recordFingerprint } from '../../src/keys/fingerprints.ts';
+import { userKeysFromJson } from '../../src/keys/user-key-file.ts';
 import { createDeviceKey } from '../../src/keys/user-keys.ts';
+import { signUserRecord } from '../../src/keys/user-record.ts';
+import { decode } from '../../src/wire/schema.ts';
+import { decodeSign1 } from '../../src/wire/sign1.ts';
+import { userAnswer, userListing } from '../../src/wire/users.ts';
 import { rejected } from '../support/identities.ts';
-import { deviceOf, openCaller, type Caller } from './caller.ts';
+import { b64, deviceOf, openCaller, type Caller } from './caller.ts';
 import { startTown, type Town } from './town.ts';
 
 /** The own domain as whoever has a key sees it. */
@@ -84,4 +90,31 @@ test('the recovery key brings a new device in, and a newer phrase takes its plac
   await again.setRecovery(newer.publicKey);
   t.is(await rejected(recovery.state()), 'unauthorized');
   t.is((await asKey(town, caller, newer).state())?.tag, tag);
+});
+
+test('a next record is listed at once, also for who looked the user up before', async (t) => {
+  await using town = await startTown();
+  await using caller = openCaller(town);
+  const ann = await town.enroll('ann@alpha.test');
+  const look = async () => {
+    const path = `users/alpha.test/${b64(addressHash('ann@alpha.test'))}`;
+    const { listing } = decode(userAnswer, (await caller.call('alpha.test', path)).bytes);
+    return decode(userListing, decodeSign1(listing!).payload);
+  };
+  const before = (await look()).inner;
+  const laptop = asKey(town, caller, await deviceOf(ann));
+  const { userKeys } = JSON.parse(ann.state.text ?? '') as { userKeys: unknown };
+  const record = signUserRecord({
+    keys: userKeysFromJson(userKeys),
+    address: ann.address,
+    serial: town.clock.seconds() + 5,
+    previous: recordFingerprint(before),
+    now: town.clock.seconds(),
+  });
+  await laptop.putRecord(record);
+  t.deepEqual((await look()).inner, record);
+  t.deepEqual((await laptop.user()).record, record);
+  await town.hoster('alpha').restart();
+  t.deepEqual((await look()).inner, record);
+  t.is(await rejected(laptop.putRecord(before)), 'conflict');
 });
