@@ -130,9 +130,9 @@ export const schema = {
   defaults: {
     unknownUsers: live(
       entry(
-        choice(['mail', '404'], { decoy: 'not in this version' }),
+        choice(['mail', '404', 'decoy']),
         'mail',
-        'What look-ups of unknown addresses get: "mail", it takes mail over SMTP; "404", there is none.',
+        'What look-ups of unknown addresses get: "mail", it takes mail over SMTP; "404", there is none; "decoy", a record like any other, so that nobody learns who has an address.',
       ),
     ),
     introductions: live(

@@ -115,7 +115,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const publisher = createPublisher({
     keysOf: keyRing.keysOf,
     domains: { ...store.domains, get: settings.of },
-    users: store.users,
+    listed: store.listed,
     clock,
     log,
   });

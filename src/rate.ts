@@ -8,8 +8,11 @@ export interface RateLimit {
   readonly burst: number;
 }
 
-/** True where `key` may go on; each key has a bucket of its own, and the oldest is forgotten beyond `maxKeys`. */
-export type Rate = (key: string) => boolean;
+/**
+ * True where `key` may go on, for one token or for `cost`; each key has a bucket of its own, and the oldest is forgotten beyond
+ * `maxKeys`.
+ */
+export type Rate = (key: string, cost?: number) => boolean;
 
 interface Bucket {
   tokens: number;
@@ -34,13 +37,13 @@ export function createRate(limit: RateLimit, clock: Clock, maxKeys = 10_000): Ra
     return bucket;
   }
 
-  return (key) => {
+  return (key, cost = 1) => {
     const now = clock.monotonic();
     const known = buckets.get(key);
     if (known !== undefined) refill(known, now);
     const bucket = known ?? open(key, now);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.tokens < cost) return false;
+    bucket.tokens -= cost;
     return true;
   };
 }

@@ -144,9 +144,9 @@ const mistakes: [name: string, text: string, message: RegExp][] = [
     /:3: tls\.mode: not in this version: use "files" with any ACME client/,
   ],
   [
-    'decoys',
-    `${host}[defaults]\nunknown_users = "decoy"`,
-    /:3: defaults\.unknown_users: not in this version/,
+    'another answer for unknown users',
+    `${host}[defaults]\nunknown_users = "bounce"`,
+    /:3: defaults\.unknown_users: must be "mail" \| "404" \| "decoy"/,
   ],
   ['an inherited choice', `${host}log_level = "constructor"`, /:2: log_level: must be "debug" \|/],
   // contradictions

@@ -1,99 +1,143 @@
-/** What our own domains say about addresses: listings, "by mail" or nothing, wire-spec/keys.md sections 6 and 7. */
+/**
+ * What our own domains say about addresses: a listing, "by mail" or nothing, wire-spec/keys.md sections 6 to 8.
+ *
+ *  1. remembered   the answer of before, while nothing it says changed: found by domain and hash alone, whoever has the address
+ *  2. allowance    making answers for decoys costs milliseconds: so many of them, and no more, until time has passed
+ *  3. looked up    the tables are read as much for an address that is not there
+ *  4. derived      where unknown addresses are answered by decoys, the decoy of every address is made
+ *  5. signed       one of both, with the second of the day that the address has
+ */
 import type { Clock } from '../clock.ts';
-import { constantTimeEqual } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
+import { habitsOf, type DecoyRoot } from '../keys/decoy.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
-import { selectKey } from '../keys/key-pair.ts';
 import { encodeUserAnswer, signByMail, signListing } from '../keys/user-answer.ts';
+import { createRate, type RateLimit } from '../rate.ts';
 import { mandate } from '../wire/keys.ts';
-import { userStatuses } from '../wire/registry.ts';
+import { times } from '../wire/registry.ts';
 import { decode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
-import { userListing } from '../wire/users.ts';
-import { isDue } from './renewal.ts';
+import { createFlights } from './flights.ts';
+import { createRecent } from './recent.ts';
+import { amongDecoys, own, type ListedAddress, type Standing } from './standing.ts';
 
-/** A user of ours, as far as listings need it. */
-export interface PublishedUser {
-  readonly addressHash: Uint8Array;
-  readonly status: 'invited' | 'active' | 'suspended' | 'gone';
-  /** The inner record; absent until the user enrolled. */
-  readonly record?: Uint8Array;
-  /** The listing signed last. */
-  readonly listing?: Uint8Array;
-}
+export type UnknownUsers = 'mail' | '404' | 'decoy';
 
-export interface PublishedUsers {
-  get(domain: string, addressHash: Uint8Array): Promise<PublishedUser | undefined>;
-  list(domain: string): Promise<readonly PublishedUser[]>;
-  /** False when the record is not that one any more. */
-  putListing(
-    domain: string,
-    addressHash: Uint8Array,
-    signed: { readonly record: Uint8Array; readonly listing: Uint8Array },
-  ): Promise<boolean>;
+export interface ListedAddresses {
+  get(domain: string, addressHash: Uint8Array): Promise<ListedAddress | undefined>;
+  /** Told what may be listed otherwise than before. */
+  watch(listener: (domain: string, addressHash: Uint8Array) => void): unknown;
 }
 
 export interface Listings {
-  /** An encoded user-answer; for an address that is not known "by mail" or undefined, as `mail` says. */
-  answer(keys: DomainKeys, addressHash: Uint8Array, mail: boolean): Promise<Uint8Array | undefined>;
-  /** Signs the listings that are due. */
-  renew(keys: DomainKeys): Promise<void>;
+  /** An encoded user-answer, or undefined for none. Throws `rate_limited` where too many had to be made. */
+  answer(keys: DomainKeys, addressHash: Uint8Array, unknown: UnknownUsers): Promise<Uint8Array | undefined>;
 }
 
-interface EnrolledUser extends PublishedUser {
-  readonly status: 'active' | 'suspended' | 'gone';
-  readonly record: Uint8Array;
+export interface ListingsParts {
+  readonly listed: ListedAddresses;
+  readonly clock: Clock;
+  /** Decoys' records that may be made, a quarter of a millisecond each; a decoy has one for each month of its domain. */
+  readonly work?: RateLimit;
 }
 
-/** A record may change between reading and signing; more often than this in one request it does not. */
-const maxTries = 3;
+interface Remembered {
+  readonly answer: Uint8Array | undefined;
+  readonly keys: DomainKeys;
+  readonly unknown: UnknownUsers;
+  readonly from: number;
+  readonly until: number;
+}
 
-export function createListings({ users, clock }: { users: PublishedUsers; clock: Clock }): Listings {
-  async function listingOf(keys: DomainKeys, user: EnrolledUser): Promise<Uint8Array | undefined> {
+/** Answers that are remembered, 3 to 11 KB each. */
+const remembered = 2000;
+const defaultWork: RateLimit = { perSecond: 1000, burst: 20_000 };
+const day = 86_400;
+
+export function createListings({ listed, clock, work = defaultWork }: ListingsParts): Listings {
+  const recent = createRecent<Remembered>(remembered);
+  const shared = createFlights<Uint8Array | undefined>();
+  const mayWork = createRate(work, clock, 1);
+  let changes = 0;
+  listed.watch((domain, addressHash) => {
+    changes += 1;
+    recent.delete(nameOf(domain, addressHash));
+  });
+
+  async function made(keys: DomainKeys, addressHash: Uint8Array, unknown: UnknownUsers): Promise<Remembered> {
     const now = clock.seconds();
-    if (user.listing && stands(user.listing, user, keys, now)) return user.listing;
-    const { addressHash, record: inner, status } = user;
-    const listing = signListing({ keys, addressHash, inner, status, escrow: holdsKeys(keys), now });
-    return (await users.putListing(keys.domain, addressHash, { record: inner, listing }))
-      ? listing
-      : undefined;
+    const root = rootOf(keys);
+    const place = { root, domain: keys.domain, addressHash };
+    const from = latestInstant(habitsOf(place).listingOffset, now);
+    const known = await listed.get(keys.domain, addressHash);
+    const standing = unknown === 'decoy' ? await amongDecoys(place, known, now) : own(known);
+    const until = Math.min(from + day, standing?.until ?? Infinity);
+    const created = Math.max(from, standing?.created ?? known?.gone ?? root.start);
+    const answer = encoded({ keys, addressHash, created, now }, standing, unknown);
+    return { answer, keys, unknown, from: now, until };
   }
 
   return {
-    async answer(keys, addressHash, mail) {
-      for (let tries = 0; tries < maxTries; tries++) {
-        const user = await users.get(keys.domain, addressHash);
-        if (!isEnrolled(user)) {
-          return mail
-            ? encodeUserAnswer({ byMail: signByMail({ keys, addressHash, now: clock.seconds() }) })
-            : undefined;
-        }
-        const listing = await listingOf(keys, user);
-        if (listing) return encodeUserAnswer({ listing });
-      }
-      throw new BeckonError('unavailable', 'the user record keeps changing');
-    },
-    async renew(keys) {
-      for (const user of await users.list(keys.domain)) if (isEnrolled(user)) await listingOf(keys, user);
+    async answer(keys, addressHash, unknown) {
+      const name = nameOf(keys.domain, addressHash);
+      const before = recent.get(name);
+      if (before && stands(before, keys, unknown, clock.seconds())) return before.answer;
+      return await shared(`${unknown} ${name}`, async () => {
+        if (unknown === 'decoy' && !mayWork('', recordsOf(rootOf(keys), clock.seconds())))
+          throw new BeckonError('rate_limited', 'too many look-ups at once');
+        const seen = changes;
+        const next = await made(keys, addressHash, unknown);
+        if (seen === changes) recent.set(name, next);
+        return next.answer;
+      });
     },
   };
 }
 
-function isEnrolled(user: PublishedUser | undefined): user is EnrolledUser {
-  return user !== undefined && user.status !== 'invited' && user.record !== undefined;
+function encoded(
+  about: {
+    readonly keys: DomainKeys;
+    readonly addressHash: Uint8Array;
+    readonly created: number;
+    readonly now: number;
+  },
+  standing: Standing | undefined,
+  unknown: UnknownUsers,
+): Uint8Array | undefined {
+  if (standing === undefined)
+    return unknown === 'mail' ? encodeUserAnswer({ byMail: signByMail(about) }) : undefined;
+  const { inner, status } = standing;
+  return encodeUserAnswer({
+    listing: signListing({ ...about, inner, status, escrow: holdsKeys(about.keys) }),
+  });
 }
 
-/** Whether a listing still says what it should, under the key that signs now. */
-function stands(signed: Uint8Array, user: EnrolledUser, keys: DomainKeys, now: number): boolean {
-  const object = decodeSign1(signed);
-  const listing = decode(userListing, object.payload);
-  return (
-    !isDue(listing.created, now) &&
-    listing.status === userStatuses[user.status] &&
-    listing.escrow === holdsKeys(keys) &&
-    constantTimeEqual(listing.inner, user.record) &&
-    constantTimeEqual(object.keyId, selectKey(keys.keys, 'domainSigning', now).id)
-  );
+function stands(
+  { keys, unknown, from, until }: Remembered,
+  current: DomainKeys,
+  asked: UnknownUsers,
+  now: number,
+): boolean {
+  return keys === current && unknown === asked && now >= from - times.clockSlack && now < until;
+}
+
+/** The last time before now that is so many seconds after midnight, UTC. */
+function latestInstant(offset: number, now: number): number {
+  return now - ((((now - offset) % day) + day) % day);
+}
+
+/** About how many records a life has by now. */
+function recordsOf({ start }: DecoyRoot, now: number): number {
+  return 8 + Math.max(0, Math.ceil((now - start) / times.userKeyRotation));
+}
+
+function rootOf({ decoys }: DomainKeys): DecoyRoot {
+  if (decoys === undefined) throw new BeckonError('state_invalid', 'the domain has no root of decoys');
+  return decoys;
+}
+
+function nameOf(domain: string, addressHash: Uint8Array): string {
+  return `${domain} ${String.fromCharCode(...addressHash)}`;
 }
 
 function holdsKeys(keys: DomainKeys): boolean {

@@ -3,15 +3,16 @@
  * A record is durable before anyone sees it, so that no restart gives one serial to two records.
  */
 import type { Clock } from '../clock.ts';
-import { codeOf } from '../errors.ts';
+import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { encodeDomainAnswer, signDomainRecord, type DomainRecordContent } from '../keys/domain-record.ts';
 import { nextSerial } from '../keys/serial.ts';
 import type { Log } from '../log.ts';
+import { createRate, networkOf, type RateLimit } from '../rate.ts';
 import { domainRecord } from '../wire/keys.ts';
 import { decode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
-import { createListings, type PublishedUsers } from './listings.ts';
+import { createListings, type ListedAddresses, type UnknownUsers } from './listings.ts';
 import { isDue } from './renewal.ts';
 import { createTurns } from './turns.ts';
 
@@ -27,7 +28,7 @@ export interface PublishedSettings {
   readonly introductions: 'open' | 'closed';
   readonly introductionsPerHour: number;
   readonly bucketBits: number;
-  readonly unknownUsers: 'mail' | '404';
+  readonly unknownUsers: UnknownUsers;
 }
 
 /** The table of our domains, as far as the publisher needs it. */
@@ -43,7 +44,11 @@ export interface PublisherOptions {
   /** The private side of a domain of ours; the same object until its keys change. */
   readonly keysOf: (domain: string) => DomainKeys | undefined;
   readonly domains: PublishedDomains;
-  readonly users: PublishedUsers;
+  readonly listed: ListedAddresses;
+  /** Look-ups that one network (IPv4 /24, IPv6 /48) may make. */
+  readonly lookups?: RateLimit;
+  /** As `createListings`. */
+  readonly work?: RateLimit;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -59,10 +64,10 @@ export interface Publisher {
   domainAnswer(domain: string): Promise<Uint8Array | undefined>;
   /**
    * What `GET users/{domain}/{address hash}` serves: an encoded user-answer, or undefined (404) for an address that is not
-   * known, where the domain's setting says so.
+   * known, where the domain's setting says so. `source`: the address that asks. Throws `rate_limited`.
    */
-  userAnswer(domain: string, addressHash: Uint8Array): Promise<Uint8Array | undefined>;
-  /** Signs anew whatever is due, for all domains and users. To be called more often than daily. Failures are logged. */
+  userAnswer(domain: string, addressHash: Uint8Array, source: string): Promise<Uint8Array | undefined>;
+  /** Signs anew whatever is due, for all domains. To be called more often than daily. Failures are logged. */
   renew(): Promise<void>;
 }
 
@@ -73,11 +78,19 @@ interface Standing extends PublishedRecord {
   readonly shown: string;
 }
 
+/** A large office looks up from one network, and so does a domain for its users. */
+const defaultLookups: RateLimit = { perSecond: 20, burst: 400 };
+
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { keysOf, domains, users, clock, log } = options;
+  const { keysOf, domains, listed, lookups = defaultLookups, clock, log } = options;
   const standing = new Map<string, Standing>();
   const inTurn = createTurns();
-  const listings = createListings({ users, clock });
+  const listings = createListings({
+    listed,
+    clock,
+    ...(options.work === undefined ? {} : { work: options.work }),
+  });
+  const mayAsk = createRate(lookups, clock);
 
   async function published(domain: string): Promise<PublishedRecord | undefined> {
     const keys = keysOf(domain);
@@ -146,8 +159,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
   async function renewDomain(domain: string): Promise<void> {
     try {
       await published(domain);
-      const keys = keysOf(domain);
-      if (keys) await listings.renew(keys);
     } catch (error) {
       log.error('directory.renewal_failed', { domain, code: codeOf(error) });
     }
@@ -159,11 +170,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const current = await published(domain);
       return current && encodeDomainAnswer(current.record);
     },
-    async userAnswer(domain, addressHash) {
+    async userAnswer(domain, addressHash, source) {
+      if (!mayAsk(networkOf(source)))
+        throw new BeckonError('rate_limited', 'too many look-ups from this network');
       const keys = keysOf(domain);
       const settings = keys && (await domains.get(domain));
       if (keys === undefined || settings === undefined) return undefined;
-      return listings.answer(keys, addressHash, settings.unknownUsers === 'mail');
+      return await listings.answer(keys, addressHash, settings.unknownUsers);
     },
     async renew() {
       for (const { domain } of await domains.list()) await renewDomain(domain);

@@ -71,7 +71,7 @@ export interface ReceivedRefs {
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-export const unknownUsersPolicies = ['mail', '404'] as const;
+export const unknownUsersPolicies = ['mail', '404', 'decoy'] as const;
 export const introductionPolicies = ['open', 'closed'] as const;
 
 /** What holds for a domain where nothing else was set: section [defaults] of the configuration. */

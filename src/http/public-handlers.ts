@@ -11,8 +11,8 @@ export interface PublicHandlers {
   serves(domain: string): boolean;
   /** The encoded domain-answer. */
   domainAnswer(domain: string): Promise<Uint8Array | undefined>;
-  /** The encoded user-answer; absent is `user_unknown`. */
-  userAnswer(domain: string, addressHash: Uint8Array): Promise<Uint8Array | undefined>;
+  /** The encoded user-answer; absent is `user_unknown`. `source`: the peer's IP address. Throws `rate_limited`. */
+  userAnswer(domain: string, addressHash: Uint8Array, source: string): Promise<Uint8Array | undefined>;
   /** Hands a datagram on, at once: the door answers alike whatever becomes of it. `source`: the peer's IP address. */
   notify(domain: string, datagram: Uint8Array, source: string): void;
   /** `source`: the peer's IP address. Throws `rate_limited`, `proof_stale`, `key_unknown`. */

@@ -78,7 +78,7 @@ function addRecords(scope: FastifyInstance, { handlers }: PublicParts): void {
     handler: async (request, reply) => {
       const domain = own(request);
       const hash = bytesOf((request.params as Params)['addressHash'], sizes.hash);
-      const answer = hash === undefined ? undefined : await handlers.userAnswer(domain, hash);
+      const answer = hash === undefined ? undefined : await handlers.userAnswer(domain, hash, request.ip);
       if (answer === undefined) throw new BeckonError('user_unknown', 'nobody has this address');
       return sendCbor(reply, answer);
     },

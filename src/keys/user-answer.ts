@@ -16,40 +16,45 @@ import { checkValidity } from './validity.ts';
 
 export type UserStatus = keyof typeof userStatuses;
 
-/** A signed listing of a user's inner record, valid for 7 days. Throws `key_not_active` without an active signing key. */
+/**
+ * A signed listing of a user's inner record, valid for 7 days from `created`, which is now unless told. Throws `key_not_active`
+ * without a signing key that is active now.
+ */
 export function signListing(content: {
   readonly keys: DomainKeys;
   readonly addressHash: Uint8Array;
   readonly inner: Uint8Array;
   readonly status?: UserStatus;
   readonly escrow?: boolean;
+  readonly created?: number;
   readonly now: number;
 }): Uint8Array {
-  const { keys, now } = content;
+  const { keys, now, created = now } = content;
   const payload = encode(userListing, {
     domain: keys.domain,
     addressHash: content.addressHash,
     inner: content.inner,
     status: userStatuses[content.status ?? 'active'],
-    created: now,
-    expires: now + times.recordValidity,
+    created,
+    expires: created + times.recordValidity,
     escrow: content.escrow ?? false,
   });
   return signByDomain('user listing', keys, payload, now);
 }
 
-/** The domain's signed word that an address takes mail over SMTP, for 7 days. Throws `key_not_active`. */
+/** The domain's signed word that an address takes mail over SMTP, for 7 days from `created`. Throws as `signListing`. */
 export function signByMail(content: {
   readonly keys: DomainKeys;
   readonly addressHash: Uint8Array;
+  readonly created?: number;
   readonly now: number;
 }): Uint8Array {
-  const { keys, now } = content;
+  const { keys, now, created = now } = content;
   const payload = encode(byMail, {
     domain: keys.domain,
     addressHash: content.addressHash,
-    created: now,
-    expires: now + times.byMailValidity,
+    created,
+    expires: created + times.byMailValidity,
   });
   return signByDomain('by mail', keys, payload, now);
 }

@@ -45,7 +45,7 @@ async function keeping(t: ExecutionContext) {
     const publisher = createPublisher({
       keysOf: keyRing.keysOf,
       domains: { ...store.domains, get: async () => settings },
-      users: store.users,
+      listed: store.listed,
       clock,
       log,
     });

@@ -189,7 +189,7 @@ test('a setting that is out of its range changes nothing', async (t) => {
   const { operations } = await daemon(t);
   t.is(await rejected(operations.setDomain('alpha.test', { quota: 5, bucketBits: 13 })), 'cbor_range');
   t.is(
-    await rejected(operations.setDomain('alpha.test', { unknownUsers: 'decoy' as 'mail' })),
+    await rejected(operations.setDomain('alpha.test', { unknownUsers: 'bounce' as 'mail' })),
     'state_invalid',
   );
   t.deepEqual((await operations.domains())[0]?.own, [], 'the domain can still be read');
@@ -210,7 +210,7 @@ test('what is set shows in the published record with the next look-up', async (t
   const { operations, settings, store, keyRing, clock } = await daemon(t);
   const { keysOf } = keyRing;
   const domains = { ...store.domains, get: settings.of };
-  const publisher = createPublisher({ keysOf, domains, users: store.users, clock, log: silentLog });
+  const publisher = createPublisher({ keysOf, domains, listed: store.listed, clock, log: silentLog });
   const published = async () => {
     const answer = decode(domainAnswer, (await publisher.domainAnswer('alpha.test'))!);
     return decode(domainRecord, decodeSign1(answer.record).payload);

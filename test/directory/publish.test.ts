@@ -23,6 +23,7 @@ import type { Opened } from '../store/fixture.ts';
 const day = 86_400;
 const domain = 'a.test';
 const address = 'anna@a.test';
+const source = '192.0.2.1';
 
 interface House extends Opened {
   readonly publisher: Publisher;
@@ -30,7 +31,7 @@ interface House extends Opened {
   readonly settings: { -readonly [K in keyof PublishedSettings]: PublishedSettings[K] };
   keys: DomainKeys;
   /** Another process over the same tables. */
-  restarted(options?: { log?: Log; store?: Pick<Store, 'domains' | 'users'> }): Publisher;
+  restarted(options?: { log?: Log; store?: Pick<Store, 'domains' | 'listed'> }): Publisher;
   verified(by?: Publisher, previous?: SeenDomain): Promise<VerifiedDomain>;
 }
 
@@ -50,10 +51,10 @@ async function house(t: ExecutionContext): Promise<House> {
     ...store,
     settings,
     keys: made.keys,
-    restarted({ log = silentLog, store: { domains, users } = store.store } = {}) {
+    restarted({ log = silentLog, store: { domains, listed } = store.store } = {}) {
       const get = async (name: string) => (name === domain ? self.settings : undefined);
       const keysOf = (name: string) => (name === domain ? self.keys : undefined);
-      return createPublisher({ keysOf, domains: { ...domains, get }, users, clock, log });
+      return createPublisher({ keysOf, domains: { ...domains, get }, listed, clock, log });
     },
     get publisher() {
       return publisher;
@@ -89,7 +90,7 @@ async function enrol({ store, clock }: Opened): Promise<Uint8Array> {
 }
 
 async function userAnswer(home: House, by = home.publisher) {
-  const answer = await by.userAnswer(domain, addressHash(address));
+  const answer = await by.userAnswer(domain, addressHash(address), source);
   const record = await home.verified();
   return answer && verifyUserAnswer(answer, record, address, home.clock.seconds());
 }
@@ -106,7 +107,7 @@ test('a domain record says what settings and keys say', async (t) => {
 test('a domain that is not ours has no answer', async (t) => {
   const { publisher } = await house(t);
   t.is(await publisher.domainAnswer('b.test'), undefined);
-  t.is(await publisher.userAnswer('b.test', addressHash('anna@b.test')), undefined);
+  t.is(await publisher.userAnswer('b.test', addressHash('anna@b.test'), source), undefined);
 });
 
 test('it is signed anew after a day, not before, by a restart neither', async (t) => {
@@ -200,11 +201,11 @@ test('without a signing key there is nothing to serve', async (t) => {
 
 test('nothing is served that could not be written down', async (t) => {
   const home = await house(t);
-  const { domains, users } = home.store;
+  const { domains, listed } = home.store;
   const publish = async () => {
     throw new Error('disk gone');
   };
-  const broken = home.restarted({ store: { domains: { ...domains, publish }, users } });
+  const broken = home.restarted({ store: { domains: { ...domains, publish }, listed } });
   await t.throwsAsync(broken.domainAnswer(domain), { message: 'disk gone' });
   const first = await home.verified();
   home.settings.bucketBits = 1;
@@ -217,29 +218,30 @@ test('a user is listed with the record that was enrolled', async (t) => {
   const answer = await userAnswer(home);
   t.like(answer, { kind: 'user', status: 'active', escrow: false, inner: record });
   t.deepEqual(
-    await home.restarted().userAnswer(domain, addressHash(address)),
-    await home.publisher.userAnswer(domain, addressHash(address)),
+    await home.restarted().userAnswer(domain, addressHash(address), source),
+    await home.publisher.userAnswer(domain, addressHash(address), source),
   );
 });
 
-test('a listing is signed anew after a day, by renew or when it is asked for', async (t) => {
+test('a listing is signed anew at its second of each day, the same by every process', async (t) => {
   const home = await house(t);
   await enrol(home);
-  const listed = async () => (await home.store.users.get(domain, addressHash(address)))?.listing;
-  await home.publisher.renew();
-  const first = await listed();
-  t.truthy(first);
-  home.clock.advance(day - 1);
-  await home.publisher.renew();
-  await userAnswer(home);
-  t.deepEqual(await listed(), first);
-  home.clock.advance(1);
-  await home.publisher.renew();
-  const second = await listed();
-  t.notDeepEqual(second, first);
-  home.clock.advance(day);
-  t.like(await userAnswer(home), { listedUntil: home.clock.seconds() + 7 * day });
-  t.notDeepEqual(await listed(), second);
+  const enrolled = home.clock.seconds();
+  const first = await userAnswer(home);
+  if (first?.kind !== 'user') return t.fail();
+  t.is(first.listedUntil, enrolled + 7 * day);
+  const changes: number[] = [];
+  let last = first.listedUntil;
+  for (let hours = 0; hours < 72; hours++) {
+    home.clock.advance(3600);
+    const now = await userAnswer(home);
+    if (now?.kind !== 'user') return t.fail();
+    if (now.listedUntil !== last) changes.push((last = now.listedUntil));
+    t.true(now.listedUntil > home.clock.seconds() + 6 * day);
+    t.deepEqual(await userAnswer(home, home.restarted()), now);
+  }
+  t.is(changes.length, 3);
+  t.deepEqual([changes[1]! - changes[0]!, changes[2]! - changes[1]!], [day, day]);
 });
 
 test('a suspended user, a new record and a new signing key show at once', async (t) => {
@@ -274,10 +276,26 @@ test('a suspended user, a new record and a new signing key show at once', async 
   t.like(await userAnswer(home), { status: 'active', inner: next });
 });
 
+test('a network may look up so often', async (t) => {
+  const home = await house(t);
+  await enrol(home);
+  const answers = async (from: string, of: string) =>
+    home.publisher.userAnswer(domain, addressHash(of), from);
+  for (let n = 0; n < 400; n++) await answers(`192.0.2.${n % 250}`, address);
+  for (const whom of [address, 'nobody@a.test'])
+    await t.throwsAsync(answers('192.0.2.7', whom), { code: 'rate_limited' });
+  t.truthy(await answers('198.51.100.1', address));
+  home.clock.advance(1);
+  t.truthy(await answers('192.0.2.7', address));
+});
+
 test('an address that is not known takes mail, or is unknown, as the setting says', async (t) => {
   const home = await house(t);
   const now = home.clock.seconds();
-  t.deepEqual(await userAnswer(home), { kind: 'by_mail', created: now, expires: now + 7 * day });
+  const answer = await userAnswer(home);
+  if (answer?.kind !== 'by_mail') return t.fail();
+  t.true(answer.created <= now && answer.created > now - day);
+  t.is(answer.expires, answer.created + 7 * day);
   await home.store.users.invite(domain, {
     addressHash: addressHash(address),
     local: 'anna',
@@ -293,7 +311,7 @@ test('one domain that cannot be renewed does not keep the others from it', async
   const home = await house(t);
   const logged: unknown[] = [];
   const log = { ...silentLog, error: (event: string) => void logged.push(event) };
-  const { domains, users } = home.store;
+  const { domains, listed } = home.store;
   const list = async () => [
     { domain: 'bad.test', created: 0, own: {} },
     { domain, created: 0, own: {} },
@@ -302,7 +320,7 @@ test('one domain that cannot be renewed does not keep the others from it', async
   const publisher = createPublisher({
     keysOf: (name) => (name === domain ? home.keys : keys),
     domains: { ...domains, list, get: async () => home.settings },
-    users,
+    listed,
     clock: home.clock,
     log,
   });

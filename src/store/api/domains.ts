@@ -1,6 +1,6 @@
 /** The domains that this daemon serves: their own settings, and the record they last published. */
 
-export const unknownUsersPolicies = ['mail', '404'] as const;
+export const unknownUsersPolicies = ['mail', '404', 'decoy'] as const;
 export const introductionPolicies = ['open', 'closed'] as const;
 
 /** What may be set for a domain; what is not is as the configuration says for all. */
