@@ -14,6 +14,7 @@ const words: Readonly<Record<string, string>> = {
     'DNS says that the domain takes mail only, and the domain itself says otherwise: somebody may be tampering with DNS',
   legacy_unconfirmed:
     'DNS says that the domain takes mail only, and the domain itself did not answer: nothing is sent in clear text before it does',
+  left: 'their domain has left Beckon, and signed that',
   malformed: 'DNS gives broken answers',
   mx_malformed: 'the MX records of the domain are broken',
   network_failed: 'their domain does not answer',

@@ -4,11 +4,12 @@
  *  1. the pin, if the domain was seen before
  *  2. DNS: native, legacy, none or later (wire-spec/discovery.md section 3); a pinned domain never becomes legacy by itself
  *  3. the record from the domain's own interface; under any certificate where it is pinned, since it proves itself
- *  4. verified against the pin or, at first sight, against TXT (wire-spec/keys.md section 3)
- *  5. the pin, then the record, written down
+ *  4. verified against the pin and what changed it in order (wire-spec/identity.md) or, at first sight, against TXT
+ *     (wire-spec/keys.md section 3)
+ *  5. what parents say about it
+ *  6. the pin, then the record, written down
  */
 import type { Clock } from '../clock.ts';
-import { constantTimeEqual } from '../crypto/secret.ts';
 import type {
   Discover,
   Discovery,
@@ -19,11 +20,22 @@ import type {
 } from '../dns/discover.ts';
 import type { Target } from '../dns/srv-order.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
-import { verifyDomainAnswer, type SeenDomain, type VerifiedDomain } from '../keys/domain-record.ts';
+import { verifyDomainAnswer, type VerifiedDomain } from '../keys/domain-record.ts';
 import type { Log } from '../log.ts';
-import type { DomainEntry, DomainPin, Shelves } from './pins.ts';
+import type { DomainEvent } from './domain-history.ts';
+import {
+  judgeGone,
+  pinAfter,
+  saysTheSame,
+  seenOf,
+  verifyAnswer,
+  type VerifiedAnswer,
+} from './domain-verify.ts';
+import { entryOf, peerOf } from './domain-peer.ts';
+import { judgeParents } from './parents.ts';
+import type { DomainPin, Shelves } from './pins.ts';
 import type { Fetched, Remote } from './remote.ts';
-import { domainTrust, type Trust } from './trust.ts';
+import type { Trust } from './trust.ts';
 
 /** A domain with its verified record; `Remote` takes it as a peer. */
 export interface NativePeer {
@@ -39,6 +51,10 @@ export interface NativePeer {
   readonly fetched: number;
   /** It could not be read again when it was due; it is still valid. */
   readonly stale: boolean;
+  /** What changed since the domain was pinned, the oldest first: for notices. Nothing of it waits. */
+  readonly history: readonly DomainEvent[];
+  /** It says that it leaves: what waits there can be fetched, nothing new goes there. */
+  readonly leaving: boolean;
 }
 
 /** `pinned_native`: the domain was native before, and DNS now says that it is not. A code: why its record was refused. */
@@ -56,6 +72,7 @@ export interface ChangedPeer {
   readonly since: number;
 }
 
+/** `none` with the reason `left`: the domain was native, and signed that it is not any more. */
 export type DomainOutcome = NativePeer | LegacyDomain | NoDomain | LaterPeer | ChangedPeer;
 
 export interface DomainLookup {
@@ -85,7 +102,7 @@ export function createDomainLookup(options: DomainLookupOptions): DomainLookup {
         now: clock.seconds(),
         previous: seenOf(pin),
       };
-      return peerOf(verifyDomainAnswer(entry.answer, expected), entry, pin, true);
+      return peerOf(verifyDomainAnswer(entry.answer, expected), entry, pin, true, expected.now);
     } catch (error) {
       if (error instanceof BeckonError) return undefined;
       throw error;
@@ -102,15 +119,31 @@ export function createDomainLookup(options: DomainLookupOptions): DomainLookup {
     const pin = await shelves.domainPins.get(name);
     const dns = await discover.discoverDomain(name);
     if (dns.kind === 'later') return unreached(name, dns.reason);
-    if (dns.kind !== 'native') return pin ? vanished(name, dns) : dns;
+    if (dns.kind !== 'native') return pin ? vanished(name, dns, pin) : dns;
     const fetched = await fetchRecord(name, dns, pin);
     if (fetched.kind === 'found') return take(name, dns, pin, fetched.bytes);
     return unreached(name, fetched.kind === 'gone' ? 'not_served' : fetched.reason);
   }
 
-  function vanished(name: string, dns: Discovery): LaterPeer {
+  /** A pinned domain that DNS does not show as native any more left, if it signed that; else nobody knows. */
+  async function vanished(
+    name: string,
+    dns: Discovery,
+    pin: DomainPin,
+  ): Promise<LaterPeer | (NoDomain & { reason: 'left' })> {
+    const found = await discover.domainTxt(name);
+    const gone = found.kind === 'found' ? found.txt.gone : null;
+    if (gone !== null && (await leftBy(name, gone, pin)) !== undefined)
+      return { kind: 'none', reason: 'left' };
     log.warn('directory.pinned_native', { domain: name, dns: dns.kind });
     return { kind: 'later', reason: 'pinned_native' };
+  }
+
+  async function leftBy(name: string, gone: Uint8Array, pin: DomainPin): Promise<number | undefined> {
+    const outcome = judgeGone(gone, name, pin, await shelves.domainEntries.get(name), clock.seconds());
+    if ('serial' in outcome) return outcome.serial;
+    log.warn('directory.gone_refused', { domain: name, code: outcome.refused });
+    return undefined;
   }
 
   async function fetchRecord(name: string, dns: NativeDomain, pin: DomainPin | undefined): Promise<Fetched> {
@@ -127,11 +160,9 @@ export function createDomainLookup(options: DomainLookupOptions): DomainLookup {
     answer: Uint8Array,
   ): Promise<DomainOutcome> {
     const now = clock.seconds();
-    const fingerprints = pin ? [pin.fingerprint] : dns.fingerprints;
-    const previous = pin && seenOf(pin);
     try {
-      const record = verifyDomainAnswer(answer, { domain: name, fingerprints, now, previous });
-      return await keep(name, dns, pin, record, answer);
+      const verified = verifyAnswer(answer, { domain: name, pin, txt: dns.fingerprints, now });
+      return await keep(name, dns, pin, verified, answer);
     } catch (error) {
       if (!(error instanceof BeckonError) || error.code === 'storage_failed') throw error;
       const changed = pin && error.code === 'fingerprint_mismatch' && offeredBy(name, dns, pin, answer, now);
@@ -147,31 +178,21 @@ export function createDomainLookup(options: DomainLookupOptions): DomainLookup {
     name: string,
     dns: NativeDomain,
     pin: DomainPin | undefined,
-    record: VerifiedDomain,
+    verified: VerifiedAnswer,
     answer: Uint8Array,
   ): Promise<NativePeer> {
+    const { record, steps } = verified;
+    const parent = await judgeParents(record, record.attachments, discover, clock.seconds());
     const now = clock.seconds();
-    const newPin: DomainPin = {
-      ...(pin ?? { since: now, compared: false }),
-      fingerprint: record.fingerprint,
-      mandateSerial: record.mandateSerial,
-      mandateHash: record.mandateHash,
-      recordSerial: record.serial,
-      recordHash: record.recordHash,
-    };
-    const entry: DomainEntry = {
-      answer,
-      fetched: now,
-      targets: dns.targets.map(({ host, port }) => [host, port] as const),
-      udpTargets: dns.udpTargets.map(({ host, port }) => [host, port] as const),
-      txtMatches: dns.fingerprints.some((known) => constantTimeEqual(known, record.fingerprint)),
-      dnssec: dns.dnssec,
-    };
+    const newPin = pinAfter(pin, verified, now);
+    const left = dns.gone === null ? undefined : await leftBy(name, dns.gone, newPin);
+    const entry = entryOf(record, answer, dns, { parent, left, now });
     if (!entry.txtMatches) log.warn('directory.txt_differs', { domain: name });
-    if (record.serial !== pin?.recordSerial || record.mandateSerial !== pin.mandateSerial)
-      await shelves.domainPins.put(name, newPin);
+    for (const { by, created } of steps)
+      log.warn('directory.identity_changed', { domain: name, by, created });
+    if (!saysTheSame(pin, newPin)) await shelves.domainPins.put(name, newPin);
     await shelves.domainEntries.put(name, entry);
-    return peerOf(record, entry, newPin, pin !== undefined);
+    return peerOf(record, entry, newPin, pin !== undefined, now);
   }
 
   return { cached, lookUp };
@@ -192,30 +213,4 @@ function offeredBy(
     if (codeOf(error) === 'internal') throw error;
     return undefined;
   }
-}
-
-/** Undefined for a pin that someone's word set: no record of that identity was seen yet. */
-function seenOf(pin: DomainPin): SeenDomain | undefined {
-  if (pin.recordSerial === 0) return undefined;
-  const { recordSerial, recordHash, mandateSerial, mandateHash } = pin;
-  return { serial: recordSerial, recordHash, mandateSerial, mandateHash };
-}
-
-function peerOf(
-  record: VerifiedDomain,
-  entry: DomainEntry,
-  pin: DomainPin,
-  pinnedBefore: boolean,
-): NativePeer {
-  const { txtMatches, dnssec, fetched } = entry;
-  return {
-    kind: 'native',
-    domain: record.domain,
-    record,
-    targets: entry.targets.map(([host, port]) => ({ host, port })),
-    udpTargets: entry.udpTargets.map(([host, port]) => ({ host, port })),
-    trust: domainTrust({ compared: pin.compared, txtMatches, dnssec, pinnedBefore }),
-    fetched,
-    stale: false,
-  };
 }

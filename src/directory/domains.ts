@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import type { Https } from '../outbound/https.ts';
 import { checkDomain } from '../wire/domain-name.ts';
 import type { DirectoryCache } from './cache.ts';
+import { continuedByWord } from './domain-history.ts';
 import { createDomainLookup, type DomainOutcome, type NativePeer } from './domain-lookup.ts';
 import { createFlights } from './flights.ts';
 import { createHeldBack } from './held-back.ts';
@@ -162,7 +163,11 @@ export function createDomains(options: DomainsOptions): Domains {
       return peer?.record;
     },
     pin: (name) => shelves.domainPins.get(name),
-    acceptChange: (name, fingerprint) => setPin(name, () => unseen(fingerprint, clock.seconds(), false)),
+    acceptChange: (name, fingerprint) =>
+      setPin(name, (pin) => {
+        const now = clock.seconds();
+        return { ...unseen(fingerprint, now, false), history: continuedByWord(pin, fingerprint, now) };
+      }),
     confirm: (name, fingerprint) =>
       setPin(name, (pin) => {
         if (pin === undefined) return unseen(fingerprint, clock.seconds(), true);

@@ -11,7 +11,19 @@ import type { Schema, ValueOf } from '../wire/schema.ts';
 import type { DirectoryCache } from './cache.ts';
 import { userPin, type UserPin } from './user-pins.ts';
 
-/** The identity of a domain as first seen, and the highest serials since. */
+/** What happened to a domain: read by `domain-history.ts`. */
+const storedEvent = record('domain-event', {
+  kind: field(1, uint(255)),
+  noticed: field(2, time),
+  made: optional(3, time),
+  by: optional(4, uint(255)),
+  from: optional(5, hash),
+  to: optional(6, hash),
+  escrow: optional(7, bool),
+});
+export type StoredEvent = ValueOf<typeof storedEvent>;
+
+/** The identity of a domain as first seen or as it changed in an orderly way, and the highest serials since. */
 export const domainPin = record('domain-pin', {
   fingerprint: field(1, hash),
   since: field(2, time),
@@ -21,6 +33,11 @@ export const domainPin = record('domain-pin', {
   mandateHash: field(5, hash),
   recordSerial: field(6, serial),
   recordHash: field(7, hash),
+  // Absent in pins that were written before these were kept, and in those that somebody's word set.
+  identityKey: optional(8, hash),
+  recoveryHash: optional(9, hash),
+  escrow: optional(10, bool),
+  history: optional(11, list(storedEvent, { max: 64 })),
 });
 export type DomainPin = ValueOf<typeof domainPin>;
 
@@ -34,6 +51,11 @@ const domainEntry = record('domain-entry', {
   udpTargets: field(4, targets),
   txtMatches: field(5, bool),
   dnssec: field(6, bool),
+  /** Until when a parent's signature counts; one that does not count, by why. */
+  parentUntil: optional(7, time),
+  parentDoubt: optional(8, uint(255)),
+  /** The serial of the `gone` in TXT, where it counts. */
+  left: optional(9, serial),
 });
 export type DomainEntry = ValueOf<typeof domainEntry>;
 

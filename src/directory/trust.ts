@@ -9,6 +9,8 @@ export type TrustLevel = 'direct' | 'chain' | 'dns' | 'none';
 export type TrustReason =
   | 'compared'
   | 'parent_signed'
+  | 'parent_refused'
+  | 'parent_unknown'
   | 'txt_matches'
   | 'txt_differs'
   | 'dnssec_validated'
@@ -16,6 +18,7 @@ export type TrustReason =
   | 'pinned'
   | 'first_sight'
   | 'answered'
+  | 'leaving'
   | 'listed_by_domain'
   | 'escrow';
 
@@ -33,16 +36,23 @@ export interface DomainEvidence {
   readonly dnssec: boolean;
   /** Whether the key was pinned before this look-up. */
   readonly pinnedBefore: boolean;
+  /** What became of the signatures of parents, where there are any. */
+  readonly parent?: 'signed' | 'refused' | 'unknown' | undefined;
+  /** The domain says that it leaves. */
+  readonly leaving?: boolean;
 }
 
 /** The trust in a domain's identity key. */
 export function domainTrust(evidence: DomainEvidence): Trust {
-  const { compared, txtMatches, dnssec, pinnedBefore } = evidence;
+  const { compared, txtMatches, dnssec, pinnedBefore, parent, leaving = false } = evidence;
   const reasons: TrustReason[] = [];
   if (compared) reasons.push('compared');
+  if (parent !== undefined) reasons.push(`parent_${parent}`);
   reasons.push(pinnedBefore ? 'pinned' : 'first_sight', txtMatches ? 'txt_matches' : 'txt_differs');
   if (txtMatches) reasons.push(dnssec ? 'dnssec_validated' : 'dnssec_absent');
-  return { level: compared ? 'direct' : txtMatches ? 'dns' : 'none', reasons };
+  if (leaving) reasons.push('leaving');
+  const unvouched = txtMatches ? 'dns' : 'none';
+  return { level: compared ? 'direct' : parent === 'signed' ? 'chain' : unvouched, reasons };
 }
 
 export interface UserEvidence {

@@ -7,7 +7,7 @@ import type { Https } from '../outbound/https.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { DirectoryCache } from './cache.ts';
 import type { ConfirmLegacy } from './confirm-legacy.ts';
-import type { LegacyDomain } from '../dns/discover.ts';
+import type { LegacyDomain, NoDomain } from '../dns/discover.ts';
 import type { DomainOutcome } from './domain-lookup.ts';
 import type { Domains } from './domains.ts';
 import { createFlights } from './flights.ts';
@@ -81,6 +81,7 @@ export function createUsers(options: UsersOptions): Users {
     if (domain.kind === 'changed') return { ...domain, of: 'domain', what: 'identity' };
     if (domain.kind === 'later') return domain.reason === 'pinned_native' ? pinnedNative(address) : domain;
     if (domain.kind === 'native') return ofNative(address, domain);
+    if (domain.kind === 'none' && domain.reason === 'left') return left(address, domain);
     if (await shelves.userPins.get(userName(address))) return pinnedNative(address);
     return domain.kind === 'legacy' ? byDomain(address, domain) : domain;
   }
@@ -88,6 +89,12 @@ export function createUsers(options: UsersOptions): Users {
   async function byDomain(address: string, legacy: LegacyDomain): Promise<UserOutcome> {
     const verdict = await confirmLegacy(splitAddress(address).domain, legacy);
     return verdict.kind === 'legacy' ? { ...legacy, reason: 'domain' } : verdict;
+  }
+
+  /** Told at once. It is no licence to write in clear text: that takes the user's word, as ever. */
+  async function left(address: string, domain: NoDomain): Promise<UserOutcome> {
+    const pin = await shelves.userPins.get(userName(address));
+    return pin?.mailAccepted === true ? { kind: 'legacy', reason: 'accepted' } : domain;
   }
 
   async function pinnedNative(address: string): Promise<UserOutcome> {

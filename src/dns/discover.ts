@@ -1,6 +1,6 @@
 /** What a domain is, from its DNS records alone: wire-spec/discovery.md section 3. */
 import { checkDomain } from '../wire/domain-name.ts';
-import { readDomainTxt } from './domain-txt.ts';
+import { readDomainTxt, type DomainTxtOutcome } from './domain-txt.ts';
 import { isHostName } from './record.ts';
 import type { LaterReason, Lookup, MxAnswer, Resolver, SrvAnswer } from './resolver.ts';
 import { isNotOffered, orderTargets } from './srv-order.ts';
@@ -37,15 +37,17 @@ export interface LaterDomain {
   reason: LaterReason | 'srv_malformed' | 'txt_missing' | 'txt_malformed' | 'txt_ambiguous' | 'mx_malformed';
 }
 
-/** Nothing can be delivered there: the sender is told at once. */
+/** Nothing can be delivered there: the sender is told at once. `left` is for who pinned the domain to find out, not for DNS alone. */
 export interface NoDomain {
   kind: 'none';
-  reason: 'no_such_domain' | 'null_mx' | 'no_mail';
+  reason: 'no_such_domain' | 'null_mx' | 'no_mail' | 'left';
 }
 
 export interface Discover {
   /** Throws `domain_invalid` unless the name is canonical. */
   discoverDomain(domain: string): Promise<Discovery>;
+  /** What stands at `_beckon.<domain>`, whether the domain is native or not; the name may be that of a top-level domain. */
+  domainTxt(domain: string): Promise<DomainTxtOutcome | LaterDomain>;
 }
 
 /** @param random uniform in [0, 1), for the order among SRV targets of one priority */
@@ -57,6 +59,10 @@ export function createDiscover(resolver: Resolver, random: () => number = Math.r
       if (srv.kind === 'later') return srv;
       if (srv.kind === 'absent' || isNotOffered(srv.records)) return mailOf(resolver, domain, srv.dnssec);
       return native(resolver, domain, srv, random);
+    },
+    async domainTxt(domain) {
+      const txt = await resolver.txt(`_beckon.${domain}`);
+      return txt.kind === 'later' ? txt : readDomainTxt(txt.kind === 'found' ? txt.records : []);
     },
   };
 }

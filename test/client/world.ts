@@ -304,6 +304,8 @@ function peerOf(home: TestHome): NativePeer {
     trust: domainTrust(evidence),
     fetched: now,
     stale: false,
+    history: [],
+    leaving: false,
   };
 }
 
