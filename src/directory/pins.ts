@@ -6,7 +6,19 @@ import { base64urlnopad } from '@scure/base';
 import { addressHash } from '../keys/fingerprints.ts';
 import { splitAddress } from '../wire/address.ts';
 import { hash, serial, time } from '../wire/items.ts';
-import { bool, bytes, decode, encode, field, list, record, text, tuple, uint } from '../wire/schema.ts';
+import {
+  bool,
+  bytes,
+  decode,
+  encode,
+  field,
+  list,
+  optional,
+  record,
+  text,
+  tuple,
+  uint,
+} from '../wire/schema.ts';
 import type { Schema, ValueOf } from '../wire/schema.ts';
 import type { DirectoryCache } from './cache.ts';
 import { userPin, type UserPin } from './user-pins.ts';

@@ -7,6 +7,7 @@ import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { encodeDomainAnswer, signDomainRecord, type DomainRecordContent } from '../keys/domain-record.ts';
 import { nextSerial } from '../keys/serial.ts';
+import { servedAttachments } from '../keys/served-attachments.ts';
 import type { Log } from '../log.ts';
 import { createRate, networkOf, type RateLimit } from '../rate.ts';
 import { domainRecord } from '../wire/keys.ts';
@@ -168,7 +169,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     published,
     async domainAnswer(domain) {
       const current = await published(domain);
-      return current && encodeDomainAnswer(current.record);
+      const keys = keysOf(domain);
+      return current && keys && encodeDomainAnswer(current.record, servedAttachments(keys, clock.seconds()));
     },
     async userAnswer(domain, addressHash, source) {
       if (!mayAsk(networkOf(source)))

@@ -25,12 +25,18 @@ import {
   timeFromJson,
   type KeyPairJson,
 } from './key-file.ts';
+import {
+  statementFields,
+  statementsFromJson,
+  statementsToJson,
+  type StatementsJson,
+} from './statements-file.ts';
 import { secretLength, suiteOfUse, type KeyPair } from './key-pair.ts';
 
 const workingFormat = 'beckon-domain-keys-1';
 const identityFormat = 'beckon-domain-identity-1';
 
-export interface WorkingKeysJson {
+export interface WorkingKeysJson extends StatementsJson {
   readonly format: typeof workingFormat;
   readonly domain: string;
   readonly fingerprint: string;
@@ -74,6 +80,7 @@ export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
     revoked: keys.revoked.map(revokedToJson),
     progress: keys.progress,
     ...(keys.decoys === undefined ? {} : { decoys: decoysToJson(keys.decoys) }),
+    ...statementsToJson(keys),
   };
 }
 
@@ -89,7 +96,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
   const fields = objectFromJson(
     working,
     ['format', 'domain', 'fingerprint', 'mandate', 'recoveryHash', 'keys'],
-    ['revoked', 'progress', 'decoys'],
+    ['revoked', 'progress', 'decoys', ...statementFields],
   );
   expectFormat(fields['format'], workingFormat);
   const domain = domainFromJson(fields['domain']);
@@ -102,7 +109,12 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     revoked: arrayFromJson(fields['revoked'] ?? []).map((key) => revokedFromJson(key, domain)),
     progress: 'progress' in fields ? progressFromJson(fields['progress']) : noProgress,
     ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
+    ...statementsFromJson(fields, domain),
   };
+  const here = keys.next?.identity;
+  // A crash came between the change of identity and the file of the new one.
+  if (here !== undefined && constantTimeEqual(domainFingerprint(here.publicKey), keys.fingerprint))
+    return { ...keys, identity: here };
   return identity === undefined ? keys : { ...keys, identity: identityFromJson(identity, keys) };
 }
 

@@ -48,6 +48,21 @@ export interface DomainKeys {
   readonly recoveryHash: Uint8Array;
   /** What answers for unknown addresses come from; it outlives all keys. Absent only in what an older version saved. */
   readonly decoys?: DecoyRoot;
+  /** Signed changes of the identity, the oldest first: served, so that who pinned an earlier one follows. */
+  readonly changes?: readonly Uint8Array[];
+  readonly next?: NextIdentity;
+  /** Signatures of parents on the identity. */
+  readonly parents?: readonly Uint8Array[];
+  /** What TXT says of a domain that leaves: it takes nothing new. */
+  readonly gone?: Uint8Array;
+}
+
+/** The identity that is to take the place of the present one, once TXT names it. */
+export interface NextIdentity {
+  /** Signed; not served yet. */
+  readonly change: Uint8Array;
+  /** Absent where it is kept offline. */
+  readonly identity?: KeyPair;
 }
 
 /** The uses of the working keys that every domain has. */

@@ -44,7 +44,9 @@ export function appointSigning(keys: DomainKeys, identity: KeyPair, parts: LifeP
   const covered = mandateEnd(keys) >= now + times.keyPending;
   const fresh = freshSigning(keys, covered ? now + times.keyPending : now, parts);
   const since = keys.progress.days;
-  const others = signingOf(keys).map((key) => endedBy(key, fresh.notBefore + times.retiredOverlap, since));
+  const others = signingKeysOf(keys).map((key) =>
+    endedBy(key, fresh.notBefore + times.retiredOverlap, since),
+  );
   return withMandate(keys, [...others, fresh], identity, now);
 }
 
@@ -60,21 +62,30 @@ export function withdrawSigning(
 ): DomainKeys {
   const { now } = parts;
   const goes = (key: DomainKey): boolean => key === withdrawn || key.notBefore > now;
-  const left = signingOf(keys).filter((key) => !goes(key));
+  const left = signingKeysOf(keys).filter((key) => !goes(key));
   const isInUse = !left.some((key) => key.notBefore > withdrawn.notBefore && inLife(key, now));
-  const gone = isInUse ? signingOf(keys).filter(goes) : [withdrawn];
-  const stay = signingOf(keys).filter((key) => !gone.includes(key));
+  const gone = isInUse ? signingKeysOf(keys).filter(goes) : [withdrawn];
+  const stay = signingKeysOf(keys).filter((key) => !gone.includes(key));
   const next = isInUse ? [...stay, freshSigning(keys, now, parts)] : stay;
   const revoked = [...gone.map((key) => revokedKey(key, keys.progress, now)), ...keys.revoked];
   return withMandate({ ...keys, revoked }, next, identity, now);
 }
 
-function signingOf({ keys }: DomainKeys): readonly DomainKey[] {
+/** All signing keys withdrawn at once, and a fresh one in their place. Throws as `withdrawSigning`. */
+export function withdrawAllSigning(keys: DomainKeys, identity: KeyPair, parts: LifeParts): DomainKeys {
+  const { now } = parts;
+  const gone = signingKeysOf(keys).map((key) => revokedKey(key, keys.progress, now));
+  const revoked = [...gone, ...keys.revoked];
+  return withMandate({ ...keys, revoked }, [freshSigning(keys, now, parts)], identity, now);
+}
+
+/** The signing keys of a domain, of all times. */
+export function signingKeysOf({ keys }: DomainKeys): readonly DomainKey[] {
   return keys.filter((key) => key.use === 'domainSigning');
 }
 
 function newestSigning(keys: DomainKeys): DomainKey | undefined {
-  return [...signingOf(keys)].sort((a, b) => b.notBefore - a.notBefore)[0];
+  return [...signingKeysOf(keys)].sort((a, b) => b.notBefore - a.notBefore)[0];
 }
 
 function freshSigning(
@@ -90,8 +101,8 @@ function endedBy(key: DomainKey, end: number, since: number): DomainKey {
   return key.notAfter <= end ? key : { ...key, notAfter: end, since };
 }
 
-/** The keys under a new mandate. Ids once revoked stay, the oldest making room. */
-function withMandate(
+/** The keys under a new mandate that `identity` signs. Ids once revoked stay, the oldest making room. */
+export function withMandate(
   keys: DomainKeys,
   signing: readonly DomainKey[],
   identity: KeyPair,
