@@ -66,7 +66,7 @@ function judge(
   const report = { ...named, outcome: outcome.kind, ...whyNot(outcome) };
   switch (outcome.kind) {
     case 'native':
-      if (outcome.domain.leaving) return not('discovery_none', 'left');
+      if (outcome.domain.leaving) return { report: { ...report, code: 'discovery_none', reason: 'left' } };
       return writable(named, tag, outcome, now);
     case 'legacy':
       return { report: { ...report, reason: noBridge } };
