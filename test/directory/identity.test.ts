@@ -1,7 +1,7 @@
 /** Changes of a domain's identity, leaving, and parents, as those see them who pinned the domain. */
 import test from 'ava';
 import { base64urlnopad } from '@scure/base';
-import { Secret } from '../../src/crypto/secret.ts';
+import type { Secret } from '../../src/crypto/secret.ts';
 import { systemRandom as random } from '../../src/crypto/random.ts';
 import { ed25519Public } from '../../src/crypto/sign.ts';
 import type { DnsRecord } from '../../src/dns/record.ts';
