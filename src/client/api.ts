@@ -5,9 +5,10 @@ import type { Remote } from '../directory/remote.ts';
 import type { Trust } from '../directory/trust.ts';
 import type { Users } from '../directory/users.ts';
 import type { Https } from '../outbound/https.ts';
-import type { ReceivedStatus } from './state.ts';
+import type { Alarm, ReceivedStatus } from './state.ts';
 import type { ClientTrust, KnownRecipient, OfferedChange, RecipientOutcome } from './trust-api.ts';
 
+export type { Alarm, AlarmCode } from './state.ts';
 export type * from './trust-api.ts';
 
 /** How a client reaches the world. */
@@ -17,7 +18,7 @@ export interface ClientNetwork {
     Users,
     'user' | 'pin' | 'confirm' | 'acceptChange' | 'acceptMail' | 'answered' | 'acknowledge'
   >;
-  readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'accept'>;
+  readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'accept' | 'getUserAnswer'>;
   readonly https: Pick<Https, 'request'>;
   close(): Promise<void>;
 }
@@ -77,8 +78,31 @@ export interface Client {
    */
   retract(what: number | string): Promise<RetractResult>;
   readonly trust: ClientTrust;
+  /**
+   * After theft of this client's keys: new addressing and sealing keys at once, the old ones and all drops that were handed out void.
+   * What waits is collected first, as far as the domain can be asked. Throws network codes once the new keys are made: repeating is
+   * not needed, the next `sync` or `send` publishes them.
+   */
+  revokeKeys(): Promise<OwnKeysReport>;
+  /** When the own keys were made, and when they rotate next. */
+  ownKeys(): OwnKeysReport;
+  /** What is or was wrong with what others are shown of this user, until it is dismissed. */
+  alarms(): readonly Alarm[];
+  /** The user has dealt with them: what is still wrong comes again. */
+  dismissAlarms(): Promise<void>;
   /** Ends all connections. */
   close(): Promise<void>;
+}
+
+export interface OwnKeysReport {
+  /** Of the present keys, unix seconds. */
+  readonly made: number;
+  readonly rotates?: number;
+  /** Whether the domain took their record. */
+  readonly published: boolean;
+  /** Record fingerprint, base64url. */
+  readonly record: string;
+  readonly dropsSince?: number;
 }
 
 export interface Enrolled {

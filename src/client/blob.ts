@@ -6,6 +6,7 @@ import { base64urlnopad } from '@scure/base';
 import { adoptedPin, chosenPin, isPin, pinnedIdentity } from '../directory/pin-join.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import { canonicalJson, type Json } from './join-values.ts';
+import { ownRecords } from './own-records.ts';
 import type { ClientState, Received, ReceivedKey, SharedReceived, StateContent, Text64 } from './state.ts';
 
 export const contentFormat: StateContent['format'] = 'beckon-state-1';
@@ -28,6 +29,9 @@ export function contentOf(state: ClientState, revision: number): StateContent {
     ),
     pins: pinsOf(state),
     letters: state.letters,
+    records: ownRecords(state),
+    ...(state.rotateAt === undefined ? {} : { rotateAt: state.rotateAt }),
+    ...(state.aliases === undefined ? {} : { aliases: state.aliases }),
   };
 }
 
@@ -49,7 +53,7 @@ function identityIn(key: string, pin: Text64): Text64 {
 /** The state of a device once it knows a content that holds all of its own: what is new gets numbers, in order of time. */
 export function withContent(state: ClientState, content: StateContent): ClientState {
   const { format: _f, revision: _r, pins, contacts, received, sent, ...rest } = content;
-  const { address, record, userKeys, master, drops, letters, ...others } = rest;
+  const { address, record, userKeys, master, drops, letters, records, rotateAt, aliases, ...others } = rest;
   return numbered(
     {
       ...state,
@@ -59,6 +63,9 @@ export function withContent(state: ClientState, content: StateContent): ClientSt
       master,
       drops,
       letters,
+      ...(records === undefined ? {} : { records }),
+      ...(rotateAt === undefined ? {} : { rotateAt }),
+      ...(aliases === undefined ? {} : { aliases }),
       ...(Object.keys(others).length === 0 ? {} : { others }),
       ...withPins(state, pins),
       contacts: withHandedOut(state, contacts),

@@ -2,11 +2,12 @@
  * What is new for this user.
  *
  *  1. time     what is past its end is forgotten
- *  2. feed     introductions since the last time: drops to poll
- *  3. poll     refs for all drops, telling what is done with
- *  4. open     headers of known contacts; others wait for the user's word
- *  5. list     what opened covers hold
- *  6. accept   what is owed to senders' domains
+ *  2. keys     own keys rotate where they are due, and the own record is looked at
+ *  3. feed     introductions since the last time: drops to poll
+ *  4. poll     refs for all drops, telling what is done with
+ *  5. open     headers of known contacts; others wait for the user's word
+ *  6. list     what opened covers hold
+ *  7. accept   what is owed to senders' domains
  */
 import type { Clock } from '../clock.ts';
 import type { SyncResult } from './api.ts';
@@ -29,14 +30,18 @@ export interface CollectParts extends PollParts, AcceptParts {
   readonly clock: Clock;
   readonly openOne: OpenOne;
   readonly listParts: ListParts;
+  readonly upkeep: () => Promise<void>;
+  readonly lookAtOwn: () => Promise<void>;
 }
 
 /** Collects. Throws where the own domain cannot be asked. */
 export function createSync(parts: CollectParts): () => Promise<SyncResult> {
-  const { session, network, own, clock } = parts;
+  const { session, network, own, clock, upkeep, lookAtOwn } = parts;
   return async () => {
     const before = session.state();
     await session.commit({ type: 'time-passed', now: clock.seconds() });
+    await upkeep();
+    await lookAtOwn();
     const { record } = expectNative(await network.domains.domain(session.keys().domain));
     await readFeed(session, own, record.bucketBits);
     await pollDrops(parts);

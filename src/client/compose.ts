@@ -4,7 +4,7 @@ import type { Random } from '../crypto/random.ts';
 import type { Secret } from '../crypto/secret.ts';
 import { addressHash, traceHandle } from '../keys/fingerprints.ts';
 import { bytesToJson } from '../keys/key-file.ts';
-import { selectKey } from '../keys/key-pair.ts';
+import type { KeyPair } from '../keys/key-pair.ts';
 import type { UserKeys } from '../keys/user-keys.ts';
 import { bucketOf, introductionDropForSender, recipientHash } from '../message/drops.ts';
 import { sealIntroduction } from '../message/introduction.ts';
@@ -22,6 +22,8 @@ import type { ClientState, SentPart, TheirDrop } from './state.ts';
 export interface Sender {
   readonly address: string;
   readonly keys: UserKeys;
+  /** To introduce oneself with. */
+  readonly addressing: KeyPair;
 }
 
 /** The drop that a message goes to, chosen once for all messages that belong together. */
@@ -48,7 +50,7 @@ export function routeTo(
   random: Random,
 ): Route {
   const usable = their !== undefined && when.expires <= their.notAfter && !isVoid(their, recipient);
-  if (!usable) return { recipient, replyDrop, ...introductionTo(sender, recipient, when.now, random) };
+  if (!usable) return { recipient, replyDrop, ...introductionTo(sender, recipient, random) };
   const pollKey = base64urlnopad.decode(their.pollKey);
   return {
     recipient,
@@ -67,12 +69,10 @@ function isVoid(their: TheirDrop, { user, dropsSince = 0 }: Recipient): boolean 
 }
 
 function introductionTo(
-  { address, keys }: Sender,
+  { address, keys, addressing: own }: Sender,
   recipient: Recipient,
-  now: number,
   random: Random,
 ): Pick<Route, 'way' | 'recipientHash' | 'sealingKey' | 'introduction'> {
-  const own = selectKey(keys.keys, 'addressing', now);
   const { local, domain } = splitAddress(address);
   const recipientDomain = recipient.domain.domain;
   const recipientKey = recipient.addressing.key;

@@ -5,9 +5,11 @@ import { addressHash } from '../keys/fingerprints.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import { bucketOf, introductionDropForRecipient } from '../message/drops.ts';
-import { openIntroduction } from '../message/introduction.ts';
+import { openIntroduction, type OpenedIntroduction } from '../message/introduction.ts';
+import { splitAddress } from '../wire/address.ts';
 import type { FeedEntry } from '../wire/collect.ts';
 import type { OwnDomain } from './own-domain.ts';
+import { ownAddresses } from './own-records.ts';
 import { foreign } from './own-request.ts';
 import type { ClientEvent } from './state.ts';
 import type { Session } from './store.ts';
@@ -22,71 +24,96 @@ export async function readFeed(
   bucketBits: number,
 ): Promise<void> {
   const { domain } = session.keys();
-  const addressing = addressingKeys(session);
-  const bucket = commonBucket(addressing, domain, bucketBits);
-  for (let page = 0; page < maxPages; page++) {
-    const { feedCursor } = session.state();
-    const after = feedCursor === undefined ? {} : { after: base64urlnopad.decode(feedCursor) };
-    const { entries, next } = await own.feed({ ...bucket, ...after });
-    if (next === undefined) return;
-    const cursor = bytesToJson(next);
-    if (cursor === feedCursor) throw foreign();
-    const { address } = session.state();
-    const found = entries.flatMap((entry) => introductionIn(entry, addressing, address, domain) ?? []);
-    await session.commit(...found, { type: 'feed-read', cursor });
-  }
+  const addressing = session.keys().keys.filter(({ use }) => use === 'addressing');
+  for (const [bucket, keys] of bucketsOf(addressing, domain, bucketBits))
+    await readPages(session, own, bucket, keys);
 }
 
-function addressingKeys(session: Session): readonly KeyPair[] {
-  return session
-    .keys()
-    .keys.filter((key) => key.use === 'addressing' && (key.status === 'active' || key.status === 'retired'));
+/** The feed of one bucket, or all of it where there are none. */
+interface Bucket {
+  readonly number?: number;
+  /** What its place is called in the state: another k is another bucket. */
+  readonly name?: string;
 }
 
-/** The one bucket that all own keys fall into; without one the whole feed is read. */
-function commonBucket(
+/** Keys of one bucket each: old keys may fall into another one than the new. */
+function bucketsOf(
   addressing: readonly KeyPair[],
   domain: string,
   bits: number,
-): { readonly bucket?: number } {
-  if (bits === 0) return {};
-  const numbers = new Set(addressing.map((key) => bucketOf(key.publicKey, domain, bits).number));
-  const [bucket] = numbers;
-  return numbers.size === 1 && bucket !== undefined ? { bucket } : {};
+): readonly (readonly [Bucket, readonly KeyPair[]])[] {
+  if (bits === 0) return [[{}, addressing]];
+  const groups = Map.groupBy(addressing, ({ publicKey }) => bucketOf(publicKey, domain, bits).number);
+  return [...groups].map(([number, keys]) => [{ number, name: `${number}/${bits}` }, keys]);
 }
 
-/** Undefined for what was written to somebody else: most of a feed. */
-function introductionIn(
+async function readPages(
+  session: Session,
+  own: Pick<OwnDomain, 'feed'>,
+  { number, name }: Bucket,
+  addressing: readonly KeyPair[],
+): Promise<void> {
+  const { domain } = session.keys();
+  for (let page = 0; page < maxPages; page++) {
+    const state = session.state();
+    const place = name === undefined ? state.feedCursor : state.bucketCursors?.[name];
+    const { entries, next } = await own.feed({
+      ...(number === undefined ? {} : { bucket: number }),
+      ...(place === undefined ? {} : { after: base64urlnopad.decode(place) }),
+    });
+    if (next === undefined) return;
+    const cursor = bytesToJson(next);
+    if (cursor === place) throw foreign();
+    const addresses = ownAddresses(state);
+    const found = entries.flatMap((entry) => introductionsIn(entry, addressing, addresses, domain));
+    const read = { type: 'feed-read', cursor, ...(name === undefined ? {} : { bucket: name }) } as const;
+    await session.commit(...found, read);
+  }
+}
+
+/**
+ * Nothing for what was written to somebody else: most of a feed. Which of the own addresses was meant only the drop tells: each is
+ * polled.
+ */
+function introductionsIn(
   entry: FeedEntry,
   addressing: readonly KeyPair[],
-  address: string,
+  addresses: readonly string[],
   domain: string,
-): ClientEvent | undefined {
+): readonly ClientEvent[] {
   for (const key of addressing) {
     const opened = tryOpen(entry, key, domain);
-    if (opened === undefined) continue;
-    const { owner } = introductionDropForRecipient(key.secret, {
-      senderAddressHash: addressHash(opened.senderAddress),
-      senderKey: opened.senderKey,
-      senderFingerprint: opened.senderFingerprint,
-      recipientAddressHash: addressHash(address),
-      recipientKey: key.publicKey,
-      recipientDomain: domain,
-    });
-    if (owner.kind !== 'introduction') return undefined;
-    const drop = {
-      kind: 'introduced',
-      scalar: bytesToJson(owner.shared.expose()),
-      addressingKeyId: bytesToJson(key.id),
-      claimedAddress: opened.senderAddress,
-      identityFingerprint: bytesToJson(opened.senderFingerprint),
-      theirAddressingKey: bytesToJson(opened.senderKey),
-      created: entry.firstSeen,
-      notAfter: entry.expires,
-    } as const;
-    return { type: 'introduction-found', pollKey: bytesToJson(owner.pollKey), drop };
+    if (opened !== undefined) return addresses.flatMap((address) => dropFor(entry, key, opened, address));
   }
-  return undefined;
+  return [];
+}
+
+function dropFor(
+  entry: FeedEntry,
+  key: KeyPair,
+  opened: OpenedIntroduction,
+  address: string,
+): readonly ClientEvent[] {
+  const { owner } = introductionDropForRecipient(key.secret, {
+    senderAddressHash: addressHash(opened.senderAddress),
+    senderKey: opened.senderKey,
+    senderFingerprint: opened.senderFingerprint,
+    recipientAddressHash: addressHash(address),
+    recipientKey: key.publicKey,
+    recipientDomain: splitAddress(address).domain,
+  });
+  if (owner.kind !== 'introduction') return [];
+  const drop = {
+    kind: 'introduced',
+    scalar: bytesToJson(owner.shared.expose()),
+    addressingKeyId: bytesToJson(key.id),
+    claimedAddress: opened.senderAddress,
+    identityFingerprint: bytesToJson(opened.senderFingerprint),
+    theirAddressingKey: bytesToJson(opened.senderKey),
+    created: entry.firstSeen,
+    notAfter: entry.expires,
+  } as const;
+  return [{ type: 'introduction-found', pollKey: bytesToJson(owner.pollKey), drop }];
 }
 
 function tryOpen(

@@ -10,6 +10,9 @@ import { createEnroll } from './enroll.ts';
 import { claimedSender, entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
 import { createOpenOne } from './open.ts';
 import { createOwnDomain, type OwnDomain } from './own-domain.ts';
+import { createOwnKeys } from './own-keys.ts';
+import { createLookAtOwn } from './own-listing.ts';
+import { reportOwnKeys, standingAlarms } from './own-records.ts';
 import { createReplyDrops } from './own-drops.ts';
 import { createAskOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
@@ -54,7 +57,8 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     if (!enrolled) throw new BeckonError('unauthorized', 'the enrolment was not finished: repeat it');
     return await loadSecrets(secrets, epoch);
   });
-  const openOne = createOpenOne({ session, network, clock });
+  const ownKeys = createOwnKeys({ session, secrets, own, shared: nothing, clock, random });
+  const openOne = createOpenOne({ session, network, clock, learn: nothing });
   const listParts = createListParts(session, network);
   const known = { session, openOne, listParts };
   const readPayload = createReadPayload({ session, network, wait });
@@ -63,11 +67,15 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     network,
     own,
     replyDrop: createReplyDrops(session, secrets),
+    upkeep: ownKeys.upkeep,
     clock,
     random,
     wait,
     ...(partBytes === undefined ? {} : { partBytes }),
   });
+
+  const lookAtOwn = createLookAtOwn({ session, network, learn: nothing, clock, random });
+  const sync = createSync({ ...known, network, own, upkeep: ownKeys.upkeep, lookAtOwn, clock, random });
 
   async function open(number: number): Promise<InboxEntry> {
     const key = receivedKey(receivedOf(session.state(), number));
@@ -88,7 +96,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     address: () => (session.current()?.enrolled === true ? session.state().address : undefined),
     enroll: createEnroll({ session, secrets, network, ownDomain, clock, random }),
     send,
-    sync: createSync({ ...known, network, own, clock, random }),
+    sync,
     inbox: () => inboxOf(session.state()),
     entry: (number) => entryOf(session.state(), number),
     open,
@@ -102,6 +110,14 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     sent: () => listSent(session.state(), own),
     retract: createRetract({ session, own, send }),
     trust: createTrust({ session, network }),
+    async revokeKeys() {
+      await sync().catch(() => undefined);
+      await ownKeys.revoke();
+      return reportOwnKeys(session.state());
+    },
+    ownKeys: () => reportOwnKeys(session.state()),
+    alarms: () => standingAlarms(session.state()),
+    dismissAlarms: () => session.commit({ type: 'alarms-dismissed' }),
     close: () => network.close(),
   };
 }
@@ -113,6 +129,8 @@ function welcome(state: ClientState, key: ReceivedKey): readonly ClientEvent[] {
   const welcomed = received?.status === 'opened' || received?.status === 'waiting';
   return welcomed && address !== undefined ? [{ type: 'contact-known', address }] : [];
 }
+
+async function nothing(): Promise<void> {}
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -151,6 +151,9 @@ const joins: { readonly [name in keyof Required<StateContent>]: Join<Json> } = {
   sent: entries(whole),
   pins: (a, b) => entriesWithNames(joinPin)(a, b),
   letters: entries(whole),
+  records: entries(members({ published: least, revokedAt: least })),
+  rotateAt: greatest,
+  aliases: entries(ranked(serialOf)),
 };
 
 /** By the name of the pin, then by the identity that is pinned. */
@@ -175,7 +178,17 @@ function entriesWithNames(join: (name: string, a: Json, b: Json) => Json): Join<
 /** The state that both become. */
 export function joinContents(a: StateContent, b: StateContent): StateContent {
   const joined = members(joins)(a as unknown as Json, b as unknown as Json) as unknown as StateContent;
-  return a.record === b.record ? joined : { ...joined, userKeys: withoutUnlisted(joined) };
+  const current = { ...joined, master: ranked(voidBefore, joinMasters)(a, b).master };
+  return a.record === b.record ? current : { ...current, userKeys: withoutUnlisted(current) };
+}
+
+/** Since when drops are void: the master was another one before. */
+function voidBefore({ records = {} }: StateContent): number {
+  return Math.max(0, ...Object.values(records).map(({ dropsSince = 0 }) => dropsSince));
+}
+
+function joinMasters(a: StateContent, b: StateContent): StateContent {
+  return { ...a, master: whole(a.master, b.master) };
 }
 
 /**

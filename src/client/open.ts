@@ -4,7 +4,8 @@
  *  0. the ref names the domain of whom the drop is for: else nobody is asked
  *  1. the sender's domain, through the directory
  *  2. its message-object; gone there is expired here
- *  3. private header and envelope open, agree with the ref, and are for this user
+ *  3. private header and envelope open, agree with the ref, and are for this user; written to a record that is not theirs they are
+ *     verified, and then refused
  *  4. the records of sender and author; a changed identity waits for the user's word
  *  5. introduction, envelope and letter verified (wire-spec/message.md section 5)
  *  6. the letter compared with those seen: the same id over other bytes is an alarm
@@ -13,23 +14,27 @@
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import { sha256 } from '../crypto/kdf.ts';
+import { constantTimeEqual } from '../crypto/secret.ts';
 import type { NativePeer } from '../directory/domain-lookup.ts';
 import type { Fetched } from '../directory/remote.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
-import { recordFingerprint } from '../keys/fingerprints.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { VerifiedUser } from '../keys/user-answer.ts';
 import { recipientHash } from '../message/drops.ts';
 import type { OpenedIntroduction } from '../message/introduction.ts';
 import {
+  OtherRecordError,
   openMessage,
   verifyMessage,
   type ExpectedMessage,
+  type OpenedMessage as Opened,
   type VerifiedMessage,
 } from '../message/message.ts';
 import { splitAddress } from '../wire/address.ts';
+import type { Envelope } from '../wire/message.ts';
 import type { ClientNetwork } from './api.ts';
 import { correspondentOf, seedsOf } from './own-drops.ts';
+import { acceptedRecords, ownAddresses } from './own-records.ts';
 import { letterKey, receivedKey } from './reduce.ts';
 import type { ClientEvent, OpenedMessage, OwnDrop, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
@@ -38,6 +43,8 @@ export interface OpenParts {
   readonly session: Session;
   readonly network: Pick<ClientNetwork, 'domains' | 'users' | 'remote'>;
   readonly clock: Clock;
+  /** Takes over what other devices of the user shared meanwhile. */
+  readonly learn: () => Promise<void>;
 }
 
 /** Opens one waiting message; whatever goes wrong stands in the state: held, refused or expired. Throws where saving fails. */
@@ -46,7 +53,7 @@ export type OpenOne = (key: ReceivedKey) => Promise<void>;
 /** It may succeed later: the message stays waiting. */
 class Held extends BeckonError {}
 
-export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
+export function createOpenOne({ session, network, clock, learn }: OpenParts): OpenOne {
   return async (key) => {
     const received = session.state().received[key];
     if (received?.status !== 'waiting') return;
@@ -75,22 +82,59 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
     expectSame(splitAddress(correspondent).domain, received.senderDomain);
     const peer = await reach(network, received.senderDomain);
     const object = foundOf(await network.remote.fetchMessage(peer, base64urlnopad.decode(received.id)));
-    const message = openMessage(object, expectedOf(session, received, drop));
+    const { message, other } = await openForMe(object, received, drop);
     expectSame(correspondent, message.senderAddress);
     const sender = await recordOf(network, message.senderAddress);
+    const verified = await verify(message, sender, received, drop);
+    if (other !== undefined) return misdirected(received, verified.envelope, other);
+    const events = eventsOf(receivedKey(received), verified, sender);
+    await network.users.answered(sender.address, sender.identityFingerprint);
+    return events;
+  }
+
+  /** A record that is not known here may be one that another device signed meanwhile. */
+  async function openForMe(object: Uint8Array, received: Received, drop: OwnDrop): Promise<OpenedForMe> {
+    const first = openOrOther(object, expectedOf(session, received, drop));
+    if (first.other === undefined || first.other.revoked) return first;
+    await learn();
+    return openOrOther(object, expectedOf(session, received, drop));
+  }
+
+  async function verify(
+    message: Opened,
+    sender: VerifiedUser,
+    received: Received,
+    drop: OwnDrop,
+  ): Promise<VerifiedMessage> {
     const other = message.authorAddress !== message.senderAddress;
-    const verified = verifyMessage(
+    const introduction = drop.kind === 'introduced' ? introductionOf(drop) : undefined;
+    if (introduction !== undefined && isBehind(sender, introduction, received, clock.seconds()))
+      throw new Held(
+        'fingerprint_mismatch',
+        'the sender has newer keys than the record that is known of them',
+      );
+    return verifyMessage(
       message,
       {
         sender,
         ...(other ? { author: await recordOf(network, message.authorAddress) } : {}),
-        ...(drop.kind === 'introduced' ? { introduction: introductionOf(drop) } : {}),
+        ...(introduction === undefined ? {} : { introduction }),
       },
       clock.seconds(),
     );
-    const events = eventsOf(receivedKey(received), verified, sender);
-    await network.users.answered(sender.address, sender.identityFingerprint);
-    return events;
+  }
+
+  /** Written to me, but not to a record that counts. Who was shown one that I never signed was lied to, or lies. */
+  function misdirected(
+    received: Received,
+    envelope: Envelope,
+    other: OtherRecordError,
+  ): readonly ClientEvent[] {
+    const refused = { type: 'refused', key: receivedKey(received), code: other.code } as const;
+    if (other.revoked) return [refused];
+    const { address } = session.state();
+    const alarm = { code: 'record_shown', address, by: envelope.sender, seen: clock.seconds() } as const;
+    return [refused, { type: 'alarm-raised', alarm }];
   }
 
   function eventsOf(
@@ -117,6 +161,38 @@ export function createOpenOne({ session, network, clock }: OpenParts): OpenOne {
     };
     return [opening, { type: 'drop-adopted', address: envelope.sender, drop }];
   }
+}
+
+interface OpenedForMe {
+  readonly message: Opened;
+  /** Where it was written to another record than one that counts. */
+  readonly other?: OtherRecordError;
+}
+
+function openOrOther(object: Uint8Array, expected: ExpectedMessage): OpenedForMe {
+  try {
+    return { message: openMessage(object, expected) };
+  } catch (error) {
+    if (error instanceof OtherRecordError) return { message: error.opened, other: error };
+    throw error;
+  }
+}
+
+/** For how long the record that is known of a sender may be older than an introduction that was just seen, in seconds. */
+const recordLag = 7200;
+
+/** The same identity, but with a key that the record does not list yet. */
+function isBehind(
+  sender: VerifiedUser,
+  introduction: OpenedIntroduction,
+  { firstSeen }: Received,
+  now: number,
+): boolean {
+  return (
+    now < firstSeen + recordLag &&
+    constantTimeEqual(sender.identityFingerprint, introduction.senderFingerprint) &&
+    !sender.keys.some(({ key }) => constantTimeEqual(key, introduction.senderKey))
+  );
 }
 
 /** A drop is one correspondent's: neither their domain, nor our own, nor who learnt of it can bring others in. */
@@ -170,7 +246,7 @@ function introductionOf(drop: Extract<OwnDrop, { kind: 'introduced' }>): OpenedI
 }
 
 function expectedOf(session: Session, received: Received, drop: OwnDrop): ExpectedMessage {
-  const { address, record } = session.state();
+  const state = session.state();
   const keys = session.keys();
   return {
     domain: keys.domain,
@@ -179,9 +255,9 @@ function expectedOf(session: Session, received: Received, drop: OwnDrop): Expect
     senderDomain: received.senderDomain,
     seeds: seedsOf(drop, keys),
     own: {
-      addresses: [address],
+      addresses: ownAddresses(state),
       identityFingerprint: keys.identityFingerprint,
-      recordFingerprints: [recordFingerprint(base64urlnopad.decode(record))],
+      ...acceptedRecords(state),
     },
   };
 }

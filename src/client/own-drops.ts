@@ -24,14 +24,17 @@ import { loadSecrets, type SecretsStore } from './secrets.ts';
 import type { ClientState, HandedDrop, OwnDrop, Text64 } from './state.ts';
 import type { Session } from './store.ts';
 
-/** What proves polls of an own drop. Undefined for an introduction to an addressing key that is not kept any more. */
+/** What proves polls of an own drop. Undefined for one of a master or an addressing key that is not kept any more. */
 export function ownerOf(
   pollKey: Text64,
   drop: OwnDrop,
   state: ClientState,
   keys: UserKeys,
 ): DropOwner | undefined {
-  if (drop.kind === 'handed') return handedOverOwner(sourceOf(state, drop.epoch), drop.n);
+  if (drop.kind === 'handed') {
+    const owner = handedOverOwner(sourceOf(state, drop.epoch), drop.n);
+    return bytesToJson(owner.pollKey) === pollKey ? owner : undefined;
+  }
   const addressing = keys.keys.find((key) => bytesToJson(key.id) === drop.addressingKeyId);
   return (
     addressing && {
@@ -52,11 +55,11 @@ export function correspondentOf(drop: OwnDrop): string {
   return drop.kind === 'handed' ? drop.correspondent : drop.claimedAddress;
 }
 
-/** X-Wing seeds that open private headers sent to a drop: its own, or for an introduction the user's sealing keys, newest first. */
+/** X-Wing seeds that open private headers sent to a drop: its own, or for an introduction all sealing keys that the user keeps, newest first. */
 export function seedsOf(drop: OwnDrop, keys: UserKeys): readonly Secret[] {
   if (drop.kind === 'handed') return [new Secret(base64urlnopad.decode(drop.seed))];
   return keys.keys
-    .filter((key) => key.use === 'sealing' && (key.status === 'active' || key.status === 'retired'))
+    .filter(({ use }) => use === 'sealing')
     .sort((a, b) => b.notBefore - a.notBefore)
     .map((key) => key.secret);
 }

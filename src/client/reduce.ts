@@ -4,6 +4,7 @@ import { sizeClass } from '../wire/padding.ts';
 import { times } from '../wire/registry.ts';
 import { contentOf, withContent } from './blob.ts';
 import { joinContents } from './join.ts';
+import { reduceOwn, withoutOldKeys, withoutVoidDrops } from './reduce-own.ts';
 import type {
   ClientEvent,
   ClientState,
@@ -46,7 +47,7 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'introduction-found':
       return introductionFound(state, event.pollKey, event.drop);
     case 'feed-read':
-      return { ...state, feedCursor: event.cursor };
+      return feedRead(state, event);
     case 'ref-seen':
       return refSeen(state, event.ref);
     case 'ref-retracted':
@@ -80,11 +81,16 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'directory-deleted':
       return { ...state, directory: without(state.directory, event.key) };
     case 'content-met':
-      return { ...withContent(state, joinContents(contentOf(state, 0), event.content)), blob: event.blob };
+      return {
+        ...withoutVoidDrops(withContent(state, joinContents(contentOf(state, 0), event.content))),
+        blob: event.blob,
+      };
     case 'content-kept':
       return { ...state, blob: event.blob };
     case 'time-passed':
-      return forgetPast(state, event.now);
+      return withoutOldKeys(forgetPast(state, event.now), event.now);
+    default:
+      return reduceOwn(state, event);
   }
 }
 
@@ -121,6 +127,16 @@ function introductionFound(state: ClientState, pollKey: Text64, drop: Introduced
   return known.kind === 'handed' || notAfter === known.notAfter
     ? state
     : { ...state, drops: { ...state.drops, [pollKey]: { ...known, notAfter } } };
+}
+
+/** The whole feed has a place of its own, beside those of buckets. */
+function feedRead(
+  state: ClientState,
+  { bucket, cursor }: Extract<ClientEvent, { type: 'feed-read' }>,
+): ClientState {
+  return bucket === undefined
+    ? { ...state, feedCursor: cursor }
+    : { ...state, bucketCursors: { ...state.bucketCursors, [bucket]: cursor } };
 }
 
 type SeenRef = Extract<ClientEvent, { type: 'ref-seen' }>['ref'];

@@ -21,6 +21,8 @@ export interface DeviceSecrets {
   readonly n: number;
   /** chain(n). */
   readonly chain: Secret;
+  /** Takes the place of epoch and chain once the state names it. */
+  readonly next?: { readonly epoch: Uint8Array; readonly chain: Secret };
 }
 
 /** Fresh ones; `random` is asked for the device key (32), the epoch (16), the chain (32). */
@@ -30,14 +32,17 @@ export function createDeviceSecrets(domain: string, random: Random, now: number)
 }
 
 const format = 'beckon-device-1';
-const fields = exactly({
-  format: oneOf(format),
-  domain: text,
-  device: (value) => value,
-  epoch: bytes64(16),
-  n: count,
-  chain: bytes64(32),
-});
+const fields = exactly(
+  {
+    format: oneOf(format),
+    domain: text,
+    device: (value) => value,
+    epoch: bytes64(16),
+    n: count,
+    chain: bytes64(32),
+  },
+  { next: exactly({ epoch: bytes64(16), chain: bytes64(32) }) },
+);
 
 export interface SecretsStore {
   /** Throws `state_invalid`. */
@@ -52,7 +57,7 @@ export function createSecretsStore(file: TextFile): SecretsStore {
       const saved = await file.read();
       return saved === undefined ? undefined : parseSecrets(saved);
     },
-    async save({ domain, device, epoch, n, chain }) {
+    async save({ domain, device, epoch, n, chain, next }) {
       const value = {
         format,
         domain,
@@ -60,6 +65,9 @@ export function createSecretsStore(file: TextFile): SecretsStore {
         epoch: bytesToJson(epoch),
         n,
         chain: bytesToJson(chain.expose()),
+        ...(next === undefined
+          ? {}
+          : { next: { epoch: bytesToJson(next.epoch), chain: bytesToJson(next.chain.expose()) } }),
       };
       await file.write(`${JSON.stringify(value)}\n`);
     },
@@ -68,9 +76,16 @@ export function createSecretsStore(file: TextFile): SecretsStore {
 
 function parseSecrets(saved: string): DeviceSecrets {
   return parseSaved(saved, (value) => {
-    const { domain, device, epoch, n, chain } = fields(value);
+    const { domain, device, epoch, n, chain, next } = fields(value);
     const pair = keyPairFromJson(device, domain, ['device']);
-    return { domain, device: pair, epoch, n, chain: new Secret(chain) };
+    return {
+      domain,
+      device: pair,
+      epoch,
+      n,
+      chain: new Secret(chain),
+      ...(next === undefined ? {} : { next: { epoch: next.epoch, chain: new Secret(next.chain) } }),
+    };
   });
 }
 
@@ -78,8 +93,21 @@ function parseSecrets(saved: string): DeviceSecrets {
 export async function loadSecrets(store: SecretsStore, epoch: string): Promise<DeviceSecrets> {
   const saved = await store.load();
   if (saved === undefined) throw new BeckonError('state_invalid', 'the secrets of this device are missing');
+  const { next, ...kept } = saved;
+  if (next !== undefined && bytesToJson(next.epoch) === epoch) return { ...kept, ...next, n: 0 };
   expectSameEpoch(saved, epoch);
   return saved;
+}
+
+/**
+ * Another epoch and chain for this device, kept beside those in use until the state names the epoch, which this gives: a crash in
+ * between leaves one of the two whole. `random` is asked for the epoch (16) and the chain (32). Throws as `loadSecrets`.
+ */
+export async function nextSecrets(store: SecretsStore, epoch: string, random: Random): Promise<Uint8Array> {
+  const saved = await loadSecrets(store, epoch);
+  const next = { epoch: random(16), chain: new Secret(random(32)) };
+  await store.save({ ...saved, next });
+  return next.epoch;
 }
 
 /** Throws `state_invalid` unless state and secrets were saved by the same client. */

@@ -14,6 +14,7 @@ import type { Random } from '../crypto/random.ts';
 import { Secret } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
+import type { UserKeys } from '../keys/user-keys.ts';
 import { encodeCover } from '../message/cover.ts';
 import { encryptPayload, payloadSize } from '../message/payload.ts';
 import type { CoverPart } from '../wire/message.ts';
@@ -39,8 +40,9 @@ import {
 import { checkOutgoing } from './outgoing.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { ReplyDropFor } from './own-drops.ts';
+import { introducingKey } from './own-records.ts';
 import { resolveRecipients, type Recipient, type Resolved } from './recipients.ts';
-import type { SentPart } from './state.ts';
+import type { ClientState, SentPart } from './state.ts';
 import type { Session } from './store.ts';
 import { uploadPayload } from './upload.ts';
 
@@ -52,6 +54,8 @@ export interface SendParts {
     'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'commit' | 'retract'
   >;
   readonly replyDrop: ReplyDropFor;
+  /** What is due for the own keys: nobody is written to with keys that nobody can look up. */
+  readonly upkeep: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
   readonly wait: (ms: number) => Promise<void>;
@@ -81,12 +85,13 @@ export function createSend(parts: SendParts): Send {
     const now = clock.seconds();
     const expires = message.expires ?? now + times.transitDefault;
     checkOutgoing(message, expires, now);
+    await parts.upkeep();
     const resolved = await resolveRecipients(network.users, message.to, now);
     await before?.(resolved.map(({ report }) => report));
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
     const stopped = recipients.length < resolved.length && message.partial !== true;
     if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };
-    const sender: Sender = { address: session.state().address, keys: session.keys() };
+    const sender = senderOf(session.state(), session.keys(), now);
     const routes = await routesTo(sender, recipients, { now, expires });
     const covers = message.parts.length > 1 ? 1 : 0;
     const ids = [...(await own.reserve(routes.length * (message.parts.length + covers)))];
@@ -206,6 +211,10 @@ export function createSend(parts: SendParts): Send {
     const number = session.state().sent.findLast(({ letterIds: [first] }) => first === letterIds[0])?.number;
     return { number: number ?? 0, expires };
   }
+}
+
+function senderOf(state: ClientState, keys: UserKeys, now: number): Sender {
+  return { address: state.address, keys, addressing: introducingKey(state, keys, now) };
 }
 
 function taken(ids: Uint8Array[]): Uint8Array {

@@ -124,6 +124,35 @@ const userKeys: Reader<unknown> = (value) => (userKeysFromJson(value), value);
 
 const pins = mapOf(mapOf(text64(), hash));
 
+const oneTrue: Reader<true> = (value) => {
+  if (value !== true) throw new Error('not true');
+  return value;
+};
+
+const ownRecord = keeping(
+  { address: text, serial: count, created: count, expires: count },
+  { dropsSince: count, published: count, revokedAt: count },
+);
+
+const alarm = exactly(
+  {
+    code: oneOf(
+      'identity_other',
+      'record_other',
+      'record_older',
+      'record_invalid',
+      'record_missing',
+      'record_shown',
+      'not_active',
+      'escrow',
+    ),
+    address: text,
+    since: count,
+    seen: count,
+  },
+  { by: text, corrected: count, known: oneTrue },
+);
+
 /** Poll key and message id; in states of version 0.1.0 the id alone. */
 const receivedName: Reader<string> = (value) => {
   const parts = text(value).split(' ');
@@ -162,6 +191,12 @@ const savedState: Reader<ClientState> = exactly(
     blob: exactly({ tag: text, revision: count, digest: hash }),
     rivals: pins,
     others: mapOf((value) => value),
+    bucketCursors: mapOf(text64()),
+    canaryAt: count,
+    records: mapOf(ownRecord, hash),
+    rotateAt: count,
+    aliases: mapOf(text64()),
+    alarms: mapOf(alarm),
   },
 );
 
@@ -187,20 +222,23 @@ const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept });
 const sharedSent = keeping(sentFields);
 const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop });
 
-const stateContent: Reader<StateContent> = keeping({
-  format: oneOf(contentFormat),
-  revision: count,
-  address: text,
-  record: text64(),
-  userKeys,
-  master: text64(32),
-  contacts: mapOf(sharedContact),
-  drops,
-  received: mapOf(sharedReceived, sharedName),
-  sent: mapOf(sharedSent, letterId),
-  pins,
-  letters: mapOf(hash),
-});
+const stateContent: Reader<StateContent> = keeping(
+  {
+    format: oneOf(contentFormat),
+    revision: count,
+    address: text,
+    record: text64(),
+    userKeys,
+    master: text64(32),
+    contacts: mapOf(sharedContact),
+    drops,
+    received: mapOf(sharedReceived, sharedName),
+    sent: mapOf(sharedSent, letterId),
+    pins,
+    letters: mapOf(hash),
+  },
+  { records: mapOf(ownRecord, hash), rotateAt: count, aliases: mapOf(text64()) },
+);
 
 /** The content of a state blob as it is sealed. */
 export function formatContent(content: StateContent): Uint8Array {

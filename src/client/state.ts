@@ -145,6 +145,55 @@ export interface Sent {
   readonly parts: readonly SentPart[];
 }
 
+/** A record that this user signed, for the address or an alias. None is forgotten: whoever writes names the one that they saw. */
+export interface OwnRecord {
+  readonly address: string;
+  readonly serial: number;
+  readonly created: number;
+  readonly expires: number;
+  readonly dropsSince?: number;
+  /** When the domain took it. */
+  readonly published?: number;
+  /** From then on nothing that is written to it counts. */
+  readonly revokedAt?: number;
+}
+
+/** A record just signed: what the state keeps of it, and its bytes. */
+export interface SignedRecord extends Omit<OwnRecord, 'published' | 'revokedAt'> {
+  readonly fingerprint: Text64;
+  /** The signed inner bytes. */
+  readonly record: Text64;
+}
+
+/**
+ * What is wrong with what others are shown of this user, or was. `record_other`: the domain lists a record that no device of this user
+ * signed. `record_shown`: somebody (`by`) wrote to such a record.
+ */
+export type AlarmCode =
+  | 'identity_other'
+  | 'record_other'
+  | 'record_older'
+  | 'record_invalid'
+  | 'record_missing'
+  | 'record_shown'
+  | 'not_active'
+  | 'escrow';
+
+export interface Alarm {
+  readonly code: AlarmCode;
+  /** The own address that it is about. */
+  readonly address: string;
+  /** Who saw it, where it was not this client. */
+  readonly by?: string;
+  /** When it was first and last seen. */
+  readonly since: number;
+  readonly seen: number;
+  /** When what others are shown was found right again. */
+  readonly corrected?: number;
+  /** The user knows, and lives with it: of escrow alone. */
+  readonly known?: true;
+}
+
 /** What all devices of a user have in common: it travels in the state blob (`blob.ts`, `join.ts`). */
 export interface SharedFields {
   readonly address: string;
@@ -167,6 +216,12 @@ export interface SharedFields {
   readonly rivals?: Readonly<Record<string, Readonly<Record<Text64, Text64>>>>;
   /** What later versions wrote into the state blob. */
   readonly others?: Readonly<Record<string, unknown>>;
+  /** All own records by record fingerprint (`own-records.ts`). Absent in states of version 0.1.0, as is what follows. */
+  readonly records?: Readonly<Record<Text64, OwnRecord>>;
+  /** When the keys rotate next. */
+  readonly rotateAt?: number;
+  /** The newest records of aliases, signed, by address. */
+  readonly aliases?: Readonly<Record<string, Text64>>;
 }
 
 /** What a device knows of the state blob at the own domain. */
@@ -191,6 +246,12 @@ export interface DeviceFields {
   readonly feedCursor?: Text64;
   /** The state blob as this device last saw or wrote it. Absent where there is none. */
   readonly blob?: KeptBlob;
+  /** Places in the feeds of buckets, by bucket and k. */
+  readonly bucketCursors?: Readonly<Record<string, Text64>>;
+  /** When the own record is looked at again. */
+  readonly canaryAt?: number;
+  /** What is wrong with it, by what it is about (`alarmKey`): each stands until the user dealt with it on this device. */
+  readonly alarms?: Readonly<Record<string, Alarm>>;
   /** What the sender's domain has not answered the accept of yet. */
   readonly accepts: readonly ReceivedKey[];
   /** Message ids to report as done at the next poll, by poll key. */
@@ -220,6 +281,9 @@ export interface StateContent {
   /** By what is pinned, then by the identity fingerprint it is pinned to. */
   readonly pins: Readonly<Record<string, Readonly<Record<Text64, Text64>>>>;
   readonly letters: Readonly<Record<string, Text64>>;
+  readonly records?: Readonly<Record<Text64, OwnRecord>>;
+  readonly rotateAt?: number;
+  readonly aliases?: Readonly<Record<string, Text64>>;
 }
 
 export type SharedReceived = Omit<Received, 'number' | 'held'>;
@@ -230,7 +294,7 @@ export type ClientEvent =
   | { readonly type: 'contact-known'; readonly address: string }
   | { readonly type: 'drop-made'; readonly pollKey: Text64; readonly drop: HandedDrop }
   | { readonly type: 'introduction-found'; readonly pollKey: Text64; readonly drop: IntroducedDrop }
-  | { readonly type: 'feed-read'; readonly cursor: Text64 }
+  | { readonly type: 'feed-read'; readonly cursor: Text64; readonly bucket?: string }
   | {
       readonly type: 'ref-seen';
       readonly ref: Pick<Received, 'id' | 'pollKey' | 'senderDomain' | 'expires' | 'firstSeen' | 'sizeClass'>;
@@ -263,4 +327,28 @@ export type ClientEvent =
   | { readonly type: 'content-met'; readonly content: StateContent; readonly blob: KeptBlob }
   /** What is known here stands in the state blob. */
   | { readonly type: 'content-kept'; readonly blob: KeptBlob }
-  | { readonly type: 'time-passed'; readonly now: number };
+  | { readonly type: 'time-passed'; readonly now: number }
+  | OwnEvent;
+
+/** What happens to the user's own keys and records. */
+export type OwnEvent =
+  | { readonly type: 'rotation-planned'; readonly at: number }
+  | {
+      readonly type: 'records-signed';
+      readonly records: readonly SignedRecord[];
+      /** Where they go with other keys. */
+      readonly keys?: { readonly userKeys: unknown; readonly rotateAt: number };
+      /** After theft: what came before is void, and drops come from another source. */
+      readonly revoking?: { readonly at: number; readonly master: Text64; readonly epoch: Text64 };
+    }
+  | { readonly type: 'record-published'; readonly fingerprint: Text64; readonly at: number }
+  | { readonly type: 'canary-planned'; readonly at: number }
+  | { readonly type: 'alarm-raised'; readonly alarm: Omit<Alarm, 'since' | 'corrected' | 'known'> }
+  /** What was looked at is right: all alarms of the address that the client raised by itself, but for those named. */
+  | {
+      readonly type: 'record-seen';
+      readonly address: string;
+      readonly wrong: readonly AlarmCode[];
+      readonly at: number;
+    }
+  | { readonly type: 'alarms-dismissed' };

@@ -15,9 +15,9 @@ import type { UserOutcome } from '../../src/directory/user-lookup.ts';
 import { BeckonError, codeOf } from '../../src/errors.ts';
 import { createDomainKeys } from '../../src/keys/domain-keys.ts';
 import { signDomainRecord, verifyDomainRecord } from '../../src/keys/domain-record.ts';
-import { addressHash, traceHandle } from '../../src/keys/fingerprints.ts';
+import { addressHash, recordFingerprint, traceHandle } from '../../src/keys/fingerprints.ts';
 import { findKey } from '../../src/keys/key-pair.ts';
-import { signListing, verifyListing } from '../../src/keys/user-answer.ts';
+import { encodeUserAnswer, signListing, verifyListing, type UserStatus } from '../../src/keys/user-answer.ts';
 import { verifyInnerRecord } from '../../src/keys/user-record.ts';
 import { recipientHash } from '../../src/message/drops.ts';
 import { verifyRequest } from '../../src/message/http-signature.ts';
@@ -36,6 +36,8 @@ import { messageObject } from '../../src/wire/message.ts';
 import { sizeClass } from '../../src/wire/padding.ts';
 import { mediaTypes, publicPath } from '../../src/wire/registry.ts';
 import { decode, encode } from '../../src/wire/schema.ts';
+import { decodeSign1 } from '../../src/wire/sign1.ts';
+import { userRecord } from '../../src/wire/users.ts';
 import { testClock, type TestClock } from '../support/clock.ts';
 import { now, seededRandom } from '../support/identities.ts';
 
@@ -80,12 +82,21 @@ export interface World {
   ranges: boolean;
   /** Payload bytes after which a transfer breaks, once. */
   breakAfter: number | undefined;
+  /** What a domain shows to whoever asks for a listing, in the place of the truth; `gone` where it says that there is none. */
+  listing: (address: Uint8Array, truth: Shown) => Shown | 'gone' | Later;
   /** Answers of the directory that differ from the truth, by address or domain. */
   readonly outcomes: Map<string, unknown>;
   message(handle: string): StoredMessage;
   messages(): readonly StoredMessage[];
   addUser(local: string, domain: string): Promise<TestClient>;
   client(files: ClientFiles, name: string): Promise<Client>;
+}
+
+/** What a listing is made of. */
+export interface Shown {
+  readonly record: Uint8Array;
+  readonly status?: UserStatus;
+  readonly escrow?: boolean;
 }
 
 export interface ClientFiles {
@@ -135,6 +146,8 @@ function createHome(domain: string, random: Random) {
     random,
     invitations: new Map<string, string>(),
     users: new Map<string, { readonly record: Uint8Array; readonly device: string }>(),
+    /** Address hashes of aliases, and of the users whose they are. */
+    aliases: new Map<string, string>(),
     reserved: new Set<string>(),
     uploads: new Map<string, { readonly size: number; bytes: Uint8Array }>(),
     messages: [] as StoredMessage[],
@@ -155,6 +168,7 @@ export function createWorld(...names: readonly string[]): World {
     before: () => {},
     after: () => {},
     fetch: () => undefined,
+    listing: (_address, truth) => truth,
     ranges: true,
     breakAfter: undefined,
     outcomes: new Map(),
@@ -251,6 +265,23 @@ function network(world: World): ClientNetwork {
         message.fetched = true;
         return { kind: 'found', bytes: encode(messageObject, message) };
       },
+      async getUserAnswer(peer, hash) {
+        const home = homeOf(world, peer.domain);
+        const user = home.users.get(b64(hash));
+        if (user === undefined) return { kind: 'gone', code: 'user_unknown' };
+        const shown = world.listing(hash, { record: user.record });
+        if (shown === 'gone') return { kind: 'gone', code: 'user_unknown' };
+        if ('kind' in shown) return shown;
+        const { record: inner, ...more } = shown;
+        const listing = signListing({
+          keys: home.keys,
+          addressHash: hash,
+          inner,
+          ...more,
+          now: world.clock.seconds(),
+        });
+        return { kind: 'found', bytes: encodeUserAnswer({ listing }) };
+      },
       async fetchPayload(peer, id, { start = 0, size }) {
         world.fetches.push(`payload ${peer.domain} ${start}`);
         const failure = world.fetch('payload');
@@ -311,7 +342,11 @@ function peerOf(home: TestHome): NativePeer {
 
 function userOutcome(world: World, address: string): UserOutcome {
   const other = world.outcomes.get(address);
-  if (other !== undefined) return other as UserOutcome;
+  return other === undefined ? listed(world, address) : (other as UserOutcome);
+}
+
+/** What the directory makes of a listing: of `record`, where that is another than the domain has. */
+export function listed(world: World, address: string, record?: Uint8Array): UserOutcome {
   const home = world.domains.get(splitAddress(address).domain);
   if (home === undefined) return { kind: 'none', reason: 'no_such_domain' };
   const user = home.users.get(b64(addressHash(address)));
@@ -320,7 +355,7 @@ function userOutcome(world: World, address: string): UserOutcome {
   const listing = signListing({
     keys: home.keys,
     addressHash: addressHash(address),
-    inner: user.record,
+    inner: record ?? user.record,
     now: at,
   });
   const domain = peerOf(home);
@@ -348,6 +383,7 @@ async function answer(world: World, request: HttpsRequest): Promise<Answer> {
     world.before(request);
     const value = route(world, homeOf(world, request.domain), request, path);
     world.after(request);
+    if (value === undefined) return { status: 204, headers: {}, body: new Uint8Array() };
     if (value instanceof Uint8Array)
       return { status: 200, headers: { 'content-type': mediaTypes.beckon }, body: value };
     return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: json(value) };
@@ -376,6 +412,7 @@ function route(world: World, home: TestHome, request: HttpsRequest, path: string
   const user = [...home.users].find(([, known]) => known.device === device)?.[0];
   if (user === undefined) throw new BeckonError('unauthorized', 'no such device');
   if (parts[0] === 'introductions') return feed(home, new URLSearchParams(query));
+  if (where === 'account/record') return putRecord(world, home, user, read().record);
   if (parts[1] === 'reservations') return reserve(home, read().count);
   if (parts[1] === 'uploads') return upload(home, request, parts, read);
   if (where === 'account/messages' && request.method === 'POST') return commit(world, home, user, read());
@@ -402,6 +439,24 @@ function enroll(world: World, home: TestHome, { token, record, device }: Json, b
   });
   home.users.set(hash, { record: bytesOf(record), device });
   return { addressHash: hash };
+}
+
+/** Of the user or of an alias, in the place of the one that it names. */
+function putRecord(world: World, home: TestHome, user: string, record: string): void {
+  const { addressHash: hash } = decode(userRecord, decodeSign1(bytesOf(record)).payload);
+  const expected = { domain: home.domain, addressHash: hash, now: world.clock.seconds() };
+  const { previous, serial } = verifyInnerRecord(bytesOf(record), expected);
+  const known = home.users.get(b64(hash));
+  if (b64(hash) !== user && home.aliases.get(b64(hash)) !== user)
+    throw new BeckonError('record_mismatch', 'of somebody else');
+  if (known !== undefined && b64(known.record) === record) return;
+  const before = known && b64(recordFingerprint(known.record));
+  if (before !== (previous && b64(previous)))
+    throw new BeckonError('conflict', 'another record came in between');
+  if (known !== undefined && serial <= decode(userRecord, decodeSign1(known.record).payload).serial)
+    throw new BeckonError('record_rollback', 'an older record');
+  const device = known?.device ?? home.users.get(user)?.device ?? '';
+  home.users.set(b64(hash), { record: bytesOf(record), device: b64(hash) === user ? device : '' });
 }
 
 function reserve(home: TestHome, count: number): unknown {
