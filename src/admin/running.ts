@@ -14,6 +14,7 @@ import type { Store } from '../store/api/store.ts';
 import type { User } from '../store/api/users.ts';
 import { formatAddress, parseAddress, type Address } from '../wire/address.ts';
 import { canonicalDomain } from '../wire/domain-name.ts';
+import { aliasOperations } from './aliases.ts';
 import { serveDomain } from './adopt-domains.ts';
 import type { Backups } from './backup.ts';
 import { publicPorts, publishedDns, type PublicPorts } from './domain-dns.ts';
@@ -43,7 +44,12 @@ export interface RunningParts {
 export type RunningOperations = ReturnType<typeof createRunningOperations>;
 
 export function createRunningOperations(parts: RunningParts) {
-  return { ...serverOperations(parts), ...domainOperations(parts), ...userOperations(parts) };
+  return {
+    ...serverOperations(parts),
+    ...domainOperations(parts),
+    ...userOperations(parts),
+    ...aliasOperations(parts),
+  };
 }
 
 function serverOperations(parts: RunningParts) {

@@ -3,6 +3,7 @@ import { formatAddress, parseAddress } from '../wire/address.ts';
 import { canonicalDomain } from '../wire/domain-name.ts';
 import { askDaemon, type AdminParts } from './admin.ts';
 import { command, configOption, group, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
+import { misused } from './failure.ts';
 import { formatSize, formatTime, table } from './format.ts';
 import { safeLine } from './safe-text.ts';
 
@@ -12,6 +13,7 @@ export function userCommand(parts: AdminParts): Command {
     addCommand(parts),
     listCommand(parts),
     suspendCommand(parts),
+    aliasCommand(parts),
   ]);
 }
 
@@ -76,6 +78,41 @@ function suspendCommand(parts: AdminParts): Command {
       if (options.json) return face.printJson(user);
       face.print(`${address}  ${user.state}`);
     });
+}
+
+function aliasCommand(parts: AdminParts): Command {
+  const { face } = parts;
+  return command('alias', 'show the further addresses of a user, give one or take it back (--remove)', [
+    'user alias alice@example.org',
+    'user alias alice@example.org info@example.org',
+    'user alias alice@example.org info@example.org --remove',
+  ])
+    .argument('<address>')
+    .argument('[alias]')
+    .option('--remove', 'take it back')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(
+      async (
+        typed: string,
+        typedAlias: string | undefined,
+        options: ConfigOption & JsonOption & { remove?: boolean },
+      ) => {
+        const address = canonical(typed);
+        if (typedAlias === undefined && options.remove) throw misused('say which alias to take back');
+        const alias = typedAlias === undefined ? undefined : canonical(typedAlias);
+        const held = await askDaemon(parts, options, (admin) =>
+          alias === undefined ? admin.aliases(address) : admin.setAlias(address, alias, !options.remove),
+        );
+        if (options.json) return face.printJson(held);
+        if (held.aliases.length === 0) face.print(`${address} has no aliases`);
+        const rows = held.aliases.map((one) => [
+          safeLine(one.address),
+          one.listed ? 'listed' : 'waits until the user’s client signs for it',
+        ]);
+        for (const line of table(rows)) face.print(line);
+      },
+    );
 }
 
 function canonical(typed: string): string {

@@ -16,6 +16,13 @@ export interface AdminHandlers {
   inviteUser(address: string): Promise<IssuedInvitation>;
   /** Suspends, or takes it back. Throws `not_found`. */
   suspendUser(address: string, suspended: boolean): Promise<UserSummary>;
+  /** Throws `not_found`, `address_invalid`. */
+  aliases(address: string): Promise<UserAliases>;
+  /**
+   * Gives a user a further address of their domain, or takes one back. Throws `not_found`, `address_invalid`, `exists` (the
+   * address is somebody's), `quota_exceeded`.
+   */
+  setAlias(address: string, alias: string, held: boolean): Promise<UserAliases>;
   /** What is known about a message, at either end; an unknown handle has no events. */
   trace(handle: string): Promise<readonly TraceEvent[]>;
   /**
@@ -124,6 +131,12 @@ export interface UserSummary {
   readonly created: number;
   /** In use, in bytes. */
   readonly bytes: number;
+}
+
+export interface UserAliases {
+  readonly address: string;
+  /** `listed`: the user's client signed a record for it, so it can be written to. */
+  readonly aliases: readonly { readonly address: string; readonly listed: boolean }[];
 }
 
 export interface IssuedInvitation {

@@ -54,6 +54,13 @@ export const adminOperations = {
     params: object({ address }),
     body: object({ suspended: { type: 'boolean' } }),
   },
+  aliases: { method: 'GET', path: '/users/:address/aliases', params: object({ address }) },
+  setAlias: {
+    method: 'PATCH',
+    path: '/users/:address/aliases',
+    params: object({ address }),
+    body: object({ alias: address, held: { type: 'boolean' } }),
+  },
   domainKeys: { method: 'GET', path: '/domains/:domain/keys', params: inDomain },
   rotateKeys: {
     method: 'POST',

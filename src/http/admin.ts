@@ -71,6 +71,13 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     identityKey: (request) => handlers.identityKey(param(request, 'domain')),
     forgetIdentityKey: (request) =>
       handlers.forgetIdentityKey(param(request, 'domain'), (request.body as { identity: object }).identity),
+    aliases: (request) => handlers.aliases(param(request, 'address')),
+    setAlias: (request) =>
+      handlers.setAlias(
+        param(request, 'address'),
+        member(request, 'alias'),
+        (request.body as { held: boolean }).held,
+      ),
     trace: (request) => handlers.trace(param(request, 'handle')),
     startBackup: (request) =>
       handlers.startBackup({

@@ -11,7 +11,7 @@ import { decodeConfig } from '../../src/config.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { ed25519Public } from '../../src/crypto/sign.ts';
 import { createPublisher } from '../../src/directory/publish.ts';
-import { recoveryHash } from '../../src/keys/fingerprints.ts';
+import { addressHash, recoveryHash } from '../../src/keys/fingerprints.ts';
 import { createKeyRing } from '../../src/keys/key-ring.ts';
 import { parseRecoveryKey } from '../../src/keys/recovery-key.ts';
 import { silentLog } from '../../src/log.ts';
@@ -277,6 +277,35 @@ test('users are invited, enrol, are suspended and let in again', async (t) => {
   t.deepEqual(await operations.suspendUser('ANN@alpha.test', true), { ...ofAnn, state: 'suspended' });
   t.is((await store.users.byDevice(device))?.status, 'suspended');
   t.deepEqual(await operations.suspendUser('ann@alpha.test', false), { ...ofAnn, state: 'active' });
+});
+
+test('aliases are given and taken', async (t) => {
+  const { operations, store } = await daemon(t);
+  await operations.inviteUser('ann@alpha.test');
+  t.deepEqual(await operations.aliases('ann@alpha.test'), { address: 'ann@alpha.test', aliases: [] });
+  const given = await operations.setAlias('ann@alpha.test', 'INFO@alpha.test', true);
+  t.deepEqual(given, {
+    address: 'ann@alpha.test',
+    aliases: [{ address: 'info@alpha.test', listed: false }],
+  });
+  t.deepEqual(await operations.setAlias('ann@alpha.test', 'info@alpha.test', true), given);
+  const user = addressHash('ann@alpha.test');
+  await store.aliases.putRecord('alpha.test', addressHash('info@alpha.test'), { user, record: random(300) });
+  t.true((await operations.aliases('ann@alpha.test')).aliases[0]?.listed);
+
+  await operations.inviteUser('bea@alpha.test');
+  const refused: [string, string, boolean, string][] = [
+    ['ann@alpha.test', 'bea@alpha.test', true, 'exists'],
+    ['bea@alpha.test', 'info@alpha.test', true, 'exists'],
+    ['bea@alpha.test', 'info@alpha.test', false, 'not_found'],
+    ['nobody@alpha.test', 'x@alpha.test', true, 'not_found'],
+    ['ann@alpha.test', 'info@beta.test', true, 'address_invalid'],
+    ['ann@alpha.test', 'info+tag@alpha.test', true, 'address_invalid'],
+  ];
+  for (const [address, alias, held, code] of refused)
+    t.is(await rejected(operations.setAlias(address, alias, held)), code, alias);
+  t.is(await rejected(operations.inviteUser('info@alpha.test')), 'exists');
+  t.deepEqual((await operations.setAlias('ann@alpha.test', 'info@alpha.test', false)).aliases, []);
 });
 
 test('what is no address of a user here is refused', async (t) => {

@@ -257,6 +257,7 @@ async function fuzzAdmin(socketPath: string): Promise<void> {
     setDomain: { quota: 5000, introductions: 'closed', contact: null, bucketBits: 3 },
     inviteUser: { address },
     suspendUser: { suspended: true },
+    setAlias: { alias: `alias@${spoilt}`, held: true },
   };
   const calls = Object.entries(adminOperations).map(([operation, { method, path }]) =>
     fc.record({

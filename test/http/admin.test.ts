@@ -66,6 +66,8 @@ test('every operation passes through, with its arguments', async (t) => {
     ['inviteUser', 'zoë/x@alpha.test'],
     ['suspendUser', 'zoë/x?y#z%2F@alpha.test', true],
     ['suspendUser', 'a@alpha.test', false],
+    ['aliases', 'a@alpha.test'],
+    ['setAlias', 'zoë@alpha.test', 'info@alpha.test', false],
     ['domainKeys', 'alpha.test'],
     ['rotateKeys', 'alpha.test', ['signing', 'poll'], { key: 'a file' }],
     ['revokeKey', 'alpha.test', '0123456789abcdef', { key: 'a file' }],
