@@ -11,6 +11,8 @@ import { beckon, serve, type Run, type Running } from './beckon.ts';
 export interface Hosters {
   readonly dir: TestDirectory;
   readonly dns: TestDns;
+  /** What all of them publish. */
+  readonly records: readonly DnsRecord[];
   /** As somebody with a home directory of this name. */
   as(name: string, args: readonly string[], input?: string | Uint8Array): Promise<Run>;
   /** As the hoster of a domain. */
@@ -24,15 +26,18 @@ const legacy: readonly DnsRecord[] = [
   { type: 'MX', name: 'legacy.test', priority: 10, exchange: 'mx.legacy.test' },
 ];
 
-/** Starts a daemon for each name, `<name>.test` being its first domain. */
-export async function startHosters(names: readonly string[]): Promise<Hosters> {
+/**
+ * Starts a daemon for each name, `<name>.test` being its first domain. With another resolver than `dns` its zones are the
+ * caller's business.
+ */
+export async function startHosters(names: readonly string[], resolver?: string): Promise<Hosters> {
   await using parts = new AsyncDisposableStack();
   const dir = parts.use(await testDirectory());
   const dns = parts.use(await startDns(legacy));
   const authority = await createTestAuthority();
   await writeFile(join(dir.path, 'ca.pem'), authority.cert);
   const env = {
-    BECKON_RESOLVERS: dns.address,
+    BECKON_RESOLVERS: resolver ?? dns.address,
     BECKON_CA_FILES: join(dir.path, 'ca.pem'),
     BECKON_ALLOW: '127.0.0.0/8',
   };
@@ -46,6 +51,7 @@ export async function startHosters(names: readonly string[]): Promise<Hosters> {
   return {
     dir,
     dns,
+    records: zone,
     env,
     as: (name, args, input) =>
       beckon(args, {
