@@ -43,6 +43,8 @@ export const operations: Record<string, Operation> = {
   'recovery hash': (i) => hex(primitives.sha256(primitives.context('recovery', b(i['recoveryKey'])))),
   'identity fingerprint': (i) => hex(keys.identityFingerprint(b(i['identityKey']))),
   'record fingerprint': (i) => hex(primitives.sha256(b(i['inner']))),
+  'key to use': (i) =>
+    hex(keys.newestActive(domainRecord(i).keys, keys.use[i['use'] as keyof typeof keys.use], i['now']).id),
   'recipient hash': (i) => hex(drops.recipientHash(b(i['pollKey']), at(i))),
   bucket: (i) => drops.bucket(b(i['addressingKey']), at(i), i['bits']),
   'poll proof': (i) => {

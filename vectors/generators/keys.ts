@@ -12,6 +12,7 @@ import {
 } from './cases.ts';
 import { nameOf } from './conventions.ts';
 import { encode, map, type Node } from './encode.ts';
+import { addKeyLife } from './key-life.ts';
 import {
   alice,
   alpha,
@@ -48,6 +49,7 @@ export function keys(): readonly Case[] {
   addFingerprints(cases);
   addMandates(cases);
   addDomainRecords(cases);
+  addKeyLife(cases);
   addUserRecords(cases);
   addUserAnswers(cases);
   return cases.cases;

@@ -305,6 +305,10 @@ function addVerified(cases: Collection): void {
     ['a day old', inputs(at(now - day))],
     ['a day ahead', inputs(at(now + day))],
     ['signed with a retired key', inputs(datagram, { record: stateOf({ 5: 2 }) })],
+    [
+      'signed with a retired key an hour after its time',
+      inputs(datagram, { record: stateOf({ 5: 2, 7: now - 3600 }) }),
+    ],
     ['signed with a key revoked later', inputs(datagram, { record: stateOf({ 5: 3, 8: now + 1 }) })],
   ];
   for (const [description, fields] of good)

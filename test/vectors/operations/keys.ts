@@ -7,6 +7,9 @@ import {
   recordFingerprint,
   recoveryHash,
 } from '../../../src/keys/fingerprints.ts';
+import { findKey, keyPairOf } from '../../../src/keys/key-pair.ts';
+import { usableKey } from '../../../src/keys/published-key.ts';
+import type { KeyStatus, KeyUse } from '../../../src/wire/registry.ts';
 import { verifyMandate } from '../../../src/keys/mandate.ts';
 import { verifyUserAnswer, type SeenUser } from '../../../src/keys/user-answer.ts';
 import { keysToWriteTo, verifyInnerRecord, type VerifiedRecord } from '../../../src/keys/user-record.ts';
@@ -81,6 +84,20 @@ export const keys: Readonly<Record<string, Operation>> = {
       bucketBits,
       expires,
     };
+  },
+  'key to use': (inputs) =>
+    usableKey(verifiedDomain(inputs), inputs.text('use') as KeyUse, inputs.number('now')).id,
+  'find own key': (inputs) => {
+    const domain = inputs.text('domain');
+    const pairs = inputs.list('keys').map((key) =>
+      keyPairOf(domain, key.text('use') as KeyUse, key.secret('secret'), {
+        status: key.text('status') as KeyStatus,
+        notBefore: key.number('notBefore'),
+        notAfter: key.number('notAfter'),
+      }),
+    );
+    return findKey(pairs, inputs.text('use') as KeyUse, inputs.bytes('keyId'), inputs.number('now'))
+      .publicKey;
   },
   'verify user record': (inputs) => {
     const record = verifiedRecord(inputs);
