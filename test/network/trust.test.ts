@@ -1,0 +1,200 @@
+/** Whole domains, one of which lies about its users; users who rotate their keys, and who come back with others. */
+import test from 'ava';
+import { recordFingerprint } from '../../src/keys/fingerprints.ts';
+import type { RecipientReport } from '../../src/client/api.ts';
+import { rejected } from '../support/identities.ts';
+import { keysOf, list, otherKeys, recordBy, recordOf } from './lying.ts';
+import type { Person } from './person.ts';
+import { startTown, type Town } from './town.ts';
+
+const hour = 3600;
+
+/** Ann wrote, Bob answered; an hour later records are read again. */
+async function acquainted(town: Town): Promise<{ readonly ann: Person; readonly bob: Person }> {
+  const ann = await town.enroll('ann@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  await ann.send([bob.address], 'hello');
+  await bob.arrivals();
+  await bob.read(1);
+  await bob.send([ann.address], 'hello yourself');
+  await ann.arrivals();
+  town.clock.advance(hour);
+  return { ann, bob };
+}
+
+async function shown(person: Person, to: string): Promise<readonly RecipientReport[]> {
+  const reports: RecipientReport[] = [];
+  const stopped = new Error('only looking');
+  const message = { to: [to], subject: 'x', parts: [part] };
+  await person
+    .client()
+    .send(message, undefined, (recipients) => {
+      reports.push(...recipients);
+      throw stopped;
+    })
+    .catch((error: unknown) => {
+      if (error !== stopped) throw error;
+    });
+  return reports;
+}
+
+const part = {
+  mediaType: 'text/plain',
+  length: 0,
+  async *open() {
+    yield* [];
+  },
+};
+
+const kindsOf = (notices: readonly { readonly kind: string }[] | undefined) =>
+  notices?.map(({ kind }) => kind);
+
+test('a domain that lists another key: nothing is sent, whatever it does, before the user’s word', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const before = (await ann.client().sent()).length;
+  const mallory = otherKeys(town, bob.address);
+  await list(town, 'beta', bob.address, recordBy(town, bob.address, mallory));
+
+  const { number, recipients } = await ann.send([bob.address], 'a secret');
+  t.is(number, undefined);
+  t.like(recipients, [
+    { outcome: 'changed', code: 'trust_changed', changed: { of: 'user', what: 'identity' } },
+  ]);
+  await ann.restart();
+  town.clock.advance(hour);
+  t.like((await ann.send([bob.address], 'a secret')).recipients, [{ code: 'trust_changed' }]);
+  const report = await ann.client().trust.show(bob.address);
+  t.not(report.offered?.whole, report.fingerprint);
+  t.deepEqual(kindsOf(report.notices), ['identity_offered']);
+  t.is(
+    await rejected(ann.client().trust.accept(bob.address)),
+    'trust_changed',
+    'nobody showed it to the user',
+  );
+  t.is((await ann.client().sent()).length, before);
+
+  // The domain shows the true record again: the message goes where it should.
+  await list(town, 'beta', bob.address, recordOf(bob));
+  town.clock.advance(hour);
+  t.like((await ann.send([bob.address], 'a secret')).recipients, [{ way: 'drop' }]);
+  await bob.arrivals();
+});
+
+test('a domain that lies before the first answer is found out by who compares, and its reader is not the recipient', async (t) => {
+  await using town = await startTown();
+  const ann = await town.enroll('ann@alpha.test');
+  const cem = await town.enroll('cem@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  t.like((await ann.send([bob.address], 'to bob')).recipients, [{ known: { unconfirmed: true } }]);
+  const [first] = await bob.arrivals();
+  const mallory = otherKeys(town, bob.address);
+  const { fingerprint, words = '', digits = '' } = await bob.client().trust.show();
+  town.clock.advance(1);
+  const truth = await list(town, 'beta', bob.address, recordBy(town, bob.address, mallory));
+  t.like((await cem.send([bob.address], 'to whom?')).recipients, [{ outcome: 'native' }]);
+
+  // Different records to different people: they compare.
+  const [anns, cems] = await Promise.all([ann, cem].map((person) => person.client().trust.show(bob.address)));
+  t.is(anns?.fingerprint, fingerprint);
+  t.not(cems?.fingerprint, fingerprint);
+  for (const form of [fingerprint ?? '', words, digits])
+    t.is(await rejected(cem.client().trust.verify(bob.address, form)), 'fingerprint_mismatch');
+  t.like(await ann.client().trust.verify(bob.address, words), { trust: { level: 'direct' } });
+
+  // Bob finds the one that was written to him; the other cannot be opened by him.
+  await list(town, 'beta', bob.address, truth);
+  t.is(first?.from, ann.address);
+  t.is(await bob.read(first?.number ?? 0), 'to bob');
+  t.is((await bob.client().sync()).entries.length, 0);
+});
+
+test('a domain that shows an older record than before: nothing is sent', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const first = recordOf(bob);
+  const second = recordBy(town, bob.address, keysOf(bob), { previous: recordFingerprint(first) });
+  await list(town, 'beta', bob.address, second);
+  t.like(await shown(ann, bob.address), [{ outcome: 'native', known: { notices: [{ kind: 'rotated' }] } }]);
+  await list(town, 'beta', bob.address, first);
+  town.clock.advance(hour);
+  t.like((await ann.send([bob.address], 'x')).recipients, [
+    { outcome: 'later', code: 'discovery_later', reason: 'record_rollback' },
+  ]);
+});
+
+test('who rotates their keys in good order is written to over the same drop, and the rotation is reported', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const previous = recordFingerprint(recordOf(bob));
+  await list(town, 'beta', bob.address, recordBy(town, bob.address, keysOf(bob), { previous }));
+  const { recipients } = await ann.send([bob.address], 'on we go');
+  t.like(recipients, [
+    { way: 'drop', known: { unconfirmed: false, notices: [{ kind: 'rotated', linked: true }] } },
+  ]);
+  const { trust } = ann.client();
+  t.like(await trust.list(), [{ address: bob.address, notices: [{ kind: 'rotated' }] }]);
+  await trust.acknowledge(bob.address);
+  await ann.restart();
+  t.like(await ann.client().trust.list(), [{ notices: [] }]);
+  t.deepEqual(kindsOf((await ann.client().trust.show(bob.address)).history), ['answered', 'rotated']);
+});
+
+test('drops that their owner withdrew are not used; the next answer brings new ones', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const previous = recordFingerprint(recordOf(bob));
+  const dropsSince = town.clock.seconds();
+  const record = recordBy(town, bob.address, keysOf(bob), { previous, dropsSince });
+  await list(town, 'beta', bob.address, record);
+  t.like((await ann.send([bob.address], 'x')).recipients, [
+    { way: 'introduction', known: { notices: [{ kind: 'rotated' }, { kind: 'drops_void' }] } },
+  ]);
+  await bob.send([ann.address], 'my new drop');
+  await ann.arrivals();
+  t.like((await ann.send([bob.address], 'y')).recipients, [{ way: 'drop' }]);
+});
+
+test('who comes back with another identity is written to once it was accepted, by introduction', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const fresh = otherKeys(town, bob.address);
+  const dropsSince = town.clock.seconds();
+  await list(town, 'beta', bob.address, recordBy(town, bob.address, fresh, { dropsSince }));
+  const { trust } = ann.client();
+  const { offered } = await trust.show(bob.address);
+  t.is(await rejected(trust.accept(bob.address, (await trust.show()).words)), 'fingerprint_mismatch');
+  t.like(await trust.accept(bob.address, offered?.digits), { outcome: 'native', unconfirmed: true });
+  t.like((await ann.send([bob.address], 'x')).recipients, [{ way: 'introduction' }]);
+  const { history, since } = await trust.show(bob.address);
+  t.deepEqual(kindsOf(history), ['answered', 'identity_offered', 'identity_accepted']);
+  t.is(since, town.clock.seconds());
+});
+
+test('escrow and a plain-text store are shown before anything is sent, and when they begin', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  t.like(await shown(ann, bob.address), [{ known: { readers: ['recipient'], notices: [] } }]);
+  const previous = recordFingerprint(recordOf(bob));
+  town.clock.advance(hour);
+  const record = recordBy(town, bob.address, keysOf(bob), { previous, bridged: true });
+  await list(town, 'beta', bob.address, record);
+  const [report] = await shown(ann, bob.address);
+  t.deepEqual(report?.known?.readers, ['recipient', 'plain_text_store']);
+  t.deepEqual(kindsOf(report?.known?.notices), ['rotated', 'bridged_began']);
+  t.deepEqual((await ann.client().trust.show(bob.address)).readers, ['recipient', 'plain_text_store']);
+});
+
+test('a domain is shown with its own identity, level and age', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const report = await ann.client().trust.showDomain('Beta.test');
+  t.like(report, { domain: 'beta.test', outcome: 'native', trust: { level: 'dns' }, escrow: false });
+  t.deepEqual((await ann.client().trust.show(bob.address)).domain, report);
+  t.is(
+    await rejected(ann.client().trust.verify('beta.test', (await ann.client().trust.show()).words ?? '')),
+    'fingerprint_mismatch',
+  );
+  t.like(await ann.client().trust.verify('beta.test', report.fingerprint?.words ?? ''), { compared: true });
+  t.is(await rejected(ann.client().trust.showDomain('no domain')), 'domain_invalid');
+});
