@@ -10,7 +10,7 @@ import { domainLines, listLines, trustLines } from './trust-lines.ts';
 type Options = HomeOption & JsonOption;
 type Report = TrustReport | DomainTrustReport;
 
-/** `beckon trust ...`: who somebody is, as far as this client knows. wire-spec/keys.md section 8. */
+/** `beckon trust ...`: who somebody is, as far as this client knows. wire-spec/keys.md section 9. */
 export function trustCommand(parts: ClientParts): Command {
   return group('trust', 'whose keys they are, why that is believed, since when, and what changed', [
     showCommand(parts),

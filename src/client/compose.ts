@@ -62,7 +62,7 @@ export function routeTo(
   };
 }
 
-/** Withdrawn by the recipient, or handed over by another identity than the one that is pinned now. wire-spec/keys.md section 8. */
+/** Withdrawn by the recipient, or handed over by another identity than the one that is pinned now. wire-spec/keys.md section 9. */
 function isVoid(their: TheirDrop, { user, dropsSince = 0 }: Recipient): boolean {
   const ofAnother = their.identity !== undefined && their.identity !== bytesToJson(user.identityFingerprint);
   return ofAnother || their.created < dropsSince;

@@ -5,7 +5,7 @@ import type { NoticeKind } from '../directory/user-pins.ts';
 /** What an address is to who writes there: `changed` waits for the user's word. */
 export type RecipientOutcome = 'native' | 'legacy' | 'later' | 'none' | 'unknown' | 'changed';
 
-/** A fingerprint in all forms that people compare, wire-spec/keys.md section 8. */
+/** A fingerprint in all forms that people compare, wire-spec/keys.md section 9. */
 export interface FingerprintForms {
   /** Base64url. */
   readonly whole: string;

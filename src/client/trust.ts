@@ -1,4 +1,4 @@
-/** Whose keys they are: shown, compared out of band, a change accepted on the user's word. wire-spec/keys.md section 8. */
+/** Whose keys they are: shown, compared out of band, a change accepted on the user's word. wire-spec/keys.md section 9. */
 import type { DomainOutcome } from '../directory/domain-lookup.ts';
 import type { ChangedUser, NativeUser, UserOutcome } from '../directory/user-lookup.ts';
 import type { UserPin } from '../directory/user-pins.ts';

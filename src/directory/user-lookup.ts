@@ -4,7 +4,7 @@
  *  1. the cached answer, if it is young and still verifies
  *  2. the domain's answer; a signing key that our copy of its record does not have makes us read the record again, once
  *  3. verified against the domain's record and the serials seen before (wire-spec/keys.md sections 6 and 7)
- *  4. weighed against the pin (section 8): another identity, or weaker keys, wait for the user's word
+ *  4. weighed against the pin (section 9): another identity, or weaker keys, wait for the user's word
  *  5. the pin with what is new in its history, then the answer, written down
  */
 import type { Clock } from '../clock.ts';

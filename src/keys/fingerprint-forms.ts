@@ -1,4 +1,4 @@
-/** A fingerprint as people compare it: whole, as words, or as digits. wire-spec/keys.md section 8. */
+/** A fingerprint as people compare it: whole, as words, or as digits. wire-spec/keys.md section 9. */
 import { base64urlnopad } from '@scure/base';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { constantTimeEqual } from '../crypto/secret.ts';

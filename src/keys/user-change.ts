@@ -1,4 +1,4 @@
-/** What a user's newest record changes for who pinned an earlier one. wire-spec/keys.md section 8. */
+/** What a user's newest record changes for who pinned an earlier one. wire-spec/keys.md section 9. */
 import { constantTimeEqual } from '../crypto/secret.ts';
 import { suiteRanks, suites, userFlags, type SuiteName } from '../wire/registry.ts';
 import { checkProgress } from './serial.ts';

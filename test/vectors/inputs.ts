@@ -12,6 +12,7 @@ export interface Inputs {
   secret(name: string): Secret;
   texts(name: string): readonly string[];
   bytesList(name: string): readonly Uint8Array[];
+  flags(name: string): readonly boolean[];
   /** A nested object. */
   fields(name: string): Inputs;
   list(name: string): readonly Inputs[];
@@ -39,6 +40,7 @@ export function inputsOf(value: Json | undefined): Inputs {
     bytes: (name) => bytesOf(text(name)),
     secret: (name) => new Secret(bytesOf(text(name))),
     texts: (name) => items(name) as readonly string[],
+    flags: (name) => items(name) as readonly boolean[],
     bytesList: (name) => items(name).map((item) => bytesOf(item as string)),
     fields: (name) => inputsOf(fields[name]),
     list: (name) => items(name).map((item) => inputsOf(item)),

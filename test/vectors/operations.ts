@@ -9,6 +9,7 @@ import { keys } from './operations/keys.ts';
 import { message } from './operations/message.ts';
 import { notification } from './operations/notification.ts';
 import { state } from './operations/state.ts';
+import { trust } from './operations/trust.ts';
 
 export const operations: Readonly<Record<string, Operation>> = {
   ...conventions,
@@ -20,4 +21,5 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...notification,
   ...account,
   ...state,
+  ...trust,
 };

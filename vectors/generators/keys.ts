@@ -30,6 +30,7 @@ import {
 import { seeded } from './random.ts';
 import { ctx, sha256 } from './reference.ts';
 import { addDecoding, mapRulesOf } from './structures.ts';
+import { addTrust } from './trust.ts';
 
 const day = 86_400;
 const sections: Readonly<Record<string, string>> = {
@@ -52,6 +53,7 @@ export function keys(): readonly Case[] {
   addKeyLife(cases);
   addUserRecords(cases);
   addUserAnswers(cases);
+  addTrust(cases);
   return cases.cases;
 }
 
