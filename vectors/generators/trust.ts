@@ -224,7 +224,10 @@ function addMoves(cases: Collection): void {
       ...base,
       description,
       inputs: {
-        ...{ old: oldRecord, oldAddress: alice.address, next: nextRecord, nextAddress: bob.address },
+        old: oldRecord,
+        oldAddress: alice.address,
+        next: nextRecord,
+        nextAddress: bob.address,
         now,
       },
       output,
