@@ -57,7 +57,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     if (!enrolled) throw new BeckonError('unauthorized', 'the enrolment was not finished: repeat it');
     return await loadSecrets(secrets, epoch);
   });
-  const ownKeys = createOwnKeys({ session, secrets, own, shared: nothing, clock, random });
+  const ownKeys = createOwnKeys({ session, secrets, own, shared: nothing, learn: nothing, clock, random });
   const openOne = createOpenOne({ session, network, clock, learn: nothing });
   const listParts = createListParts(session, network);
   const known = { session, openOne, listParts };
