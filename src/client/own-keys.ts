@@ -163,9 +163,7 @@ function recordsFor(
   now: number,
   dropsSince: number | undefined,
 ): readonly SignedRecord[] {
-  return currentRecords(state).map((before) =>
-    recordFor(before.address, before, keys, now, dropsSince),
-  );
+  return currentRecords(state).map((before) => recordFor(before.address, before, keys, now, dropsSince));
 }
 
 /** The record after `before`. Throws `record_invalid` where that one is more than a day ahead of the clock. */

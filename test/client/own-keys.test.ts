@@ -6,9 +6,9 @@ import { times } from '../../src/wire/registry.ts';
 import { decode } from '../../src/wire/schema.ts';
 import { decodeSign1 } from '../../src/wire/sign1.ts';
 import { userRecord, type UserRecord } from '../../src/wire/users.ts';
-import { rejected } from '../support/identities.ts';
+import { makeDomain, makeUser, rejected } from '../support/identities.ts';
 import { mailPart, memorySink, textIn } from './sink.ts';
-import { createWorld, homeOf, listed, type TestClient, type World } from './world.ts';
+import { createWorld, homeOf, listed, memoryFile, type TestClient, type World } from './world.ts';
 
 const day = 86_400;
 const month = times.userKeyRotation + times.userKeyRotationSpread;
@@ -262,4 +262,43 @@ test('a later rotation keeps what was revoked, and since when drops are void', a
     [1, 1, 2, 2, 3, 3],
   );
   t.is(homeOf(world, 'alpha.test').users.size, 1);
+});
+
+test('where another device published first, the next record follows that one', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  await ann.client.sync();
+  const files = { state: memoryFile(ann.state.text), secrets: memoryFile(ann.secrets.text) };
+  world.clock.advance(month);
+  await ann.client.sync();
+  const theirs = listedRecord(world, ann);
+  // The same device from an older copy of its files: it knows nothing of that record.
+  const other = await world.client(files, 'other');
+  world.clock.advance(10);
+  await other.sync();
+  const record = listedRecord(world, ann);
+  t.is(b64(record.previous ?? new Uint8Array()), theirs.fingerprint);
+  t.true(record.serial > theirs.serial);
+  t.like(other.ownKeys(), { published: true, record: record.fingerprint });
+  await write(bob, ann);
+  await other.sync();
+  t.like(await other.open(1), { status: 'opened', from: bob.address });
+});
+
+test('a domain that lists another identity keeps nobody from reading, and says so', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  await ann.client.sync();
+  const home = homeOf(world, 'alpha.test');
+  const hash = [...home.users.keys()][0] ?? '';
+  const known = home.users.get(hash);
+  if (known === undefined) throw new Error('not enrolled');
+  const impostor = makeUser(makeDomain('alpha.test'), 'ann', 'somebody else');
+  home.users.set(hash, { ...known, record: impostor.inner });
+  world.clock.advance(month);
+  const before = listed(world, ann.address, known.record);
+  world.outcomes.set(ann.address, before);
+  await write(bob, ann);
+  await ann.client.sync();
+  t.false(ann.client.ownKeys().published);
+  t.like(ann.client.alarms(), [{ code: 'identity_other', address: ann.address }]);
+  t.like(await ann.client.open(1), { status: 'opened' });
 });

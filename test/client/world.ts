@@ -146,8 +146,8 @@ function createHome(domain: string, random: Random) {
     random,
     invitations: new Map<string, string>(),
     users: new Map<string, { readonly record: Uint8Array; readonly device: string }>(),
-    /** Address hashes of aliases, and of the users whose they are. */
-    aliases: new Map<string, string>(),
+    /** By address hash: what they are, and the address hash of whose they are. */
+    aliases: new Map<string, { readonly address: string; readonly of: string }>(),
     reserved: new Set<string>(),
     uploads: new Map<string, { readonly size: number; bytes: Uint8Array }>(),
     messages: [] as StoredMessage[],
@@ -412,6 +412,7 @@ function route(world: World, home: TestHome, request: HttpsRequest, path: string
   const user = [...home.users].find(([, known]) => known.device === device)?.[0];
   if (user === undefined) throw new BeckonError('unauthorized', 'no such device');
   if (parts[0] === 'introductions') return feed(home, new URLSearchParams(query));
+  if (where === 'account/user') return profile(home, user);
   if (where === 'account/record') return putRecord(world, home, user, read().record);
   if (parts[1] === 'reservations') return reserve(home, read().count);
   if (parts[1] === 'uploads') return upload(home, request, parts, read);
@@ -441,13 +442,30 @@ function enroll(world: World, home: TestHome, { token, record, device }: Json, b
   return { addressHash: hash };
 }
 
+function profile(home: TestHome, user: string): unknown {
+  const recordOf = (hash: string): { record?: string } => {
+    const known = home.users.get(hash);
+    return known === undefined ? {} : { record: b64(known.record) };
+  };
+  const aliases = [...home.aliases].filter(([, { of }]) => of === user);
+  return {
+    address: 'it knows',
+    local: 'it',
+    ...recordOf(user),
+    aliases: aliases.map(([hash, { address }]) => ({ address, ...recordOf(hash) })),
+    devices: [],
+    used: 0,
+    quota: 0,
+  };
+}
+
 /** Of the user or of an alias, in the place of the one that it names. */
 function putRecord(world: World, home: TestHome, user: string, record: string): void {
   const { addressHash: hash } = decode(userRecord, decodeSign1(bytesOf(record)).payload);
   const expected = { domain: home.domain, addressHash: hash, now: world.clock.seconds() };
   const { previous, serial } = verifyInnerRecord(bytesOf(record), expected);
   const known = home.users.get(b64(hash));
-  if (b64(hash) !== user && home.aliases.get(b64(hash)) !== user)
+  if (b64(hash) !== user && home.aliases.get(b64(hash))?.of !== user)
     throw new BeckonError('record_mismatch', 'of somebody else');
   if (known !== undefined && b64(known.record) === record) return;
   const before = known && b64(recordFingerprint(known.record));
