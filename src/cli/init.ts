@@ -38,6 +38,8 @@ interface Made {
   readonly configFile: string;
   /** Absent where the daemon made the keys. */
   readonly keyDirectory?: string;
+  /** Whether the key files lie under a passphrase. */
+  readonly encrypted: boolean;
   readonly newConfig: boolean;
   readonly unknownUsers: string;
 }
@@ -121,7 +123,8 @@ async function further(
   try {
     const { recoveryKey, dns } = await admin.addDomain(domain);
     const { unknownUsers } = config.defaults;
-    return { domain, recoveryKey, dns, configFile, newConfig: false, unknownUsers };
+    const encrypted = config.keys.passphraseFile !== null;
+    return { domain, recoveryKey, dns, configFile, encrypted, newConfig: false, unknownUsers };
   } finally {
     await admin.close();
   }
@@ -132,14 +135,26 @@ function madeOf(
   domain: string,
   configFile: string,
 ): Omit<Made, 'newConfig'> {
-  return { domain, recoveryKey, dns, configFile, keyDirectory, unknownUsers: config.defaults.unknownUsers };
+  const { keys, defaults } = config;
+  const encrypted = keys.passphraseFile !== null;
+  return {
+    domain,
+    recoveryKey,
+    dns,
+    configFile,
+    keyDirectory,
+    encrypted,
+    unknownUsers: defaults.unknownUsers,
+  };
 }
 
 function show(face: Face, made: Made, mail: MailRemark | undefined, missing: readonly string[]): void {
-  const { domain, recoveryKey, dns, configFile, keyDirectory, newConfig, unknownUsers } = made;
+  const { domain, recoveryKey, dns, configFile, keyDirectory, encrypted, newConfig, unknownUsers } = made;
   const file = configFile === face.path(configPaths[0]) ? configPaths[0] : configFile;
   const keys =
-    keyDirectory === undefined ? 'keys made by the running daemon' : `keys in ${keyDirectory} (0600)`;
+    keyDirectory === undefined
+      ? 'keys made by the running daemon'
+      : `keys in ${keyDirectory} (0600${encrypted ? ', encrypted' : ''})`;
   face.print(`wrote   ${newConfig ? `${file}; ` : ''}${keys}`);
   face.print(`RECOVERY KEY (shown once, for the owner of ${domain}):  ${recoveryKey}`);
   face.print('add to DNS');
