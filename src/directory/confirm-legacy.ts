@@ -10,11 +10,12 @@
  */
 import type { Clock } from '../clock.ts';
 import type { LegacyDomain } from '../dns/discover.ts';
-import { readDomainTxt } from '../dns/domain-txt.ts';
+import { readDomainTxt, type DomainTxt } from '../dns/domain-txt.ts';
 import type { Resolver } from '../dns/resolver.ts';
 import { BeckonError } from '../errors.ts';
 import { claimedFingerprint } from '../keys/claimed-identity.ts';
-import { verifyDomainAnswer } from '../keys/domain-record.ts';
+import { verifyDomainAnswer, type VerifiedDomain } from '../keys/domain-record.ts';
+import { verifyGone } from '../keys/gone.ts';
 import type { Log } from '../log.ts';
 import type { Https } from '../outbound/https.ts';
 import { authorityOf } from '../wire/domain-name.ts';
@@ -74,12 +75,14 @@ export function createConfirmLegacy(options: ConfirmLegacyOptions): ConfirmLegac
   }
 
   async function isRecordOf(domain: string, answer: Uint8Array): Promise<boolean> {
-    const txt = await resolver.txt(`_beckon.${domain}`);
-    const named = readDomainTxt(txt.kind === 'found' ? txt.records : []);
+    const answered = await resolver.txt(`_beckon.${domain}`);
+    const read = readDomainTxt(answered.kind === 'found' ? answered.records : []);
+    const { fingerprints, gone } = read.kind === 'found' ? read.txt : noTxt;
+    const now = clock.seconds();
     try {
-      const fingerprints = named.kind === 'found' ? named.txt.fingerprints : [claimedFingerprint(answer)];
-      verifyDomainAnswer(answer, { domain, fingerprints, now: clock.seconds() });
-      return true;
+      const named = fingerprints.length > 0 ? fingerprints : [claimedFingerprint(answer)];
+      const record = verifyDomainAnswer(answer, { domain, fingerprints: named, now });
+      return gone === null || !hasLeft(gone, record, now);
     } catch (error) {
       if (error instanceof BeckonError) return false;
       throw error;
@@ -102,6 +105,19 @@ export function createConfirmLegacy(options: ConfirmLegacyOptions): ConfirmLegac
     if (legacy.dnssec) return stands;
     return heldBack.get(domain) ?? shared(domain, () => confirm(domain));
   };
+}
+
+const noTxt: DomainTxt = { fingerprints: [], gone: null };
+
+/** A domain that signed that it leaves is legacy, though its server may answer for a while. */
+function hasLeft(gone: Uint8Array, record: VerifiedDomain, now: number): boolean {
+  try {
+    verifyGone(gone, { ...record, now });
+    return true;
+  } catch (error) {
+    if (error instanceof BeckonError) return false;
+    throw error;
+  }
 }
 
 const stands: LegacyVerdict = { kind: 'legacy' };

@@ -104,7 +104,7 @@ export function createHttps(options: HttpsOptions): Https {
     };
     try {
       const signals = request.signal ? [request.signal, tooSlow.signal] : [tooSlow.signal];
-      const answer = await send(pool, request, patience, AbortSignal.any(signals));
+      const answer = await orAborted(send(pool, request, patience, AbortSignal.any(signals)), request.signal);
       // The body closes whether it was read, left or broken; its errors reach whoever reads it.
       answer.body.once('close', end).on('error', () => {});
       return await receive(answer, request, patience);
@@ -122,6 +122,17 @@ export function createHttps(options: HttpsOptions): Https {
     },
     close: () => pools.close(),
   };
+}
+
+/** undici looks at the signal when it has a connection, and that may take longer than the caller wants to wait. */
+function orAborted<T>(answer: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return answer;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    answer.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }
 
 function send(

@@ -6,6 +6,7 @@ import type { ExecutionContext } from 'ava';
 import { createConfirmLegacy, type ConfirmLegacy } from '../../src/directory/confirm-legacy.ts';
 import type { LegacyDomain } from '../../src/dns/discover.ts';
 import { formatDomainTxt } from '../../src/dns/domain-txt.ts';
+import { signGone } from '../../src/keys/gone.ts';
 import type { DnsRecord } from '../../src/dns/record.ts';
 import { flipped, makeDomain } from '../support/identities.ts';
 import { createTestAuthority } from '../support/certificates.ts';
@@ -216,4 +217,25 @@ test('during a change of identity either fingerprint of the TXT record will do',
   const text = formatDomainTxt({ fingerprints, gone: null });
   world.zone(mx, ...loopback('beckon.a.test'), { type: 'TXT', name: '_beckon.a.test', text });
   t.deepEqual(await confirm('a.test', legacy), contradicted);
+});
+
+test('a domain that signed that it leaves is legacy, and nobody else can say so for it', async (t) => {
+  const { site, world, confirm } = await scene(t);
+  const { identity } = site.keys;
+  if (identity === undefined) throw new Error('the identity key is not here');
+  const gone = signGone('a.test', identity.secret, world.clock.seconds());
+  const say = (value: Uint8Array, fingerprints: Uint8Array[]): void =>
+    world.zone(mx, ...loopback('beckon.a.test'), {
+      type: 'TXT',
+      name: '_beckon.a.test',
+      text: formatDomainTxt({ fingerprints, gone: value }),
+    });
+  for (const fingerprints of [[], [site.keys.fingerprint]]) {
+    say(gone, fingerprints);
+    world.clock.advance(1000);
+    t.deepEqual(await confirm('a.test', legacy), stands);
+    say(flipped(gone), fingerprints);
+    world.clock.advance(1000);
+    t.deepEqual(await confirm('a.test', legacy), contradicted);
+  }
 });

@@ -188,7 +188,7 @@ test('silence and trickling end with the patience', async (t) => {
       response.on('close', () => clearInterval(timer));
     },
   });
-  const https = await start(t, { timeouts: { patienceMs: 1000 } });
+  const https = await start(t, { timeouts: { patienceMs: 4000 } });
   await Promise.all(
     ['/silent', '/stalled', '/trickling'].map((path) =>
       t.throwsAsync(https.request(get(server.port, { path })), { code: 'network_failed' }, path),
@@ -199,7 +199,7 @@ test('silence and trickling end with the patience', async (t) => {
 
 test('a peer that takes no upload ends with the patience', async (t) => {
   const server = await serve(t, { handle: (request) => void request.pause() });
-  const https = await start(t, { timeouts: { patienceMs: 1000 } });
+  const https = await start(t, { timeouts: { patienceMs: 4000 } });
   const body = new Uint8Array(64 << 20);
   await t.throwsAsync(https.request(get(server.port, { method: 'POST', body })), { code: 'network_failed' });
   t.is(server.requests.length, 1);
@@ -210,12 +210,12 @@ test('an event stream may trickle', async (t) => {
     async handle(_, response) {
       for (let i = 0; i < 10; i++) {
         response.write('x');
-        await sleep(150);
+        await sleep(500);
       }
       response.end();
     },
   });
-  const https = await start(t, { timeouts: { patienceMs: 1000 } });
+  const https = await start(t, { timeouts: { patienceMs: 4000 } });
   const { body } = await https.stream(get(server.port, { eventStream: true }));
   let count = 0;
   for await (const bytes of body) count += bytes.length;
@@ -224,11 +224,11 @@ test('an event stream may trickle', async (t) => {
 
 test("a slow consumer is not the peer's fault", async (t) => {
   const server = await serve(t, { handle: (_, response) => void response.end(new Uint8Array(3_000_000)) });
-  const https = await start(t, { timeouts: { patienceMs: 1000 } });
+  const https = await start(t, { timeouts: { patienceMs: 4000 } });
   const { body } = await https.stream(get(server.port, { maxBytes: 3_000_000 }));
   let count = 0;
   for await (const bytes of body) {
-    if (count === 0) await sleep(1500);
+    if (count === 0) await sleep(5000);
     count += bytes.length;
   }
   t.is(count, 3_000_000);
@@ -430,6 +430,21 @@ test('the caller can abort, and close ends what is under way', async (t) => {
   await t.throwsAsync(aborted, { code: 'network_failed' });
   await https.close();
   await t.throwsAsync(closed, { code: 'network_failed' });
+});
+
+test('the caller can abort while a server lets us wait for a connection', async (t) => {
+  const silent = createServer((socket) => void socket.on('error', () => {}));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const https = await start(t, { timeouts: { connectMs: 60_000, patienceMs: 60_000 } });
+  const controller = new AbortController();
+  const { port } = silent.address() as { port: number };
+  const aborted = https.request(get(port, { signal: controller.signal }));
+  await once(silent, 'connection');
+  controller.abort();
+  await t.throwsAsync(aborted, { code: 'network_failed' });
+  await t.throwsAsync(https.request(get(port, { signal: AbortSignal.abort() })), { code: 'network_failed' });
+  silent.close();
 });
 
 test('domains that are not canonical are refused', async (t) => {
