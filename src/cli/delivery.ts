@@ -62,11 +62,8 @@ function showRecipients(face: Face, recipients: SendResult['recipients']): void 
 /** What was shown is seen. */
 async function acknowledge(client: Client, { recipients }: SendResult): Promise<void> {
   for (const { address, known } of recipients)
-    if (address !== undefined && known !== undefined && known.notices.length > 0)
-      await client.trust.acknowledge(
-        address,
-        known.notices.map(({ kind }) => kind),
-      );
+    if (address !== undefined && known && known.notices.length + known.domainNotices.length > 0)
+      await client.trust.acknowledge(address);
 }
 
 async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<Outgoing> {

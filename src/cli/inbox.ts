@@ -8,7 +8,7 @@ import type { Face } from './face.ts';
 import { inboxLines } from './inbox-lines.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeJson, safeLine } from './safe-text.ts';
-import { harmless, noticeInWords } from './trust-words.ts';
+import { domainNoticeInWords, harmless, noticeInWords } from './trust-words.ts';
 
 interface Options extends HomeOption, JsonOption {
   readonly watch?: boolean;
@@ -52,15 +52,19 @@ export function inboxCommand(parts: InboxParts): Command {
 
 /** What changed about correspondents' keys: until it was looked at, but for what is harmless, which is told once. */
 async function showNotices(face: Face, client: Client, told: Set<string>): Promise<void> {
-  for (const { address, notices } of await client.trust.list()) {
+  for (const { address, notices, domainNotices } of await client.trust.list()) {
     const name = safeLine(address);
-    const fresh = notices.filter(({ kind, at }) => !told.has(`${address} ${kind} ${at}`));
-    for (const notice of fresh) {
-      told.add(`${address} ${notice.kind} ${notice.at}`);
-      face.note(`note    ${name}: ${noticeInWords(notice)}; see: beckon trust show ${name}`);
+    const lines = [
+      ...notices.map((notice) => [notice.at, noticeInWords(notice)] as const),
+      ...domainNotices.map((notice) => [notice.at, domainNoticeInWords(notice)] as const),
+    ];
+    for (const [at, words] of lines) {
+      const id = `${address} ${at} ${words}`;
+      if (!told.has(id)) face.note(`note    ${name}: ${words}; see: beckon trust show ${name}`);
+      told.add(id);
     }
-    const seen = fresh.filter(({ kind }) => harmless.includes(kind));
-    if (seen.length > 0) await client.trust.acknowledge(address, harmless);
+    if (notices.some(({ kind }) => harmless.includes(kind)))
+      await client.trust.acknowledge(address, harmless);
   }
 }
 

@@ -10,7 +10,7 @@ import { formatFingerprint } from './fingerprint.ts';
 import { formatNumber, formatTime, table } from './format.ts';
 import { reasonInWords } from './reasons.ts';
 import { safeLine } from './safe-text.ts';
-import { noticeLine, readersInWords, trustReasonInWords } from './trust-words.ts';
+import { domainNoticeInWords, noticeLine, readersInWords, trustReasonInWords } from './trust-words.ts';
 
 type Trust = TrustReport['trust'];
 
@@ -93,8 +93,15 @@ export function domainLines(report: DomainTrustReport): string[] {
     ...outcomeRow(report),
     ...trustRows(report.trust),
     ...row('since', report.since === undefined ? undefined : formatTime(report.since)),
+    ...report.history.flatMap((notice, index) =>
+      row(index === 0 ? 'history' : '', `${formatTime(notice.at)}  ${domainNoticeInWords(notice)}`),
+    ),
     ...row('escrow', report.escrow ? 'the domain holds its users’ keys' : undefined),
   ];
+}
+
+function countOf({ notices, domainNotices }: PinnedCorrespondent): number {
+  return notices.length + domainNotices.length;
 }
 
 /** One line for each correspondent. */
@@ -108,7 +115,7 @@ export function listLines(correspondents: readonly PinnedCorrespondent[]): strin
         ...(one.waits ? ['WAITS for your word'] : []),
         ...(one.mailAccepted ? ['mail will do'] : []),
         ...one.readers.filter((reader) => reader !== 'recipient').map((reader) => `read by ${reader}`),
-        ...(one.notices.length > 0 ? [formatNumber(one.notices.length, 'notice')] : []),
+        ...(countOf(one) > 0 ? [formatNumber(countOf(one), 'notice')] : []),
       ].join(', '),
     ]),
   );

@@ -1,5 +1,5 @@
 /** What is known of others' keys, in words: what the directory gives is for programs. */
-import type { KnownRecipient, NoticeReport, Reader } from '../client/api.ts';
+import type { DomainNoticeReport, KnownRecipient, NoticeReport, Reader } from '../client/api.ts';
 import { formatFingerprint } from './fingerprint.ts';
 import { formatTime } from './format.ts';
 import { safeLine } from './safe-text.ts';
@@ -55,6 +55,22 @@ export function noticeInWords({ kind, linked, toIdentity }: NoticeReport): strin
   return `${kinds[kind]}${gap}${identity}`;
 }
 
+/** What happened to a domain. */
+export function domainNoticeInWords({ kind, by, to, escrow }: DomainNoticeReport): string {
+  const signers = {
+    identity: 'signed by the one before',
+    recovery: 'signed by the recovery key of its owner',
+    word: 'which you accepted',
+  } as const;
+  if (kind === 'escrow')
+    return escrow
+      ? 'their domain holds its users’ keys now: it can read along'
+      : 'their domain holds its users’ keys no more';
+  if (kind === 'recovery_key') return 'the owner of their domain has another recovery key';
+  const identity = to === undefined ? '' : ` ${formatFingerprint(to)}`;
+  return `their domain has another identity key${by === undefined ? '' : `, ${signers[by]}`}${identity}`;
+}
+
 /** `2026-11-21 04:30:12Z  new keys, signed by the same identity` */
 export function noticeLine(notice: NoticeReport): string {
   return `${formatTime(notice.at)}  ${noticeInWords(notice)}`;
@@ -71,10 +87,11 @@ export function readersInWords(readers: readonly Reader[]): string {
 
 /** What to know before anything is sent to somebody: no line where there is nothing to say. */
 export function recipientLines(address: string, known: KnownRecipient): string[] {
-  const { readers, unconfirmed, notices, movedTo } = known;
+  const { readers, unconfirmed, notices, domainNotices, movedTo } = known;
   const name = safeLine(address);
   return [
     ...notices.map((notice) => `${name}: ${noticeInWords(notice)} (${formatTime(notice.at)})`),
+    ...domainNotices.map((notice) => `${name}: ${domainNoticeInWords(notice)} (${formatTime(notice.at)})`),
     ...(unconfirmed ? [`${name}: unconfirmed: no answer of theirs has come yet`] : []),
     ...(readers.length > 1 ? [`${name}: who can read it: ${readersInWords(readers)}`] : []),
     ...(movedTo === undefined

@@ -28,6 +28,20 @@ export interface NoticeReport {
   readonly linked?: boolean;
 }
 
+/** What happened to a domain; fingerprints as base64url. */
+export interface DomainNoticeReport {
+  /** Unix seconds at which this client noticed it, and at which it was done, as the signer says. */
+  readonly at: number;
+  readonly made?: number;
+  readonly kind: 'identity' | 'recovery_key' | 'escrow';
+  /** Of another identity: signed by the one before or by the recovery key of its owner, or accepted on the user's word. */
+  readonly by?: 'identity' | 'recovery' | 'word';
+  readonly from?: string;
+  readonly to?: string;
+  /** Of escrow: whether the domain holds its users' keys since then. */
+  readonly escrow?: boolean;
+}
+
 /**
  * Who can read what is sent: the devices of the `recipient`; their `domain`, which holds its users' keys (escrow); whoever reads the
  * `plain_text_store` that they have messages copied to (bridged).
@@ -50,6 +64,8 @@ export interface KnownRecipient {
   readonly readers: readonly Reader[];
   /** What happened since the user last looked, oldest first. */
   readonly notices: readonly NoticeReport[];
+  /** The same of their domain. */
+  readonly domainNotices: readonly DomainNoticeReport[];
   readonly movedTo?: MoveReport;
   readonly movedFrom?: MoveReport;
 }
@@ -73,8 +89,12 @@ export interface DomainTrustReport {
   readonly compared?: boolean;
   /** The domain holds its users' keys. */
   readonly escrow?: boolean;
+  /** It says that it leaves: nothing new goes there. */
+  readonly leaving?: boolean;
   /** Another identity that waits for the user's word. */
   readonly offered?: FingerprintForms;
+  /** All that happened since it was pinned, oldest first. */
+  readonly history: readonly DomainNoticeReport[];
 }
 
 export interface TrustReport extends Partial<KnownRecipient> {
@@ -119,6 +139,7 @@ export interface PinnedCorrespondent {
   readonly readers: readonly Reader[];
   readonly mailAccepted: boolean;
   readonly notices: readonly NoticeReport[];
+  readonly domainNotices: readonly DomainNoticeReport[];
 }
 
 export interface ClientTrust {

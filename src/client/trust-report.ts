@@ -1,6 +1,9 @@
 /** What the directory knows of others, as plain values. */
+import { constantTimeEqual } from '../crypto/secret.ts';
+import { eventsOf, type DomainEvent } from '../directory/domain-history.ts';
 import type { DomainOutcome } from '../directory/domain-lookup.ts';
-import type { NativeUser, UserOutcome } from '../directory/user-lookup.ts';
+import type { DomainPin } from '../directory/pins.ts';
+import { unseenEvents, type NativeUser, type UserOutcome } from '../directory/user-lookup.ts';
 import {
   noticesOf,
   unseenNotices,
@@ -12,6 +15,7 @@ import type { ErrorCode } from '../errors.ts';
 import { fingerprintDigits, fingerprintWords } from '../keys/fingerprint-forms.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type {
+  DomainNoticeReport,
   FingerprintForms,
   KnownRecipient,
   MoveReport,
@@ -38,6 +42,16 @@ function noticeReport({ at, kind, seen, linked, ...hashes }: UserNotice): Notice
   return { at, kind, seen, ...texts, ...(linked === undefined ? {} : { linked }) };
 }
 
+function domainNotice({ noticed, ...event }: DomainEvent): DomainNoticeReport {
+  if (event.kind !== 'identity') return { at: noticed, ...event };
+  return { ...event, at: noticed, from: bytesToJson(event.from), to: bytesToJson(event.to) };
+}
+
+/** What happened to a domain, oldest first. */
+export function domainHistoryOf(pin: DomainPin | undefined): readonly DomainNoticeReport[] {
+  return pin === undefined ? [] : eventsOf(pin).map(domainNotice);
+}
+
 /** The history of a pin, oldest first. */
 export function historyOf(pin: UserPin | undefined): readonly NoticeReport[] {
   return noticesOf(pin).map(noticeReport);
@@ -59,13 +73,14 @@ export function readersOf({
 
 /** What is known of a recipient without asking anybody else. */
 export function knownRecipient(outcome: NativeUser): KnownRecipient {
-  const { user, since, confirmed, notices } = outcome;
+  const { user, since, confirmed, notices, domainNotices } = outcome;
   const { movedTo, movedFrom } = user;
   return {
     since,
     unconfirmed: !confirmed,
     readers: readersOf(outcome),
     notices: notices.map(noticeReport),
+    domainNotices: domainNotices.map(domainNotice),
     ...(movedTo === undefined ? {} : { movedTo: moveOf(movedTo) }),
     ...(movedFrom === undefined ? {} : { movedFrom: moveOf(movedFrom) }),
   };
@@ -76,7 +91,11 @@ function moveOf([, address]: NonNullable<NativeUser['user']['movedTo']>): MoveRe
 }
 
 /** What is pinned of a correspondent. */
-export function pinnedCorrespondent(address: string, pin: UserPin): PinnedCorrespondent {
+export function pinnedCorrespondent(
+  address: string,
+  pin: UserPin,
+  domain: DomainPin | undefined,
+): PinnedCorrespondent {
   return {
     address,
     fingerprint: bytesToJson(pin.fingerprint),
@@ -87,14 +106,19 @@ export function pinnedCorrespondent(address: string, pin: UserPin): PinnedCorres
     readers: readersOf(pin),
     mailAccepted: pin.mailAccepted,
     notices: unseenNotices(pin).map(noticeReport),
+    domainNotices: domain === undefined ? [] : unseenEvents(pin, eventsOf(domain)).map(domainNotice),
   };
 }
 
-/** What waits for the user's word in a pin and was not seen yet. */
-export function isOfferUnseen(pin: UserPin | undefined): boolean {
-  const offers: readonly NoticeKind[] = ['identity_offered', 'suite_offered'];
-  return unseenNotices(pin).some(({ kind }) => offers.includes(kind));
+/** Whether the user saw what waits: this identity, or weaker keys of the pinned one. */
+export function isOfferSeen(pin: UserPin, offered: Uint8Array): boolean {
+  return noticesOf(pin).some(
+    ({ kind, seen, toIdentity = pin.fingerprint }) =>
+      seen && offers.includes(kind) && constantTimeEqual(toIdentity, offered),
+  );
 }
+
+const offers: readonly NoticeKind[] = ['identity_offered', 'suite_offered'];
 
 /** Why an address or domain is what it is: a code for programs, and more for people. Nothing for what is native. */
 export function whyNot(outcome: UserOutcome | DomainOutcome): {

@@ -1,5 +1,5 @@
 /** Whose keys they are: shown, compared out of band, a change accepted on the user's word. wire-spec/keys.md section 9. */
-import type { DomainOutcome } from '../directory/domain-lookup.ts';
+import type { DomainOutcome, NativePeer } from '../directory/domain-lookup.ts';
 import type { ChangedUser, NativeUser, UserOutcome } from '../directory/user-lookup.ts';
 import type { UserPin } from '../directory/user-pins.ts';
 import { BeckonError } from '../errors.ts';
@@ -12,9 +12,10 @@ import type { ClientNetwork } from './api.ts';
 import type { Session } from './store.ts';
 import type { ClientTrust, DomainTrustReport, MoveReport, TrustReport } from './trust-api.ts';
 import {
+  domainHistoryOf,
   formsOf,
   historyOf,
-  isOfferUnseen,
+  isOfferSeen,
   knownRecipient,
   pinnedCorrespondent,
   whyNot,
@@ -81,10 +82,11 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
       domain,
       outcome: outcome.kind,
       ...whyNot(outcome),
-      ...(outcome.kind === 'native' ? { trust: outcome.trust, escrow: outcome.record.escrow } : {}),
+      ...(outcome.kind === 'native' ? nativeDomain(outcome) : {}),
       ...(fingerprint === undefined ? {} : { fingerprint: formsOf(fingerprint) }),
       ...(pin === undefined ? {} : { since: pin.since, compared: pin.compared }),
       ...(outcome.kind === 'changed' ? { offered: formsOf(outcome.offered) } : {}),
+      history: domainHistoryOf(pin),
     };
   }
 
@@ -120,7 +122,8 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
       await acceptDomain(splitAddress(address).domain, typed);
       return await show(address);
     }
-    if (typed === undefined && isOfferUnseen(await users.pin(address)))
+    const pin = await users.pin(address);
+    if (typed === undefined && pin !== undefined && !isOfferSeen(pin, outcome.offered))
       throw new BeckonError('trust_changed', 'what waits was not shown yet: look at it first');
     if (typed !== undefined && !isFingerprint(typed, outcome.offered)) throw mismatch('user');
     await users.acceptChange(address, outcome.offered);
@@ -147,7 +150,8 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
         .sort()
         .map(async (address) => {
           const pin = await users.pin(address);
-          return pin === undefined ? [] : [pinnedCorrespondent(address, pin)];
+          if (pin === undefined) return [];
+          return [pinnedCorrespondent(address, pin, await domains.pin(splitAddress(address).domain))];
         });
       return (await Promise.all(pinned)).flat();
     },
@@ -192,9 +196,14 @@ function listedBy(outcome: DomainOutcome): Uint8Array | undefined {
 
 function pinFields(pin: UserPin | undefined): Partial<TrustReport> {
   if (pin === undefined) return {};
-  const { since, unconfirmed, readers, notices, compared, mailAccepted } = pinnedCorrespondent('', pin);
+  const known = pinnedCorrespondent('', pin, undefined);
+  const { since, unconfirmed, readers, notices, compared, mailAccepted } = known;
   const answered = pin.confirmed ? { answered: pin.confirmed } : {};
   return { since, unconfirmed, readers, notices, compared, mailAccepted, ...answered };
+}
+
+function nativeDomain({ trust, record, leaving }: NativePeer): Partial<DomainTrustReport> {
+  return { trust, escrow: record.escrow, leaving };
 }
 
 function offerOf({ offered }: ChangedUser): Partial<TrustReport> {

@@ -87,16 +87,18 @@ function joinUserPins(a: UserPin, b: UserPin): UserPin {
     ...latest('accepted', a, b),
     ...latest('voidBefore', a, b),
     ...latest('sealingRank', a, b),
+    ...latest('domainSeen', a, b),
     ...joinHistories(a.history, b.history),
   };
 }
 
 function bareUserPin(pin: UserPin): UserPin {
-  const { confirmed: _c, accepted: _a, voidBefore: _v, sealingRank: _s, history: _h, ...bare } = pin;
+  const { confirmed: _c, accepted: _a, voidBefore: _v, sealingRank: _s, domainSeen: _d, ...rest } = pin;
+  const { history: _h, ...bare } = rest;
   return { ...bare, since: 0, compared: false };
 }
 
-type Latest = 'confirmed' | 'accepted' | 'voidBefore' | 'sealingRank';
+type Latest = 'confirmed' | 'accepted' | 'voidBefore' | 'sealingRank' | 'domainSeen';
 
 /** The greater one. Absent gives way, but for `confirmed`, whose absence says more than 0: an old pin that holds. */
 function latest(name: Latest, a: UserPin, b: UserPin): Partial<UserPin> {

@@ -20,6 +20,7 @@ import {
 import { addressHash } from '../keys/fingerprints.ts';
 import { isBridged, judgeRecord, type RecordChange } from '../keys/user-change.ts';
 import type { Log } from '../log.ts';
+import type { DomainEvent } from './domain-history.ts';
 import type { ChangedPeer, LaterPeer, NativePeer } from './domain-lookup.ts';
 import type { Domains } from './domains.ts';
 import { userName, type Shelves, type UserEntry } from './pins.ts';
@@ -54,6 +55,8 @@ export interface NativeUser {
   readonly bridged: boolean;
   /** What happened since the user last looked (`Users.acknowledge`), oldest first. */
   readonly notices: readonly UserNotice[];
+  /** The same of their domain. */
+  readonly domainNotices: readonly DomainEvent[];
 }
 
 /** Takes mail over SMTP: by its domain's DNS, by its domain's signed word, or because its own user said so. */
@@ -312,7 +315,16 @@ function nativeUser(user: VerifiedUser, domain: NativePeer, pin: UserPin, pinned
     escrow: user.escrow,
     bridged: isBridged(user),
     notices: unseenNotices(pin),
+    domainNotices: unseenEvents(pin, domain.history),
   };
+}
+
+/** What happened to a user's domain since the user was pinned, as far as it was not looked at. */
+export function unseenEvents(
+  { since, domainSeen = since }: UserPin,
+  history: readonly DomainEvent[],
+): readonly DomainEvent[] {
+  return history.filter(({ noticed }) => noticed > domainSeen);
 }
 
 /** Undefined where no record of the pinned identity was seen yet. */

@@ -81,6 +81,8 @@ export const userPin = record('user-pin', {
   history: optional(16, list(storedNotice, { max: 2 * maxHistory })),
   /** When the user's word took this identity in the place of another. */
   accepted: optional(17, time),
+  /** What happened to their domain until then was seen. */
+  domainSeen: optional(18, time),
 });
 export type UserPin = ValueOf<typeof userPin>;
 

@@ -60,7 +60,7 @@ export interface Users {
   confirm(address: string, fingerprint: Uint8Array): Promise<void>;
   /** A message of theirs was verified under this identity: from now on another one waits for the user's word. */
   answered(address: string, fingerprint: Uint8Array): Promise<void>;
-  /** The user saw what happened so far, or what is of the given kinds: it stays in the history of the pin. */
+  /** The user saw what happened so far, to their domain as well, or only what is of the given kinds: it stays in the history. */
   acknowledge(address: string, kinds?: readonly NoticeKind[]): Promise<void>;
 }
 
@@ -192,7 +192,11 @@ export function createUsers(options: UsersOptions): Users {
         if (pin.confirmed !== undefined && pin.confirmed > 0) return pin;
         return { ...withNotices(pin, [own('answered')]), confirmed: clock.seconds() };
       }),
-    acknowledge: (address, kinds) => setPin(address, (pin) => pin && allSeen(pin, kinds)),
+    acknowledge: (address, kinds) =>
+      setPin(address, (pin) => {
+        if (pin === undefined || kinds !== undefined) return pin && allSeen(pin, kinds);
+        return { ...allSeen(pin), domainSeen: clock.seconds() };
+      }),
   };
 }
 

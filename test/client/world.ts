@@ -371,6 +371,7 @@ export function listed(world: World, address: string, record?: Uint8Array): User
     escrow: false,
     bridged: false,
     notices: [],
+    domainNotices: [],
   };
 }
 

@@ -1,5 +1,6 @@
 import test from 'ava';
 import { sha256 } from '../../src/crypto/kdf.ts';
+import { signMandate } from '../../src/keys/mandate.ts';
 import { createShelves, userName } from '../../src/directory/pins.ts';
 import { noticesOf } from '../../src/directory/user-pins.ts';
 import type { UserKeys } from '../../src/keys/user-keys.ts';
@@ -203,4 +204,32 @@ test('that an address takes mail only now is told once', async (t) => {
   t.deepEqual(await users.user(address), { kind: 'later', reason: 'pinned_native' });
   t.deepEqual(await restarted().users.user(address), { kind: 'later', reason: 'pinned_native' });
   t.deepEqual(kindsOf(noticesOf(await users.pin(address))), ['mail_offered']);
+});
+
+test('what happened to the domain of a correspondent is told until it was looked at', async (t) => {
+  const world = await seen(t);
+  const { users, site, clock, serve } = world;
+  t.deepEqual((await nativeOf(users)).domainNotices, []);
+  later(world, hour);
+  const { domain, identity, recoveryHash, keys } = site.keys;
+  if (!identity) return t.fail();
+  const signingKeys = keys.filter(({ use }) => use === 'domainSigning');
+  const at = clock.seconds();
+  const mandate = signMandate({
+    domain,
+    identity,
+    signingKeys,
+    recoveryHash,
+    previousSerial: now,
+    now: at,
+    escrow: true,
+  });
+  site.publish(at, { ...site.keys, mandate });
+  serve({ escrow: true });
+  const { domainNotices, notices } = await nativeOf(users);
+  t.like(domainNotices, [{ kind: 'escrow', escrow: true, noticed: at }]);
+  t.deepEqual(kindsOf(notices), ['rotated', 'escrow_began']);
+  await users.acknowledge(address);
+  clock.advance(1);
+  t.like(await nativeOf(users), { notices: [], domainNotices: [], escrow: true });
 });
