@@ -14,7 +14,9 @@ import { createStates } from './account/state.ts';
 import { createSubmit } from './account/submit.ts';
 import { adoptDomains } from './admin/adopt-domains.ts';
 import { createBackups } from './admin/backup.ts';
+import { createDnsOf } from './admin/domain-dns.ts';
 import { createEffectiveSettings } from './admin/domain-settings.ts';
+import { createIdentityOperations } from './admin/identity-operations.ts';
 import { createKeyKeeper } from './admin/key-keeper.ts';
 import { createKeyOperations } from './admin/key-operations.ts';
 import { keySealer } from './admin/key-sealer.ts';
@@ -183,6 +185,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const sent = createSentMessages({ ...store, clock });
   const submit = createSubmit({
     ...store,
+    isLeaving: (domain) => keyRing.keysOf(domain)?.gone !== undefined,
     limitsOf: async (domain) => ({
       userBytes: await quotaOf(domain),
       totalBytes: config.storage.max,
@@ -298,9 +301,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     clock,
     random: systemRandom,
   });
+  const identityOperations = createIdentityOperations({
+    keyRing,
+    keeper,
+    dnsOf: createDnsOf({ keyRing, config: () => config, ports: () => ports }),
+    domainTxt: discover.domainTxt,
+    clock,
+    random: systemRandom,
+  });
   const adminListener = await listen(
     { address: bindAddress(config.listen.admin, 0o600), transport: { kind: 'plain' }, log },
-    (app) => adminRoutes(app, { handlers: { ...operations, ...keyOperations }, log }),
+    (app) => adminRoutes(app, { handlers: { ...operations, ...keyOperations, ...identityOperations }, log }),
   );
   parts.defer(() => adminListener.close());
   async function refreshLevels(): Promise<void> {

@@ -39,7 +39,7 @@ export interface Submit {
     user: AccountUser,
     count: number,
   ): Promise<{ readonly ids: readonly Uint8Array[]; readonly expires: number }>;
-  /** Opens or finds an upload. Throws `quota_exceeded`, `storage_full`, `conflict`. */
+  /** Opens or finds an upload. Throws `quota_exceeded`, `storage_full`, `conflict` (also for a domain that leaves, as `reserve`). */
   openUpload(user: AccountUser, upload: Uint8Array, size: number): Promise<UploadStatus>;
   /** Throws `not_found`. */
   uploadProgress(user: AccountUser, upload: Uint8Array): Promise<UploadStatus>;
@@ -53,6 +53,8 @@ export interface SubmitParts {
   readonly transit: TransitStore;
   readonly uploads: UploadStore;
   readonly events: EventStore;
+  /** Whether a domain leaves: then nothing new is sent from it. */
+  readonly isLeaving?: (domain: string) => boolean;
   /** What users of a domain may keep waiting. */
   readonly limitsOf: (domain: string) => Promise<UsageLimits>;
   readonly clock: Clock;
@@ -61,7 +63,12 @@ export interface SubmitParts {
 }
 
 export function createSubmit(parts: SubmitParts): Submit {
-  const { transit, uploads, events, limitsOf, clock, random, metrics } = parts;
+  const { transit, uploads, events, isLeaving, limitsOf, clock, random, metrics } = parts;
+
+  function expectStaying({ domain }: Owner): void {
+    if (isLeaving?.(domain) === true)
+      throw new BeckonError('conflict', 'your domain leaves: nothing new is sent from it');
+  }
 
   /** Of a commit that is repeated, the first message: its upload is gone, so the size is known from here alone. */
   async function committedBefore(owner: Owner, { messages }: Submission): Promise<SentMessage | undefined> {
@@ -84,6 +91,7 @@ export function createSubmit(parts: SubmitParts): Submit {
 
   return {
     async reserve({ owner }, count) {
+      expectStaying(owner);
       const ids = Array.from({ length: Math.min(count, maxBatch) }, () => random(sizes.messageId));
       const expires = clock.seconds() + reservationLife;
       await transit.reserve(owner, ids, expires);
@@ -91,6 +99,7 @@ export function createSubmit(parts: SubmitParts): Submit {
     },
 
     async openUpload({ owner }, upload, size) {
+      expectStaying(owner);
       return await uploads.open(owner, upload, size, await limitsOf(owner.domain));
     },
 

@@ -1,5 +1,9 @@
 /** The DNS records of a domain that this configuration serves. */
 import type { Config } from '../config.ts';
+import type { DomainKeys } from '../keys/domain-keys.ts';
+import { nextIdentity } from '../keys/identity-life.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import { BeckonError } from '../errors.ts';
 import { domainRecords, recordValue, type DomainRecord } from '../dns/records.ts';
 
 /** A record as text: name without a final dot, value in zone file form. */
@@ -33,19 +37,41 @@ export function publicPorts(
   };
 }
 
-/** The records to publish, wire-spec/discovery.md section 2. `fingerprint`: SHA-256 of the domain identity key. */
+/** The records to publish, wire-spec/discovery.md section 2: with two ids while the identity changes, with `gone` on leaving. */
 export function publishedDns(
-  domain: string,
-  fingerprint: Uint8Array,
+  keys: DomainKeys,
   { host, ports }: { readonly host: string; readonly ports: PublicPorts },
 ): readonly DnsLine[] {
+  const { domain, fingerprint, gone } = keys;
   return domainRecords({
     domain,
     host,
     httpsPort: ports.https,
     udpPort: ports.udp,
     fingerprint,
+    next: nextIdentity(keys)?.fingerprint,
+    gone,
   }).map(dnsLine);
+}
+
+export interface ServedDnsParts {
+  readonly keyRing: Pick<KeyRing, 'keysOf'>;
+  readonly config: () => Config;
+  /** As bound. */
+  readonly ports: () => PublicPorts;
+}
+
+/** The records that a domain of the running daemon is to publish now. The function throws `not_found`. */
+export function createDnsOf({
+  keyRing,
+  config,
+  ports,
+}: ServedDnsParts): (domain: string) => readonly DnsLine[] {
+  return (domain) => {
+    const keys = keyRing.keysOf(domain);
+    if (keys === undefined) throw new BeckonError('not_found', 'this domain is not served here');
+    return publishedDns(keys, { host: config().host, ports: publicPorts(config(), ports()) });
+  };
 }
 
 function dnsLine(record: DomainRecord): DnsLine {

@@ -80,6 +80,6 @@ export async function addDomain(
 }
 
 /** The records that the configuration asks to publish for a domain. */
-export function configuredDns(config: Config, { domain, fingerprint }: DomainKeys): readonly DnsLine[] {
-  return publishedDns(domain, fingerprint, { host: config.host, ports: publicPorts(config) });
+export function configuredDns(config: Config, keys: DomainKeys): readonly DnsLine[] {
+  return publishedDns(keys, { host: config.host, ports: publicPorts(config) });
 }

@@ -73,6 +73,16 @@ export async function replaceWorkingKeys(
   await replaceFile(path, await json(workingKeysToJson(keys), sealer));
 }
 
+/** Writes the identity key of a domain in the place of that on disk, in one step. Throws `state_invalid` without one, `storage_failed`. */
+export async function replaceIdentityKey(
+  dataDir: string,
+  keys: DomainKeys,
+  sealer?: TextSealer,
+): Promise<void> {
+  const path = join(keyDirectory(dataDir, keys.domain), identityFile);
+  await replaceFile(path, await json(domainIdentityToJson(keys), sealer));
+}
+
 /** Takes the identity key of a domain from the disk: somebody has it elsewhere. Throws `storage_failed`. */
 export async function removeIdentityKey(dataDir: string, domain: string): Promise<void> {
   const directory = keyDirectory(dataDir, domain);

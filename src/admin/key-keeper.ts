@@ -14,11 +14,12 @@ import { createTurns } from '../directory/turns.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
+import { abandonIdentity, isTaken } from '../keys/identity-life.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { identityWanted } from '../keys/key-report.ts';
 import { appointSigning, signingIsDue } from '../keys/signing-life.ts';
 import type { Log } from '../log.ts';
-import { removeIdentityKey, replaceWorkingKeys } from './key-files.ts';
+import { removeIdentityKey, replaceIdentityKey, replaceWorkingKeys } from './key-files.ts';
 
 export interface KeyKeeperParts {
   readonly dataDir: string;
@@ -43,6 +44,8 @@ export interface KeyKeeper {
   change(domain: string, edit: (keys: DomainKeys) => DomainKeys): Promise<DomainKeys>;
   /** Takes the identity key of a domain from disk and memory. Throws `not_found`, `storage_failed`. */
   forgetIdentity(domain: string): Promise<void>;
+  /** Writes an identity that was taken into its own file, and the one before away. Also after a crash. Throws `storage_failed`. */
+  settleIdentity(domain: string): Promise<void>;
 }
 
 export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
@@ -90,11 +93,26 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
     });
   }
 
+  function settleIdentity(domain: string): Promise<void> {
+    return inTurn(domain, async () => {
+      const keys = keysOf(domain);
+      if (!isTaken(keys)) return;
+      await replaceIdentityKey(dataDir, keys, sealer);
+      const settled = abandonIdentity(keys);
+      await replaceWorkingKeys(dataDir, settled, sealer);
+      keyRing.set(settled);
+    });
+  }
+
   return {
     change,
+    settleIdentity,
     async run() {
       for (const domain of keyRing.domains()) {
         const now = clock.seconds();
+        await settleIdentity(domain).catch((error: unknown) =>
+          log.error('keys.not_settled', { domain, code: codeOf(error) }),
+        );
         await attempt(domain, (keys) => advanceWorkingKeys(keys, { now, random, rotation: rotation() }));
         await attempt(domain, (keys) =>
           keys.identity !== undefined && keys.progress.steady > 0 && signingIsDue(keys, now)

@@ -17,7 +17,7 @@ import { canonicalDomain } from '../wire/domain-name.ts';
 import { aliasOperations } from './aliases.ts';
 import { serveDomain } from './adopt-domains.ts';
 import type { Backups } from './backup.ts';
-import { publicPorts, publishedDns, type PublicPorts } from './domain-dns.ts';
+import { createDnsOf, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
 import { createDomain } from './new-domain.ts';
 
@@ -107,7 +107,7 @@ function serverOperations(parts: RunningParts) {
 }
 
 function domainOperations(parts: RunningParts) {
-  const { config, ports, store, keyRing, settings, sealer, clock, random } = parts;
+  const { config, store, keyRing, settings, sealer, clock, random } = parts;
 
   function fingerprintOf(domain: string): Uint8Array {
     const keys = keyRing.keysOf(domain);
@@ -115,10 +115,7 @@ function domainOperations(parts: RunningParts) {
     return keys.fingerprint;
   }
 
-  function recordsOf(domain: string) {
-    const { host } = config();
-    return publishedDns(domain, fingerprintOf(domain), { host, ports: publicPorts(config(), ports()) });
-  }
+  const recordsOf = createDnsOf(parts);
 
   async function summary(domain: string) {
     const known = await store.domains.get(domain);

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { Clock } from '../clock.ts';
 import {
   introductionPolicies,
   unknownUsersPolicies,
@@ -12,18 +13,22 @@ import { certificateLines } from './certificate-line.ts';
 import { command, configOption, group, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
 import { readConfig } from './config-file.ts';
 import { dnsLines, zoneLines } from './dns-lines.ts';
+import { attachCommand, retireCommand, vouchCommand } from './domain-identity.ts';
 import { misused } from './failure.ts';
 import { formatDuration, formatNumber, formatSize, table } from './format.ts';
 import { quantity } from './quantity.ts';
 import { safeLine } from './safe-text.ts';
 
 /** `beckon domain ...`: the domains of a running daemon. */
-export function domainCommand(parts: AdminParts): Command {
+export function domainCommand(parts: AdminParts & { readonly clock: Clock }): Command {
   return group('domain', 'the domains that the daemon serves', [
     addCommand(parts),
     listCommand(parts),
     setCommand(parts),
     dnsCommand(parts),
+    retireCommand(parts),
+    vouchCommand(parts),
+    attachCommand(parts),
   ]);
 }
 

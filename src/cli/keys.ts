@@ -21,6 +21,7 @@ import {
   type IdentityOptions,
 } from './identity-option.ts';
 import { exportCommand } from './keys-export.ts';
+import { identityCommand, recoveryCommand } from './keys-identity.ts';
 import { protectCommand } from './keys-protect.ts';
 import { warnOfMandate } from './mandate-warning.ts';
 import { oneDomain } from './one-domain.ts';
@@ -39,6 +40,8 @@ export function keysCommand(parts: KeysParts): Command {
     listCommand(parts),
     rotateCommand(parts),
     revokeCommand(parts),
+    identityCommand(parts),
+    recoveryCommand(parts),
     exportCommand(parts),
     protectCommand(parts),
   ]);

@@ -16,6 +16,10 @@ export interface DomainRecordsOptions {
   udpPort: number | null;
   /** SHA-256 of the domain's identity key: 32 bytes. */
   fingerprint: Uint8Array;
+  /** That of the next one, while it changes. */
+  next?: Uint8Array | undefined;
+  /** Where the domain leaves (keys/gone.ts). */
+  gone?: Uint8Array | undefined;
 }
 
 /**
@@ -23,7 +27,7 @@ export interface DomainRecordsOptions {
  * itself the TLS name needs no CNAME (it cannot point at itself). Throws `domain_invalid`.
  */
 export function domainRecords(options: DomainRecordsOptions): DomainRecord[] {
-  const { domain, host, httpsPort, udpPort, fingerprint } = options;
+  const { domain, host, httpsPort, udpPort, fingerprint, next, gone = null } = options;
   checkDomain(domain);
   checkDomain(host);
   const srv = (service: string, port: number): SrvRecord => ({
@@ -36,7 +40,10 @@ export function domainRecords(options: DomainRecordsOptions): DomainRecord[] {
   });
   const records: DomainRecord[] = [srv('tcp', httpsPort)];
   if (udpPort !== null) records.push(srv('udp', udpPort));
-  const text = formatDomainTxt({ fingerprints: [fingerprint], gone: null });
+  const text = formatDomainTxt({
+    fingerprints: next === undefined ? [fingerprint] : [fingerprint, next],
+    gone,
+  });
   records.push({ type: 'TXT', name: `_beckon.${domain}`, text });
   if (host !== authorityOf(domain)) records.push({ type: 'CNAME', name: authorityOf(domain), target: host });
   return records;

@@ -2,7 +2,9 @@
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { BeckonError, errorCodes, type ErrorCode } from '../errors.ts';
 import type { AdminHandlers } from './admin-handlers.ts';
-import { adminOperations, adminPath, type AdminRoute } from './admin-schemas.ts';
+import type { AdminRoute } from './admin-route.ts';
+import { adminOperations, adminPath } from './admin-schemas.ts';
+import { identityClient } from './identity-routes.ts';
 
 export interface AdminClient extends AdminHandlers {
   close(): Promise<void>;
@@ -51,6 +53,7 @@ export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClie
     startBackup: (backup) => ask(operations.startBackup, {}, backup),
     backupState: () => ask(operations.backupState),
     reload: () => ask(operations.reload),
+    ...identityClient(ask),
     async close() {
       agent.destroy();
       await Promise.resolve();

@@ -2,7 +2,12 @@
  * What the admin interface asks of the daemon: JSON values, so that the typed client of the command line has the same
  * types. Times are unix seconds, durations seconds, sizes bytes. A BeckonError thrown becomes a problem with its code.
  */
-export interface AdminHandlers {
+import type { DnsEntry } from './dns-entry.ts';
+import type { IdentityHandlers } from './identity-handlers.ts';
+
+export type { DnsEntry } from './dns-entry.ts';
+
+export interface AdminHandlers extends IdentityHandlers {
   status(): Promise<ServerStatus>;
   domains(): Promise<readonly DomainSummary[]>;
   /** Makes the keys of a new domain. Throws `domain_invalid`, `exists`. */
@@ -113,14 +118,6 @@ export interface AddedDomain {
   /** For the owner, shown once: the daemon keeps only its hash. */
   readonly recoveryKey: string;
   readonly dns: readonly DnsEntry[];
-}
-
-export interface DnsEntry {
-  /** Without a final dot. */
-  readonly name: string;
-  readonly type: string;
-  /** In zone file form. */
-  readonly value: string;
 }
 
 export const userStates = ['invited', 'active', 'suspended'] as const;

@@ -7,17 +7,12 @@ import {
   unknownUsersPolicies,
   type AdminHandlers,
 } from './admin-handlers.ts';
+import type { AdminRoute } from './admin-route.ts';
+import { identityOperations } from './identity-routes.ts';
 import { byteCount, integer, list, object, oneOf, text, type JsonSchema } from './json-schemas.ts';
 
 /** In front of every path. */
 export const adminPath = '/admin';
-
-export interface AdminRoute {
-  readonly method: 'GET' | 'POST' | 'PATCH';
-  readonly path: string;
-  readonly params?: JsonSchema;
-  readonly body?: JsonSchema;
-}
 
 const domain = text(maxDomainLength);
 const address = text(512);
@@ -90,4 +85,5 @@ export const adminOperations = {
   },
   backupState: { method: 'GET', path: '/backups/last' },
   reload: { method: 'POST', path: '/reload' },
+  ...identityOperations,
 } as const satisfies Record<keyof AdminHandlers, AdminRoute>;

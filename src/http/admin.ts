@@ -3,7 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { AdminHandlers, DomainChanges, KeyUseName } from './admin-handlers.ts';
-import { adminOperations, adminPath, type AdminRoute } from './admin-schemas.ts';
+import type { AdminRoute } from './admin-route.ts';
+import { adminOperations, adminPath } from './admin-schemas.ts';
+import { identityCalls } from './identity-routes.ts';
 import { problemHandler } from './app.ts';
 
 export interface AdminParts {
@@ -86,5 +88,6 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
       }),
     backupState: () => handlers.backupState(),
     reload: () => handlers.reload(),
+    ...identityCalls(handlers),
   };
 }

@@ -36,7 +36,8 @@ export function createKeyRing(): KeyRing {
     notificationKey(id, now) {
       const domain = byNotificationId.get(nameOf(id));
       const keys = domain === undefined ? undefined : byDomain.get(domain);
-      if (domain === undefined || keys === undefined) return undefined;
+      // A domain that leaves takes nothing new.
+      if (domain === undefined || keys === undefined || keys.gone !== undefined) return undefined;
       try {
         return { domain, pair: findKey(keys.keys, 'notification', id, now) };
       } catch (error) {
