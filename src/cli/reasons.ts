@@ -7,6 +7,7 @@ const words: Readonly<Record<string, string>> = {
   domain_identity_changed: 'their domain has another identity than before',
   user_identity_changed: 'they have another identity than before',
   user_suite_changed: 'they have weaker keys than before',
+  fingerprint_mismatch: 'their domain shows another identity than before, and nothing confirms it',
   foreign_answer: 'what answers there is not Beckon',
   http_404: 'their domain does not serve that name there',
   lame: 'the DNS servers of the domain do not know it',

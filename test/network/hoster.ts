@@ -38,6 +38,8 @@ export interface Hoster {
   readonly admin: AdminClient;
   /** This hoster's own loopback address: nobody else takes its ports while the daemon is down. */
   readonly address: string;
+  /** As shown once, to the owner of each domain. */
+  readonly recoveryKeys: ReadonlyMap<string, string>;
   /** What its domains publish. */
   records(): readonly DnsRecord[];
   /** Also while the daemon is down. */
@@ -70,7 +72,7 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
   const { name, domains, dir, address, run } = options;
   const configFile = join(dir, 'beckon.toml');
   const data = join(dir, 'data');
-  await setUp(options, configFile, data);
+  const recoveryKeys = await setUp(options, configFile, data);
 
   let running: RunningDaemon | undefined;
   let ports = { https: 0, udp: 0 };
@@ -95,6 +97,7 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
     domains,
     data,
     configFile,
+    recoveryKeys,
     admin,
     address,
     ports: () => ports,
@@ -117,7 +120,11 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
   };
 }
 
-async function setUp(options: HosterOptions, configFile: string, data: string): Promise<void> {
+async function setUp(
+  options: HosterOptions,
+  configFile: string,
+  data: string,
+): Promise<ReadonlyMap<string, string>> {
   const { name, domains, dir, authority, clock, surroundings, settings } = options;
   const certificates = join(dir, 'certificates');
   for (const domain of domains) await writeCertificate(authority, join(certificates, authorityOf(domain)));
@@ -135,11 +142,14 @@ async function setUp(options: HosterOptions, configFile: string, data: string): 
     ...settings,
   };
   const [first = '', ...others] = domains;
-  const { config } = await initDomain(
+  const { config, recoveryKey } = await initDomain(
     { domain: first, configFile, values },
     { environment: {}, clock, random },
   );
-  for (const domain of others) await addDomain(config, domain, { clock, random });
+  const recoveryKeys = new Map([[first, recoveryKey]]);
+  for (const domain of others)
+    recoveryKeys.set(domain, (await addDomain(config, domain, { clock, random })).recoveryKey);
+  return recoveryKeys;
 }
 
 async function writeCertificate(authority: TestAuthority, dir: string): Promise<void> {
