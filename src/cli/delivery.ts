@@ -2,6 +2,7 @@
 import type { Client, Outgoing, OutgoingPart, SendResult } from '../client/api.ts';
 import type { Clock } from '../clock.ts';
 import { BeckonError, type ErrorCode } from '../errors.ts';
+import { warnOfAlarms } from './alarms.ts';
 import { composeMail } from './compose-mail.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
@@ -48,6 +49,7 @@ export async function deliver(parts: DeliveryParts, client: Client, delivery: De
       showRecipients(parts.face, recipients),
     );
     await acknowledge(client, result);
+    warnOfAlarms(parts.face, client.alarms());
     return result;
   } finally {
     bar.end();

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import type { Client, DomainTrustReport, TrustReport } from '../client/api.ts';
+import { warnOfAlarms } from './alarms.ts';
 import { command, group, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
 import { formatFingerprint } from './fingerprint.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeLine } from './safe-text.ts';
+import { ownCommand } from './trust-own.ts';
 import { domainLines, listLines, trustLines } from './trust-lines.ts';
 
 type Options = HomeOption & JsonOption;
@@ -17,6 +19,7 @@ export function trustCommand(parts: ClientParts): Command {
     listCommand(parts),
     verifyCommand(parts),
     acceptCommand(parts),
+    ownCommand(parts),
   ]);
 }
 
@@ -95,10 +98,12 @@ async function reported(
   const { face } = parts;
   await withClient(parts, options, async (client) => {
     const report = await ask(client);
-    if (options.json) face.printJson(report);
+    const alarms = 'address' in report && report.address === client.address() ? client.alarms() : undefined;
+    if (options.json) face.printJson(alarms === undefined ? report : { ...report, alarms });
     else for (const line of linesOf(report)) face.print(line);
     if ('address' in report) await client.trust.acknowledge(report.address);
     warnOfWaiting(face, report);
+    warnOfAlarms(face, alarms ?? []);
   });
 }
 

@@ -16,7 +16,7 @@ export interface ClientNetwork {
   readonly domains: Pick<Domains, 'domain' | 'refresh' | 'pin' | 'confirm' | 'acceptChange'>;
   readonly users: Pick<
     Users,
-    'user' | 'pin' | 'confirm' | 'acceptChange' | 'acceptMail' | 'answered' | 'acknowledge'
+    'user' | 'expire' | 'pin' | 'confirm' | 'acceptChange' | 'acceptMail' | 'answered' | 'acknowledge'
   >;
   readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'accept' | 'getUserAnswer'>;
   readonly https: Pick<Https, 'request'>;

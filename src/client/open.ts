@@ -84,8 +84,8 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     const object = foundOf(await network.remote.fetchMessage(peer, base64urlnopad.decode(received.id)));
     const { message, other } = await openForMe(object, received, drop);
     expectSame(correspondent, message.senderAddress);
-    const sender = await recordOf(network, message.senderAddress);
-    const verified = await verify(message, sender, received, drop);
+    const sender = await senderOf(message.senderAddress, drop);
+    const verified = await verify(message, sender, drop);
     if (other !== undefined) return misdirected(received, verified.envelope, other);
     const events = eventsOf(receivedKey(received), verified, sender);
     await network.users.answered(sender.address, sender.identityFingerprint);
@@ -100,19 +100,17 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     return openOrOther(object, expectedOf(session, received, drop));
   }
 
-  async function verify(
-    message: Opened,
-    sender: VerifiedUser,
-    received: Received,
-    drop: OwnDrop,
-  ): Promise<VerifiedMessage> {
+  /** Who introduced themselves with a key that their record does not list may have rotated since it was read. */
+  async function senderOf(address: string, drop: OwnDrop): Promise<VerifiedUser> {
+    const known = await recordOf(network, address);
+    if (drop.kind !== 'introduced' || !isBehind(known, introductionOf(drop))) return known;
+    await network.users.expire(address);
+    return await recordOf(network, address);
+  }
+
+  async function verify(message: Opened, sender: VerifiedUser, drop: OwnDrop): Promise<VerifiedMessage> {
     const other = message.authorAddress !== message.senderAddress;
     const introduction = drop.kind === 'introduced' ? introductionOf(drop) : undefined;
-    if (introduction !== undefined && isBehind(sender, introduction, received, clock.seconds()))
-      throw new Held(
-        'fingerprint_mismatch',
-        'the sender has newer keys than the record that is known of them',
-      );
     return verifyMessage(
       message,
       {
@@ -178,18 +176,9 @@ function openOrOther(object: Uint8Array, expected: ExpectedMessage): OpenedForMe
   }
 }
 
-/** For how long the record that is known of a sender may be older than an introduction that was just seen, in seconds. */
-const recordLag = 7200;
-
 /** The same identity, but with a key that the record does not list yet. */
-function isBehind(
-  sender: VerifiedUser,
-  introduction: OpenedIntroduction,
-  { firstSeen }: Received,
-  now: number,
-): boolean {
+function isBehind(sender: VerifiedUser, introduction: OpenedIntroduction): boolean {
   return (
-    now < firstSeen + recordLag &&
     constantTimeEqual(sender.identityFingerprint, introduction.senderFingerprint) &&
     !sender.keys.some(({ key }) => constantTimeEqual(key, introduction.senderKey))
   );

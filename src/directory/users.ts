@@ -44,6 +44,8 @@ export interface Users {
    * outcome. That a native user's record has the keys to write to is for `keysToWriteTo` to say.
    */
   user(address: string): Promise<UserOutcome>;
+  /** The next look-up reads the record again, however young what is known of it is. */
+  expire(address: string): Promise<void>;
   /** The pin of an address that was native before. */
   pin(address: string): Promise<UserPin | undefined>;
   /**
@@ -171,6 +173,11 @@ export function createUsers(options: UsersOptions): Users {
         })
       );
     },
+    expire: (address) =>
+      inTurn(userName(address), async () => {
+        const entry = await shelves.userEntries.get(userName(address));
+        if (entry) await shelves.userEntries.put(userName(address), { ...entry, fetched: 0 });
+      }),
     pin: async (address) => shelves.userPins.get(userName(address)),
     acceptChange: (address, fingerprint, { compared = false } = { compared: false }) =>
       setPin(address, (pin) => accepted(pin, fingerprint, compared)),

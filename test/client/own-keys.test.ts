@@ -302,3 +302,15 @@ test('a domain that lists another identity keeps nobody from reading, and says s
   t.like(ann.client.alarms(), [{ code: 'identity_other', address: ann.address }]);
   t.like(await ann.client.open(1), { status: 'opened' });
 });
+
+test('who read a record just before its keys rotated reads it again for an introduction with the new ones', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  await write(ann, bob);
+  await bob.client.sync();
+  await bob.client.open(1);
+  world.outcomes.set(`stale ${ann.address}`, listed(world, ann.address));
+  await ann.client.revokeKeys();
+  await write(ann, bob);
+  await bob.client.sync();
+  t.like(bob.client.entry(2), { status: 'opened', way: 'introduction' });
+});

@@ -84,7 +84,7 @@ export interface World {
   breakAfter: number | undefined;
   /** What a domain shows to whoever asks for a listing, in the place of the truth; `gone` where it says that there is none. */
   listing: (address: Uint8Array, truth: Shown) => Shown | 'gone' | Later;
-  /** Answers of the directory that differ from the truth, by address or domain. */
+  /** Answers of the directory that differ from the truth, by address or domain; `stale ADDRESS` until it is read again. */
   readonly outcomes: Map<string, unknown>;
   message(handle: string): StoredMessage;
   messages(): readonly StoredMessage[];
@@ -247,6 +247,7 @@ function network(world: World): ClientNetwork {
     },
     users: {
       user: async (address) => userOutcome(world, address),
+      expire: async (address) => void world.outcomes.delete(`stale ${address}`),
       pin: async () => undefined,
       confirm: async () => {},
       acceptChange: async (address) => void world.outcomes.delete(address),
@@ -341,7 +342,7 @@ function peerOf(home: TestHome): NativePeer {
 }
 
 function userOutcome(world: World, address: string): UserOutcome {
-  const other = world.outcomes.get(address);
+  const other = world.outcomes.get(`stale ${address}`) ?? world.outcomes.get(address);
   return other === undefined ? listed(world, address) : (other as UserOutcome);
 }
 

@@ -1,0 +1,32 @@
+/** What is wrong with what others are shown of the user, in words. */
+import type { Alarm, AlarmCode } from '../client/api.ts';
+import type { Face } from './face.ts';
+import { formatTime } from './format.ts';
+import { safeLine } from './safe-text.ts';
+
+const words: Readonly<Record<AlarmCode, string>> = {
+  identity_other: 'your domain lists another identity than yours',
+  record_other: 'your domain lists a record that none of your devices signed',
+  record_older: 'your domain lists an older record than your newest',
+  record_invalid: 'your domain lists a record that does not verify',
+  record_missing: 'your domain says that there is no such user',
+  record_shown: 'somebody wrote to a record that you never signed',
+  not_active: 'your domain lists you as suspended or gone',
+  escrow: 'your domain says that it holds its users’ keys',
+};
+
+/** One line for each alarm, its code in brackets. */
+export function alarmLines(alarms: readonly Alarm[]): string[] {
+  return alarms.map(({ code, address, by, since, corrected }) => {
+    const who = by === undefined ? '' : `, as ${safeLine(by)} says`;
+    const until = corrected === undefined ? '' : `, until ${formatTime(corrected)}`;
+    return `${safeLine(address)}: ${words[code]}${who} [${code}], since ${formatTime(since)}${until}`;
+  });
+}
+
+/** Warns of all that stands: exit code 1. */
+export function warnOfAlarms(face: Face, alarms: readonly Alarm[]): void {
+  for (const line of alarmLines(alarms)) face.warn(line);
+  if (alarms.length > 0)
+    face.note('        ask your hoster, tell your correspondents; then: beckon trust own --dismiss');
+}
