@@ -43,7 +43,15 @@ export interface Client {
    * `discovery_legacy`, `exists` (this home serves another address or is enrolled), `record_mismatch` (the domain lists somebody
    * else's keys), network codes.
    */
-  enroll(invitation: string): Promise<Enrolled>;
+  enroll(invitation: string, deviceName?: string): Promise<Enrolled>;
+  /**
+   * Becomes a device of a user whose recovery phrase is given, with all that the user's devices shared. The domain is seen for the first time:
+   * DNS alone says that it is the right one. Throws `key_invalid` (no such phrase), `unauthorized` (not the user's phrase), `not_found` (no
+   * state is kept), `key_unknown` (the state is of a later phrase), `exists`, `discovery_*`, network codes.
+   */
+  restore(address: string, phrase: string, deviceName: string): Promise<Joined>;
+  /** The same by the code that another device shows. Throws `invitation_invalid`, `fingerprint_mismatch`, else as `restore`. */
+  pair(code: string, deviceName: string): Promise<Joined>;
   /**
    * Sends to all recipients, or, unless `partial`, to none where one cannot be written to. One part is one message, several get a
    * cover. `before` is told of the recipients before anything is reserved or sent; what it throws stops the sending. Throws `request_invalid`, `quota_exceeded`, `storage_full`, `payload_mismatch` (a part is not as long as announced),
@@ -90,6 +98,7 @@ export interface Client {
   alarms(): readonly Alarm[];
   /** The user has dealt with them: what is still wrong comes again. */
   dismissAlarms(): Promise<void>;
+  readonly devices: ClientDevices;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -111,6 +120,53 @@ export interface Enrolled {
   readonly fingerprint: string;
   /** Whether the domain lists the keys already. */
   readonly listed: boolean;
+  /** The 24 words that restore everything: shown once and kept nowhere. Absent where the domain could not be told of them. */
+  readonly phrase?: string;
+}
+
+/** A device that came to a user's others. */
+export interface Joined {
+  readonly address: string;
+  /** Identity fingerprint, base64url. */
+  readonly fingerprint: string;
+  /** How much it found. */
+  readonly received: number;
+  readonly sent: number;
+  readonly contacts: number;
+}
+
+export interface DeviceEntry {
+  /** Public key, base64url. */
+  readonly id: string;
+  /** The user's word for it, perhaps empty. */
+  readonly name: string;
+  /** Unix seconds. */
+  readonly added: number;
+  /** `recovery` stands for the phrase. */
+  readonly kind: 'device' | 'recovery';
+  /** This very one. */
+  readonly here: boolean;
+}
+
+export interface ClientDevices {
+  /** As the domain has them. Throws network codes. */
+  list(): Promise<readonly DeviceEntry[]>;
+  /** A code for another machine: whoever has it first is a device of the user's. Throws `quota_exceeded`, `request_invalid` without a phrase. */
+  add(): Promise<{ readonly code: string; readonly expires: number }>;
+  /**
+   * Ends a device's access, by its name or the beginning of its id. `stolen`: what it held is void too: a new phrase, which this gives, and new
+   * keys; other devices have to be paired again. Throws `not_found`, `request_invalid`.
+   */
+  remove(
+    which: string,
+    options?: { readonly stolen?: boolean },
+  ): Promise<{
+    readonly removed: DeviceEntry;
+    readonly left: readonly DeviceEntry[];
+    readonly phrase?: string;
+  }>;
+  /** A new recovery phrase in the place of the one before; other devices have to be paired again. */
+  phrase(): Promise<string>;
 }
 
 export interface OutgoingPart {
@@ -187,7 +243,15 @@ export interface SendResult {
 export interface SyncResult {
   /** New or changed since the last time. */
   readonly entries: readonly InboxEntry[];
+  /** What is wrong with the state that the user's devices share. */
+  readonly troubles?: readonly StateTrouble[];
 }
+
+/**
+ * `older`: the domain shows a state that is older than what this device has seen; it is not taken over. `other_phrase`: a later recovery phrase
+ * was made on another device, and this one has to be paired again.
+ */
+export type StateTrouble = 'older' | 'other_phrase';
 
 export interface InboxEntry {
   readonly number: number;

@@ -2,14 +2,17 @@
  * What is new for this user.
  *
  *  1. time     what is past its end is forgotten
- *  2. keys     own keys rotate where they are due, and the own record is looked at
- *  3. feed     introductions since the last time: drops to poll
- *  4. poll     refs for all drops, telling what is done with
- *  5. open     headers of known contacts; others wait for the user's word
- *  6. list     what opened covers hold
- *  7. accept   what is owed to senders' domains
+ *  2. learn    what other devices of the user know
+ *  3. keys     own keys rotate where they are due, and the own record is looked at
+ *  4. feed     introductions since the last time: drops to poll
+ *  5. poll     refs for all drops, telling what is done with
+ *  6. open     headers of known contacts; others wait for the user's word
+ *  7. list     what opened covers hold
+ *  8. accept   what is owed to senders' domains
+ *  9. share    what is new, with the user's other devices
  */
 import type { Clock } from '../clock.ts';
+import { codeOf } from '../errors.ts';
 import type { SyncResult } from './api.ts';
 import { deliverAccepts, type AcceptParts } from './accept.ts';
 import { unlistedCovers, type ListParts } from './cover.ts';
@@ -21,6 +24,7 @@ import { correspondentOf } from './own-drops.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
 import { receivedKey } from './reduce.ts';
+import type { Share } from './share.ts';
 import type { ClientState, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
@@ -28,6 +32,7 @@ export interface CollectParts extends PollParts, AcceptParts {
   readonly network: PollParts['network'] & AcceptParts['network'];
   readonly own: Pick<OwnDomain, 'poll' | 'feed'>;
   readonly clock: Clock;
+  readonly share: Share;
   readonly openOne: OpenOne;
   readonly listParts: ListParts;
   readonly upkeep: () => Promise<void>;
@@ -36,10 +41,11 @@ export interface CollectParts extends PollParts, AcceptParts {
 
 /** Collects. Throws where the own domain cannot be asked. */
 export function createSync(parts: CollectParts): () => Promise<SyncResult> {
-  const { session, network, own, clock, upkeep, lookAtOwn } = parts;
+  const { session, network, own, share, clock, upkeep, lookAtOwn } = parts;
   return async () => {
     const before = session.state();
     await session.commit({ type: 'time-passed', now: clock.seconds() });
+    await share.learn().catch(unlessOtherPhrase);
     await upkeep();
     await lookAtOwn();
     const { record } = expectNative(await network.domains.domain(session.keys().domain));
@@ -47,8 +53,16 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     await pollDrops(parts);
     await openKnown(parts);
     await deliverAccepts(parts);
-    return { entries: changedSince(before, session.state()) };
+    await share.tryShare();
+    const troubles = share.troubles();
+    const entries = changedSince(before, session.state());
+    return troubles.length === 0 ? { entries } : { entries, troubles };
   };
+}
+
+/** A device that cannot open what others share still reads what comes: the result says so. */
+function unlessOtherPhrase(error: unknown): void {
+  if (codeOf(error) !== 'key_unknown') throw error;
 }
 
 /** Opens what waits from known contacts, covers and what they list. */

@@ -6,11 +6,12 @@
  *  2. keys are made, the record signed; device secrets, then state, durable before anything is sent
  *  3. enrolled: a lost answer is repeated with the same bytes, in this run or a later one
  *  4. the own listing is read back: the domain must show the keys that were made here
+ *  5. the recovery phrase: made once somebody can be restored; where that breaks off, the user makes one later
  */
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
-import { BeckonError } from '../errors.ts';
+import { BeckonError, codeOf } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import { nextSerial } from '../keys/serial.ts';
 import { userKeysToJson } from '../keys/user-key-file.ts';
@@ -32,15 +33,17 @@ export interface EnrollParts {
   readonly network: Pick<ClientNetwork, 'domains' | 'users'>;
   /** Calls to a domain, signed by a device. */
   readonly ownDomain: (signer: () => Promise<Signer>) => Pick<OwnDomain, 'enroll'>;
+  /** The recovery phrase, once its keys are at the domain. */
+  readonly makePhrase: () => Promise<string>;
   readonly clock: Clock;
   readonly random: Random;
 }
 
 /** Throws as `Client.enroll`. */
-export function createEnroll(parts: EnrollParts): (invitation: string) => Promise<Enrolled> {
+export function createEnroll(parts: EnrollParts): (invitation: string, name?: string) => Promise<Enrolled> {
   const { session, secrets, network, ownDomain, clock, random } = parts;
 
-  return async (typed) => {
+  return async (typed, name = '') => {
     const invitation = parseInvitation(typed);
     const address = formatAddress(invitation);
     const before = session.current();
@@ -55,11 +58,18 @@ export function createEnroll(parts: EnrollParts): (invitation: string) => Promis
       token: invitation.token,
       record: base64urlnopad.decode(record),
       device: device.publicKey,
+      name,
     };
     await ownDomain(async () => ({ domain: invitation.domain, device })).enroll(enrolment);
     await session.commit({ type: 'enrolled' });
     const listed = await isListed(network, session);
-    return { address, fingerprint: bytesToJson(session.keys().identityFingerprint), listed };
+    const phrase = await parts.makePhrase().catch(withoutPhrase);
+    return {
+      address,
+      fingerprint: bytesToJson(session.keys().identityFingerprint),
+      listed,
+      ...(phrase === undefined ? {} : { phrase }),
+    };
   };
 
   async function begin(address: string, domain: string): Promise<void> {
@@ -81,7 +91,8 @@ export function createEnroll(parts: EnrollParts): (invitation: string) => Promis
   }
 }
 
-const emptyState: Omit<ClientState, 'address' | 'record' | 'userKeys' | 'master' | 'epoch'> = {
+/** Of a client that knows nothing yet. */
+export const emptyState: Omit<ClientState, 'address' | 'record' | 'userKeys' | 'master' | 'epoch'> = {
   version: 1,
   enrolled: false,
   nextDrop: 0,
@@ -95,6 +106,11 @@ const emptyState: Omit<ClientState, 'address' | 'record' | 'userKeys' | 'master'
   directory: {},
   letters: {},
 };
+
+/** The user is one all the same, and may make a phrase later. */
+function withoutPhrase(error: unknown): undefined {
+  if (['storage_failed', 'state_invalid', 'internal'].includes(codeOf(error))) throw error;
+}
 
 function expectFree(state: ClientState | undefined, address: string): void {
   if (state === undefined || !state.enrolled) return;
@@ -120,10 +136,10 @@ async function expectUnlisted(
 }
 
 /** The domain's record, under the identity that the invitation names. */
-async function expectDomain(
+export async function expectDomain(
   { domains }: Pick<ClientNetwork, 'domains'>,
   session: Session,
-  { domain, fingerprint }: Invitation,
+  { domain, fingerprint }: Pick<Invitation, 'domain' | 'fingerprint'>,
 ): Promise<void> {
   try {
     await domains.confirm(domain, fingerprint);

@@ -6,6 +6,7 @@ import type { Client, ConnectNetwork, InboxEntry, OnProgress, PayloadSink, TextF
 import { deliverAccepts } from './accept.ts';
 import { createSync, openKnown } from './collect.ts';
 import { createListParts } from './cover.ts';
+import { createDevices, renewPhrase } from './devices.ts';
 import { createEnroll } from './enroll.ts';
 import { claimedSender, entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
 import { createOpenOne } from './open.ts';
@@ -17,10 +18,12 @@ import { createReplyDrops } from './own-drops.ts';
 import { createAskOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
 import { receivedKey } from './reduce.ts';
+import { createRestore } from './restore.ts';
 import { createRetract } from './retract.ts';
 import { createSecretsStore, loadSecrets } from './secrets.ts';
 import { createSend } from './send.ts';
 import { listSent } from './sent.ts';
+import { createShare } from './share.ts';
 import { createSession, createStateStore } from './store.ts';
 import type { ClientEvent, ClientState, ReceivedKey } from './state.ts';
 import { createTrust } from './trust.ts';
@@ -57,8 +60,17 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     if (!enrolled) throw new BeckonError('unauthorized', 'the enrolment was not finished: repeat it');
     return await loadSecrets(secrets, epoch);
   });
-  const ownKeys = createOwnKeys({ session, secrets, own, shared: nothing, learn: nothing, clock, random });
-  const openOne = createOpenOne({ session, network, clock, learn: nothing });
+  const share = createShare({ session, secrets, own, clock, random, wait });
+  const ownKeys = createOwnKeys({
+    session,
+    secrets,
+    own,
+    shared: share.share,
+    learn: share.tryLearn,
+    clock,
+    random,
+  });
+  const openOne = createOpenOne({ session, network, clock, learn: share.tryLearn });
   const listParts = createListParts(session, network);
   const known = { session, openOne, listParts };
   const readPayload = createReadPayload({ session, network, wait });
@@ -68,33 +80,51 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     own,
     replyDrop: createReplyDrops(session, secrets),
     upkeep: ownKeys.upkeep,
+    share,
     clock,
     random,
     wait,
     ...(partBytes === undefined ? {} : { partBytes }),
   });
 
-  const lookAtOwn = createLookAtOwn({ session, network, learn: nothing, clock, random });
-  const sync = createSync({ ...known, network, own, upkeep: ownKeys.upkeep, lookAtOwn, clock, random });
+  const lookAtOwn = createLookAtOwn({ session, network, learn: share.tryLearn, clock, random });
+  const sync = createSync({
+    ...known,
+    network,
+    own,
+    share,
+    upkeep: ownKeys.upkeep,
+    lookAtOwn,
+    clock,
+    random,
+  });
 
   async function open(number: number): Promise<InboxEntry> {
+    await share.tryLearn();
     const key = receivedKey(receivedOf(session.state(), number));
     await openOne(key);
     await session.commit(...welcome(session.state(), key));
     await openKnown(known);
+    await share.tryShare();
     return entryOf(session.state(), number);
   }
 
   async function payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry> {
+    await share.tryLearn();
     if (receivedOf(session.state(), number).status === 'waiting') await open(number);
     await readPayload(receivedOf(session.state(), number), sink, progress);
     await deliverAccepts({ session, network });
+    await share.tryShare();
     return entryOf(session.state(), number);
   }
 
+  const phraseParts = { session, secrets, own, share, random };
+  const makePhrase = (): Promise<string> => renewPhrase(phraseParts);
+
   return {
     address: () => (session.current()?.enrolled === true ? session.state().address : undefined),
-    enroll: createEnroll({ session, secrets, network, ownDomain, clock, random }),
+    enroll: createEnroll({ session, secrets, network, ownDomain, makePhrase, clock, random }),
+    ...createRestore({ session, secrets, network, ownDomain, share, clock, random }),
     send,
     sync,
     inbox: () => inboxOf(session.state()),
@@ -104,11 +134,13 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     async ignore(number) {
       const key = receivedKey(receivedOf(session.state(), number));
       await session.commit({ type: 'ended', key, status: 'ignored' });
+      await share.tryShare();
       return entryOf(session.state(), number);
     },
     reply: (number) => replyTo(session.state(), number),
     sent: () => listSent(session.state(), own),
     retract: createRetract({ session, own, send }),
+    devices: createDevices({ ...phraseParts, network, revokeKeys: ownKeys.revoke, clock }),
     trust: createTrust({ session, network }),
     async revokeKeys() {
       await sync().catch(() => undefined);
@@ -129,8 +161,6 @@ function welcome(state: ClientState, key: ReceivedKey): readonly ClientEvent[] {
   const welcomed = received?.status === 'opened' || received?.status === 'waiting';
   return welcomed && address !== undefined ? [{ type: 'contact-known', address }] : [];
 }
-
-async function nothing(): Promise<void> {}
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));

@@ -178,13 +178,22 @@ function entriesWithNames(join: (name: string, a: Json, b: Json) => Json): Join<
 /** The state that both become. */
 export function joinContents(a: StateContent, b: StateContent): StateContent {
   const joined = members(joins)(a as unknown as Json, b as unknown as Json) as unknown as StateContent;
-  const current = { ...joined, master: ranked(voidBefore, joinMasters)(a, b).master };
+  const master = ranked(voidBefore, joinMasters)(a, b).master;
+  const current = { ...joined, master, drops: withoutVoid(joined) };
   return a.record === b.record ? current : { ...current, userKeys: withoutUnlisted(current) };
 }
 
 /** Since when drops are void: the master was another one before. */
 function voidBefore({ records = {} }: StateContent): number {
   return Math.max(0, ...Object.values(records).map(({ dropsSince = 0 }) => dropsSince));
+}
+
+/** What was handed out before a theft is void, whoever still remembers it. */
+function withoutVoid(joined: StateContent): StateContent['drops'] {
+  const since = voidBefore(joined);
+  return Object.fromEntries(
+    Object.entries(joined.drops).filter(([, { kind, created }]) => kind !== 'handed' || created >= since),
+  );
 }
 
 function joinMasters(a: StateContent, b: StateContent): StateContent {

@@ -1,6 +1,7 @@
 /**
  * What never leaves a device: the key that signs its account requests, and the chain that its drops' sealing keys come from
- * (wire-spec/addressing.md section 4). Kept apart from the state, so that the state can be stored elsewhere.
+ * (wire-spec/addressing.md section 4), and beside them the state key, which the user's devices share. Kept apart from the state, so that the state
+ * can be stored elsewhere.
  */
 import type { Random } from '../crypto/random.ts';
 import { Secret } from '../crypto/secret.ts';
@@ -23,6 +24,10 @@ export interface DeviceSecrets {
   readonly chain: Secret;
   /** Takes the place of epoch and chain once the state names it. */
   readonly next?: { readonly epoch: Uint8Array; readonly chain: Secret };
+  /** Seals what devices of the user share. Absent where no recovery phrase was made yet. */
+  readonly stateKey?: Secret;
+  /** The one before, until the blob is sealed under the present one. */
+  readonly formerStateKey?: Secret;
 }
 
 /** Fresh ones; `random` is asked for the device key (32), the epoch (16), the chain (32). */
@@ -41,7 +46,11 @@ const fields = exactly(
     n: count,
     chain: bytes64(32),
   },
-  { next: exactly({ epoch: bytes64(16), chain: bytes64(32) }) },
+  {
+    next: exactly({ epoch: bytes64(16), chain: bytes64(32) }),
+    stateKey: bytes64(32),
+    formerStateKey: bytes64(32),
+  },
 );
 
 export interface SecretsStore {
@@ -57,7 +66,7 @@ export function createSecretsStore(file: TextFile): SecretsStore {
       const saved = await file.read();
       return saved === undefined ? undefined : parseSecrets(saved);
     },
-    async save({ domain, device, epoch, n, chain, next }) {
+    async save({ domain, device, epoch, n, chain, next, stateKey, formerStateKey }) {
       const value = {
         format,
         domain,
@@ -68,6 +77,8 @@ export function createSecretsStore(file: TextFile): SecretsStore {
         ...(next === undefined
           ? {}
           : { next: { epoch: bytesToJson(next.epoch), chain: bytesToJson(next.chain.expose()) } }),
+        ...(stateKey === undefined ? {} : { stateKey: bytesToJson(stateKey.expose()) }),
+        ...(formerStateKey === undefined ? {} : { formerStateKey: bytesToJson(formerStateKey.expose()) }),
       };
       await file.write(`${JSON.stringify(value)}\n`);
     },
@@ -76,7 +87,7 @@ export function createSecretsStore(file: TextFile): SecretsStore {
 
 function parseSecrets(saved: string): DeviceSecrets {
   return parseSaved(saved, (value) => {
-    const { domain, device, epoch, n, chain, next } = fields(value);
+    const { domain, device, epoch, n, chain, next, stateKey, formerStateKey } = fields(value);
     const pair = keyPairFromJson(device, domain, ['device']);
     return {
       domain,
@@ -85,6 +96,8 @@ function parseSecrets(saved: string): DeviceSecrets {
       n,
       chain: new Secret(chain),
       ...(next === undefined ? {} : { next: { epoch: next.epoch, chain: new Secret(next.chain) } }),
+      ...(stateKey === undefined ? {} : { stateKey: new Secret(stateKey) }),
+      ...(formerStateKey === undefined ? {} : { formerStateKey: new Secret(formerStateKey) }),
     };
   });
 }

@@ -2,11 +2,11 @@
  * A message on its way out.
  *
  *  1. all recipients are resolved and shown; one who cannot be written to stops all, unless partial sending is wanted
- *  2. for each a route: a drop they handed over or an introduction, and a reply drop, durable before it is used
+ *  2. for each a route: a drop they handed over or an introduction, and a reply drop, durable here and for the user's other devices before it is used
  *  3. message ids are reserved: one for each part and recipient, one more for each cover
  *  4. each part is encrypted once while it is uploaded, then its letter signed, sealed for each recipient, committed
  *  5. several parts: a cover for each recipient, its payload not shared, carries the introduction and comes last
- *  6. what was sent is written down
+ *  6. what was sent is written down, for other devices too
  */
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
@@ -42,6 +42,7 @@ import type { OwnDomain } from './own-domain.ts';
 import type { ReplyDropFor } from './own-drops.ts';
 import { introducingKey } from './own-records.ts';
 import { resolveRecipients, type Recipient, type Resolved } from './recipients.ts';
+import type { Share } from './share.ts';
 import type { ClientState, SentPart } from './state.ts';
 import type { Session } from './store.ts';
 import { uploadPayload } from './upload.ts';
@@ -56,6 +57,8 @@ export interface SendParts {
   readonly replyDrop: ReplyDropFor;
   /** What is due for the own keys: nobody is written to with keys that nobody can look up. */
   readonly upkeep: () => Promise<void>;
+  /** What other devices of the user know, and what they are to know: drops are handed out once they do. */
+  readonly share: Pick<Share, 'learn' | 'share' | 'tryShare'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly wait: (ms: number) => Promise<void>;
@@ -85,6 +88,7 @@ export function createSend(parts: SendParts): Send {
     const now = clock.seconds();
     const expires = message.expires ?? now + times.transitDefault;
     checkOutgoing(message, expires, now);
+    await parts.share.learn();
     await parts.upkeep();
     const resolved = await resolveRecipients(network.users, message.to, now);
     await before?.(resolved.map(({ report }) => report));
@@ -93,6 +97,7 @@ export function createSend(parts: SendParts): Send {
     if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };
     const sender = senderOf(session.state(), session.keys(), now);
     const routes = await routesTo(sender, recipients, { now, expires });
+    await parts.share.share();
     const covers = message.parts.length > 1 ? 1 : 0;
     const ids = [...(await own.reserve(routes.length * (message.parts.length + covers)))];
     return await sendAll({ sender, message, routes, now, expires, ids, sent: [], progress }, resolved);
@@ -128,6 +133,7 @@ export function createSend(parts: SendParts): Send {
     for (const [index, part] of message.parts.entries()) letterIds.push(await sendPart(sending, part, index));
     if (message.parts.length > 1) for (const route of routes) await sendCover(sending, route);
     const { number, expires } = await writeDown(sending, letterIds);
+    await parts.share.tryShare();
     const recipients = resolved.map(({ report }) => withHandles(report, sent));
     return { number, recipients, letterId: letterIds[0] ?? '', expires };
   }

@@ -188,7 +188,7 @@ const savedState: Reader<ClientState> = exactly(
   },
   {
     feedCursor: text64(),
-    blob: exactly({ tag: text, revision: count, digest: hash }),
+    blob: exactly({ revision: count }, { tag: text, digest: hash }),
     rivals: pins,
     others: mapOf((value) => value),
     bucketCursors: mapOf(text64()),

@@ -226,12 +226,12 @@ export interface SharedFields {
 
 /** What a device knows of the state blob at the own domain. */
 export interface KeptBlob {
-  /** The domain's name for these bytes. */
-  readonly tag: string;
+  /** The domain's name for these bytes; absent where it showed none. */
+  readonly tag?: string;
   /** The highest that was seen: what is lower is old. */
   readonly revision: number;
-  /** SHA-256 of what it says, to know what is not in it yet. */
-  readonly digest: Text64;
+  /** SHA-256 of what it says, to know what is not in it yet; absent where it is to be written again in any case. */
+  readonly digest?: Text64;
 }
 
 /** What is this device's alone. */

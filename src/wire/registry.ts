@@ -143,7 +143,7 @@ export const sizes = {
   envelopeStep: 2048,
   payloadFloor: 4096,
   payloadChunk: 16384,
-  stateSealedMax: 16_777_216,
+  stateSealedMax: 16_773_120,
 } as const;
 
 /** Times in seconds. */

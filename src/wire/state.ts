@@ -16,7 +16,7 @@ export const stateBlob = record('state-blob', {
 });
 export type StateBlob = ValueOf<typeof stateBlob>;
 
-/** The most bytes of an encoded state blob: the sealed part, and some room around it. */
+/** The most bytes of an encoded state blob, 16 MiB: the sealed part, and some room around it. */
 export const maxStateBlob = sizes.stateSealedMax + 4096;
 
 export const pairing = record('pairing', {

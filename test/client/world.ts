@@ -38,6 +38,7 @@ import { mediaTypes, publicPath } from '../../src/wire/registry.ts';
 import { decode, encode } from '../../src/wire/schema.ts';
 import { decodeSign1 } from '../../src/wire/sign1.ts';
 import { userRecord } from '../../src/wire/users.ts';
+import { answerAboutDevices, devicesOf, type Devices, type States, type Tagged } from './world-devices.ts';
 import { testClock, type TestClock } from '../support/clock.ts';
 import { now, seededRandom } from '../support/identities.ts';
 
@@ -148,6 +149,8 @@ function createHome(domain: string, random: Random) {
     users: new Map<string, { readonly record: Uint8Array; readonly device: string }>(),
     /** By address hash: what they are, and the address hash of whose they are. */
     aliases: new Map<string, { readonly address: string; readonly of: string }>(),
+    devices: new Map() as Devices,
+    states: new Map() as States,
     reserved: new Set<string>(),
     uploads: new Map<string, { readonly size: number; bytes: Uint8Array }>(),
     messages: [] as StoredMessage[],
@@ -388,12 +391,23 @@ async function answer(world: World, request: HttpsRequest): Promise<Answer> {
     if (value === undefined) return { status: 204, headers: {}, body: new Uint8Array() };
     if (value instanceof Uint8Array)
       return { status: 200, headers: { 'content-type': mediaTypes.beckon }, body: value };
+    if (isTagged(value)) return taggedAnswer(value);
     return { status: 200, headers: { 'content-type': 'application/json; charset=utf-8' }, body: json(value) };
   } catch (error) {
     if (codeOf(error) === 'network_failed') throw error;
     const problem = { code: codeOf(error), detail: String(error) };
     return { status: 400, headers: { 'content-type': 'application/problem+json' }, body: json(problem) };
   }
+}
+
+function isTagged(value: unknown): value is Tagged {
+  return typeof value === 'object' && value !== null && ('etag' in value || Object.keys(value).length === 0);
+}
+
+function taggedAnswer({ etag, bytes }: Tagged): Answer {
+  const tag = etag === undefined ? {} : { etag };
+  if (bytes === undefined) return { status: 204, headers: tag, body: new Uint8Array() };
+  return { status: 200, headers: { 'content-type': 'application/octet-stream', ...tag }, body: bytes };
 }
 
 function json(value: unknown): Uint8Array {
@@ -411,8 +425,17 @@ function route(world: World, home: TestHome, request: HttpsRequest, path: string
   const parts = where.split('/');
   const read = (): Json => JSON.parse(new TextDecoder().decode(body));
   if (where === 'account/enroll') return enroll(world, home, read(), device);
-  const user = [...home.users].find(([, known]) => known.device === device)?.[0];
-  if (user === undefined) throw new BeckonError('unauthorized', 'no such device');
+  const about = answerAboutDevices(home.devices, home.states, {
+    method: request.method,
+    path: where.slice('account/'.length),
+    body,
+    headers: request.headers ?? {},
+    by: device,
+    now: world.clock.seconds(),
+  });
+  if (about !== undefined) return about.value;
+  const { user, kind } = home.devices.get(device) ?? {};
+  if (user === undefined || kind !== 'device') throw new BeckonError('unauthorized', 'no such device');
   if (parts[0] === 'introductions') return feed(home, new URLSearchParams(query));
   if (where === 'account/user') return profile(home, user);
   if (where === 'account/record') return putRecord(world, home, user, read().record);
@@ -426,10 +449,18 @@ function route(world: World, home: TestHome, request: HttpsRequest, path: string
 
 function signer(world: World, request: HttpsRequest, body: Uint8Array | undefined): string {
   const { method, domain, path: target, headers = {} } = request;
-  return b64(verifyRequest({ method, domain, target, body }, headers, world.clock.seconds()));
+  const conditions = Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name === 'if-match' || name === 'if-none-match'),
+  );
+  return b64(verifyRequest({ method, domain, target, body, conditions }, headers, world.clock.seconds()));
 }
 
-function enroll(world: World, home: TestHome, { token, record, device }: Json, by: string): unknown {
+function enroll(
+  world: World,
+  home: TestHome,
+  { token, record, device, name = '' }: Json,
+  by: string,
+): unknown {
   const hash = home.invitations.get(token);
   if (hash === undefined || by !== device) throw new BeckonError('invitation_invalid', 'no such invitation');
   const known = home.users.get(hash);
@@ -441,6 +472,7 @@ function enroll(world: World, home: TestHome, { token, record, device }: Json, b
     now: world.clock.seconds(),
   });
   home.users.set(hash, { record: bytesOf(record), device });
+  home.devices.set(device, { user: hash, kind: 'device', name, added: world.clock.seconds() });
   return { addressHash: hash };
 }
 
@@ -455,7 +487,7 @@ function profile(home: TestHome, user: string): unknown {
     local: 'it',
     ...recordOf(user),
     aliases: aliases.map(([hash, { address }]) => ({ address, ...recordOf(hash) })),
-    devices: [],
+    devices: devicesOf(home.devices, user),
     used: 0,
     quota: 0,
   };
