@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { encodeDomainAnswer, signDomainRecord, type DomainRecordContent } from '../keys/domain-record.ts';
-import { nextSerial } from '../keys/serial.ts';
+import { nextSerial, serialToExceed } from '../keys/serial.ts';
 import { servedAttachments } from '../keys/served-attachments.ts';
 import type { Log } from '../log.ts';
 import { createRate, networkOf, type RateLimit } from '../rate.ts';
@@ -37,7 +37,7 @@ export interface PublishedDomains {
   get(domain: string): Promise<PublishedSettings | undefined>;
   list(): Promise<readonly { readonly domain: string }[]>;
   published(domain: string): Promise<PublishedRecord | undefined>;
-  /** Durable when it resolves. Throws `record_rollback` unless the serial is higher than the last. */
+  /** Durable when it resolves. Throws `record_rollback` unless the serial is higher than the last, or the last over a day ahead. */
   publish(domain: string, published: PublishedRecord): Promise<void>;
 }
 
@@ -146,7 +146,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   ): Promise<PublishedRecord> {
     try {
       const now = clock.seconds();
-      const serial = nextSerial(last?.serial, now);
+      const serial = nextSerial(serialToExceed(last?.serial, now, keys.progress), now);
       const record = { serial, record: signDomainRecord({ ...contentOf(keys, settings), serial, now }) };
       await domains.publish(domain, record);
       return record;

@@ -1,6 +1,7 @@
 /** The private keys of all domains that one daemon serves, found by what incoming objects name. */
 import type { Secret } from '../crypto/secret.ts';
-import { BeckonError, codeOf } from '../errors.ts';
+import { BeckonError } from '../errors.ts';
+import type { KeyUse } from '../wire/registry.ts';
 import type { DomainKeys } from './domain-keys.ts';
 import { findKey, type KeyPair } from './key-pair.ts';
 
@@ -10,7 +11,10 @@ export interface KeyRing {
   /** The same object until `set` is called for the domain. */
   keysOf(domain: string): DomainKeys | undefined;
   domains(): readonly string[];
-  /** The notification key, active or retired, with this id (8 bytes), of whichever domain has it. */
+  /**
+   * The notification key, active or retired, with this id (8 bytes), of whichever domain has it; undefined where none has it. Throws
+   * `key_not_active` for one that is pending, revoked or past its time.
+   */
   notificationKey(
     id: Uint8Array,
     now: number,
@@ -24,12 +28,16 @@ export function createKeyRing(): KeyRing {
   /** Domain by the key id in the datagram: the first look-up of every datagram, so no loop over domains. */
   const byNotificationId = new Map<string, string>();
 
+  function notificationIds({ keys, revoked }: DomainKeys): readonly string[] {
+    return [...keys, ...revoked].filter(({ use }) => use === 'notification').map(({ id }) => nameOf(id));
+  }
+
   return {
     set(keys) {
-      for (const key of byDomain.get(keys.domain)?.keys ?? []) byNotificationId.delete(nameOf(key.id));
+      const before = byDomain.get(keys.domain);
+      if (before !== undefined) for (const id of notificationIds(before)) byNotificationId.delete(id);
       byDomain.set(keys.domain, keys);
-      for (const key of keys.keys)
-        if (key.use === 'notification') byNotificationId.set(nameOf(key.id), keys.domain);
+      for (const id of notificationIds(keys)) byNotificationId.set(id, keys.domain);
     },
     keysOf: (domain) => byDomain.get(domain),
     domains: () => [...byDomain.keys()],
@@ -38,21 +46,20 @@ export function createKeyRing(): KeyRing {
       const keys = domain === undefined ? undefined : byDomain.get(domain);
       // A domain that leaves takes nothing new.
       if (domain === undefined || keys === undefined || keys.gone !== undefined) return undefined;
-      try {
-        return { domain, pair: findKey(keys.keys, 'notification', id, now) };
-      } catch (error) {
-        if (codeOf(error) === 'internal') throw error;
-        return undefined;
-      }
+      return { domain, pair: ownKey(keys, 'notification', id, now) };
     },
     pollKey(domain, id, now) {
       const keys = byDomain.get(domain);
       if (keys === undefined) throw new BeckonError('key_unknown', 'this domain has no keys here');
-      if (keys.revoked.some((key) => nameOf(key.id) === nameOf(id)))
-        throw new BeckonError('key_not_active', 'the key named is revoked');
-      return findKey(keys.keys, 'poll', id, now).secret;
+      return ownKey(keys, 'poll', id, now).secret;
     },
   };
+}
+
+function ownKey({ keys, revoked }: DomainKeys, use: KeyUse, id: Uint8Array, now: number): KeyPair {
+  if (revoked.some((key) => key.use === use && nameOf(key.id) === nameOf(id)))
+    throw new BeckonError('key_not_active', 'the key named is revoked');
+  return findKey(keys, use, id, now);
 }
 
 function nameOf(id: Uint8Array): string {

@@ -10,6 +10,19 @@ export function nextSerial(previous: number | undefined, now: number): number {
   return serial;
 }
 
+/**
+ * The own serial that the next one must exceed. One more than a day ahead was signed while the clock was wrong, and nobody took it:
+ * it does not count (undefined) once the present clock is believed (wire-spec/timing.md section 1).
+ */
+export function serialToExceed(
+  previous: number | undefined,
+  now: number,
+  { steady }: { readonly steady: number },
+): number | undefined {
+  const isStray = previous !== undefined && previous > now + times.serialAhead && steady > 0;
+  return isStray ? undefined : previous;
+}
+
 /** Throws `record_invalid` for a serial more than a day ahead of the clock: nobody may use up the serials to come. */
 export function checkSerial(serial: number, now: number): void {
   if (serial > now + times.serialAhead)

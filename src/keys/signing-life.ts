@@ -9,6 +9,7 @@ import type { DomainKey, DomainKeys } from './domain-keys.ts';
 import { revokedKey, type LifeParts } from './domain-life.ts';
 import { createKeyPair, inLife, type KeyPair } from './key-pair.ts';
 import { readMandate, signMandate } from './mandate.ts';
+import { serialToExceed } from './serial.ts';
 
 /** A signing key is used for a year; its mandate would hold a month longer. */
 export const signingRotation = 365 * 86_400;
@@ -121,7 +122,7 @@ export function withMandate(
     revoked: [...last.revoked, ...fresh].slice(-counts.revokedKeys),
     recoveryHash: keys.recoveryHash,
     escrow: last.escrow !== 0,
-    previousSerial: last.serial,
+    previousSerial: serialToExceed(last.serial, now, keys.progress),
     now,
   });
   return { ...keys, keys: [...signing, ...keys.keys.filter((key) => key.use !== 'domainSigning')], mandate };

@@ -37,7 +37,7 @@ export interface Admission<Key> {
 
 const maxPeerNetworks = 10_000;
 
-/** `findKey` gives the own notification key with this id, or undefined. */
+/** `findKey` gives the own notification key with this id, or undefined; what it throws is an outcome. */
 export function createAdmission<Key>(
   findKey: (keyId: Uint8Array) => Key | undefined,
   limits: AdmissionLimits,

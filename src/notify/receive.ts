@@ -41,6 +41,7 @@ export interface SenderRecords {
 }
 
 export interface ReceiveParts {
+  /** Undefined where no domain here has it. Throws `key_not_active`. */
   readonly findKey: (keyId: Uint8Array) => ReceivingKey | undefined;
   readonly records: SenderRecords;
   readonly pending: PendingStore;

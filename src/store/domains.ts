@@ -2,7 +2,7 @@
 import { BeckonError } from '../errors.ts';
 import type { Clock } from '../clock.ts';
 import { domainName, serial, time } from '../wire/items.ts';
-import { counts } from '../wire/registry.ts';
+import { counts, times } from '../wire/registry.ts';
 import { bytes, field, optional, record, text, uint, type ValueOf } from '../wire/schema.ts';
 import {
   introductionPolicies,
@@ -72,7 +72,8 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
     publish: (domain, next) =>
       engine.write(() => {
         const last = published.get(name(domain));
-        if (last !== undefined && next.serial <= last.serial)
+        const isStray = last !== undefined && last.serial > clock.seconds() + times.serialAhead;
+        if (last !== undefined && next.serial <= last.serial && !isStray)
           throw new BeckonError('record_rollback', 'the serial of a domain record must rise');
         published.put(name(domain), { serial: next.serial, record: next.record });
       }),

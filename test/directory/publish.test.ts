@@ -193,6 +193,20 @@ test('a serial too far ahead of the clock is not passed: the record that stands 
   t.deepEqual(logged, [['directory.record_not_renewed', { domain, code: 'record_invalid' }]]);
 });
 
+test('a record signed while the clock was a year ahead stands in the way until the clock is believed, no longer', async (t) => {
+  const home = await house(t);
+  const first = await home.verified();
+  home.clock.advance(365 * day);
+  const astray = await home.publisher.published(domain);
+  home.clock.advance(-364 * day);
+  t.is((await home.restarted().published(domain))?.serial, astray?.serial);
+  home.keys = { ...home.keys, progress: { days: 1, counted: home.clock.seconds(), steady: 1 } };
+  const next = await home.verified(home.restarted(), first);
+  t.is(next.serial, first.serial + day);
+  home.clock.advance(day);
+  t.is((await home.verified(home.restarted(), next)).serial, next.serial + day);
+});
+
 test('without a signing key there is nothing to serve', async (t) => {
   const home = await house(t);
   home.keys = { ...home.keys, keys: [] };

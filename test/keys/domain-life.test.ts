@@ -118,6 +118,45 @@ test('a key past its overlap is not active, and once forgotten not known', (t) =
   t.deepEqual(codes, ['no error', 'key_not_active', 'key_unknown']);
 });
 
+test('the key ring knows what was, is and will be, of each domain, and forgets with it', (t) => {
+  const ring = createKeyRing();
+  const first = fresh();
+  ring.set(first);
+  const { id } = selectKey(first.keys, 'notification', start);
+  t.is(ring.notificationKey(id, start)?.domain, 'life.test');
+  const begun = rotateDomainKeys(first, ['notification'], { now: start, random });
+  ring.set(begun);
+  const [pending] = ofUse(begun, 'notification', 'pending');
+  t.is(
+    thrown(() => ring.notificationKey(pending!.id, start)),
+    'key_not_active',
+  );
+  const later = live(begun, start, start + 30 * day);
+  ring.set(later);
+  t.is(ring.notificationKey(id, start), undefined);
+  t.is(ring.notificationKey(pending!.id, start + 30 * day)?.domain, 'life.test');
+  t.is(
+    thrown(() => ring.pollKey('other.test', id, start)),
+    'key_unknown',
+  );
+});
+
+test('a mandate signed while the clock was wrong does not count once the clock is right', (t) => {
+  const far = start + 500 * day;
+  const astray = appointSigning(fresh(), fresh().identity!, { now: far, random });
+  const now = start + day;
+  const parts = { now, random };
+  t.is(
+    thrown(() => rotateDomainKeys(astray, ['domainSigning'], parts)),
+    'record_invalid',
+    'not believed yet',
+  );
+  const settled = live(astray, now, now + 2 * day);
+  const right = rotateDomainKeys(settled, ['domainSigning'], { now: now + 2 * day, random });
+  const record = published(right, now + 2 * day);
+  t.is(record.mandateSerial, now + 2 * day);
+});
+
 test('a pending key is not used, by us or by whoever reads the record', (t) => {
   const living = live(fresh(), start, start + 23 * day);
   const [pending] = ofUse(living, 'poll', 'pending');
@@ -229,7 +268,11 @@ for (const use of rotatingUses)
     ring.set(after);
     const taken = forgottenKeys(living, after).map((key) => key.id.toString());
     t.deepEqual(new Set(taken), new Set([old.id.toString(), pending!.id.toString()]));
-    if (use === 'notification') t.is(ring.notificationKey(old.id, now), undefined);
+    if (use === 'notification')
+      t.is(
+        thrown(() => ring.notificationKey(old.id, now)),
+        'key_not_active',
+      );
     if (use === 'poll')
       t.is(
         thrown(() => ring.pollKey('life.test', old.id, now)),

@@ -137,9 +137,9 @@ test('a revoked notification key: what was sealed to it is dropped, and comes ag
   await wire.inject(datagram);
   const dropped = await eventually('datagram', async () => {
     const { dropped } = await received(town, 'beta');
-    return dropped['key_unknown'] === undefined ? undefined : dropped;
+    return dropped['key_not_active'] === undefined ? undefined : dropped;
   });
-  t.deepEqual(dropped, { key_unknown: 1 });
+  t.deepEqual(dropped, { key_not_active: 1 });
   t.is((await received(town, 'beta')).stored, 0);
   wire.passOn();
   // alpha uses the record that it has for an hour; then a repetition is sealed to the new key.

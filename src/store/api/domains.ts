@@ -40,7 +40,10 @@ export interface DomainStore {
   /** Throws `not_found`. */
   update(domain: string, changes: DomainChanges): Promise<Domain>;
   published(domain: string): Promise<PublishedRecord | undefined>;
-  /** Serials rise for ever: throws `record_rollback` unless this one is higher than the last. */
+  /**
+   * Serials rise for ever: throws `record_rollback` unless this one is higher than the last. A last one more than a day ahead of the
+   * clock was never believed by anyone, and does not count.
+   */
   publish(domain: string, published: PublishedRecord): Promise<void>;
   /** After the tables were those of a backup: others may have seen a newer record, so the next one takes its serial from the time. */
   forgetPublished(domain: string): Promise<void>;
