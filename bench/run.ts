@@ -1,8 +1,9 @@
 /** `npm run bench [-- NAME...] [--quick] [--json]`: runs benchmarks and prints what they measured. */
 import { core } from './core/core.ts';
+import { silence } from './silence/silence.ts';
 import { machine, tableLine, type Bench } from './report.ts';
 
-const benches: readonly Bench[] = [core];
+const benches: readonly Bench[] = [core, silence];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((argument) => !argument.startsWith('--'));

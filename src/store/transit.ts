@@ -86,7 +86,7 @@ export function createTransit(parts: TransitParts): Transit {
     },
 
     async read(idHash) {
-      const row = messages.get(idHash);
+      const row = messages.getAlike(idHash);
       if (row === undefined || !isLive(lifeOf(row), clock.seconds())) return undefined;
       const copy = messages.copyOf(idHash);
       return copy && liveMessage(row, contentOf(row), copy);
