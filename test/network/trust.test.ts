@@ -2,7 +2,8 @@
 import test from 'ava';
 import { recordFingerprint } from '../../src/keys/fingerprints.ts';
 import type { RecipientReport } from '../../src/client/api.ts';
-import { rejected } from '../support/identities.ts';
+import { userRecord } from '../../src/wire/users.ts';
+import { rejected, resign } from '../support/identities.ts';
 import { keysOf, list, otherKeys, recordBy, recordOf } from './lying.ts';
 import type { Person } from './person.ts';
 import { startTown, type Town } from './town.ts';
@@ -183,6 +184,55 @@ test('escrow and a plain-text store are shown before anything is sent, and when 
   t.deepEqual(report?.known?.readers, ['recipient', 'plain_text_store']);
   t.deepEqual(kindsOf(report?.known?.notices), ['rotated', 'bridged_began']);
   t.deepEqual((await ann.client().trust.show(bob.address)).readers, ['recipient', 'plain_text_store']);
+});
+
+test('a move is shown, and whether both ends say so; nobody is asked before the user looks, and nobody followed', async (t) => {
+  await using town = await startTown({
+    hosters: { alpha: ['alpha.test'], beta: ['beta.test'], gamma: ['gamma.test'] },
+  });
+  const { ann, bob } = await acquainted(town);
+  const next = await town.enroll('bob@gamma.test');
+  const [old, there] = [recordOf(bob), recordOf(next)];
+  const serial = town.clock.seconds();
+  const left = resign(
+    userRecord,
+    old,
+    {
+      serial,
+      previous: recordFingerprint(old),
+      movedTo: ['gamma.test', next.address, recordFingerprint(there)],
+    },
+    { purpose: 'user record', domain: 'beta.test', key: keysOf(bob).identity },
+  );
+  await list(town, 'beta', bob.address, left);
+  const asked = (): number => town.dns.questions.filter((question) => question.includes('gamma')).length;
+  const before = asked();
+  const [report] = await shown(ann, bob.address);
+  t.deepEqual(report?.known?.movedTo, { address: next.address });
+  t.deepEqual(kindsOf(report?.known?.notices), ['rotated', 'moved_to']);
+  t.is(asked(), before);
+  t.deepEqual((await ann.client().trust.show(bob.address)).movedTo, { address: next.address, agrees: false });
+
+  const arrived = resign(
+    userRecord,
+    there,
+    {
+      serial: serial + 1,
+      previous: recordFingerprint(there),
+      movedFrom: ['beta.test', bob.address, recordFingerprint(old)],
+    },
+    { purpose: 'user record', domain: 'gamma.test', key: keysOf(next).identity },
+  );
+  await list(town, 'gamma', next.address, arrived);
+  town.clock.advance(hour);
+  t.deepEqual((await ann.client().trust.show(bob.address)).movedTo, { address: next.address, agrees: true });
+  t.deepEqual((await ann.client().trust.show(next.address)).movedFrom, {
+    address: bob.address,
+    agrees: true,
+  });
+  t.like((await ann.send([bob.address], 'still to the old one')).recipients, [
+    { address: bob.address, way: 'drop' },
+  ]);
 });
 
 test('a domain is shown with its own identity, level and age', async (t) => {
