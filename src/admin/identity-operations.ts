@@ -129,7 +129,7 @@ export function createIdentityOperations(parts: IdentityOperationsParts) {
 
     /**
      * Takes the prepared identity, once TXT names it; `unchecked` does not look. `identity`: its file, where it is kept offline. Throws
-     * `conflict` where none is prepared, `unavailable` while TXT does not name it.
+     * `conflict` where none is prepared, `discovery_later` while TXT does not name it.
      */
     async takeIdentity(typed: string, request: { readonly identity?: object; readonly unchecked?: boolean }) {
       const keys = keysOf(typed);
@@ -202,7 +202,7 @@ export function createIdentityOperations(parts: IdentityOperationsParts) {
     const found = await domainTxt(domain);
     const ids = found.kind === 'found' ? found.txt.fingerprints : [];
     if (!ids.some((id) => constantTimeEqual(id, fingerprint)))
-      throw new BeckonError('unavailable', `TXT at _beckon.${domain} does not name the next identity yet`);
+      throw new BeckonError('discovery_later', `TXT at _beckon.${domain} does not name the next identity yet`);
   }
 }
 

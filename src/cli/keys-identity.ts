@@ -128,9 +128,9 @@ async function take(parts: Parts, domain: string, options: Options): Promise<voi
       ...(options.unchecked === true ? { unchecked: true } : {}),
     }),
   ).catch((cause: unknown) => {
-    if (codeOf(cause) !== 'unavailable' || cause instanceof AdvisedError) throw cause;
+    if (codeOf(cause) !== 'discovery_later') throw cause;
     throw new AdvisedError(
-      'unavailable',
+      'discovery_later',
       `DNS does not show the next id of ${domain} yet`,
       'publish both ids (beckon domain dns shows them), wait, and run this again; --unchecked goes on all the same',
       { cause },

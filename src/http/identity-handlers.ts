@@ -17,7 +17,7 @@ export interface IdentityHandlers {
       readonly nextRecovery?: string;
     },
   ): Promise<IdentityReport & { readonly identityFile?: object }>;
-  /** Throws `conflict` where nothing was prepared, `unavailable` while TXT does not name the next identity. */
+  /** Throws `conflict` where nothing was prepared, `discovery_later` while TXT does not name the next identity. */
   takeIdentity(
     domain: string,
     request: { readonly identity?: object; readonly unchecked?: boolean },

@@ -69,7 +69,7 @@ test('a domain changes its identity with its old key: two ids meanwhile, convers
   const prepared = await admin.prepareIdentity(domain, {});
   t.is(prepared.fingerprint, before.fingerprint);
   t.is(prepared.next?.by, 'identity');
-  t.is(await rejected(admin.takeIdentity(domain, {})), 'unavailable', 'TXT does not name it yet');
+  t.is(await rejected(admin.takeIdentity(domain, {})), 'discovery_later', 'TXT does not name it yet');
   publishTxt(town, prepared);
   t.is(txtOf(prepared).text.split('id=').length, 3);
 
