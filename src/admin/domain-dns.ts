@@ -1,7 +1,7 @@
 /** The DNS records of a domain that this configuration serves. */
 import type { Config } from '../config.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
-import { nextIdentity } from '../keys/identity-life.ts';
+import { nextIdentity } from '../keys/next-identity.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { BeckonError } from '../errors.ts';
 import { domainRecords, recordValue, type DomainRecord } from '../dns/records.ts';

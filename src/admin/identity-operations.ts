@@ -11,12 +11,12 @@ import { signGone } from '../keys/gone.ts';
 import {
   abandonIdentity,
   createIdentity,
-  nextIdentity,
   prepareIdentity,
   replaceRecovery,
   takeIdentity,
   type ChangeAuthority,
 } from '../keys/identity-life.ts';
+import { nextIdentity } from '../keys/next-identity.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { readMandate } from '../keys/mandate.ts';
@@ -202,7 +202,10 @@ export function createIdentityOperations(parts: IdentityOperationsParts) {
     const found = await domainTxt(domain);
     const ids = found.kind === 'found' ? found.txt.fingerprints : [];
     if (!ids.some((id) => constantTimeEqual(id, fingerprint)))
-      throw new BeckonError('discovery_later', `TXT at _beckon.${domain} does not name the next identity yet`);
+      throw new BeckonError(
+        'discovery_later',
+        `TXT at _beckon.${domain} does not name the next identity yet`,
+      );
   }
 }
 

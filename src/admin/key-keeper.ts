@@ -14,9 +14,10 @@ import { createTurns } from '../directory/turns.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
-import { abandonIdentity, isTaken } from '../keys/identity-life.ts';
+import { abandonIdentity } from '../keys/identity-life.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { identityWanted } from '../keys/key-report.ts';
+import { isTaken } from '../keys/next-identity.ts';
 import { appointSigning, signingIsDue } from '../keys/signing-life.ts';
 import type { Log } from '../log.ts';
 import { removeIdentityKey, replaceIdentityKey, replaceWorkingKeys } from './key-files.ts';
@@ -97,7 +98,8 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
     return inTurn(domain, async () => {
       const keys = keysOf(domain);
       if (!isTaken(keys)) return;
-      await replaceIdentityKey(dataDir, keys, sealer);
+      if (keys.identity === undefined) await removeIdentityKey(dataDir, domain);
+      else await replaceIdentityKey(dataDir, keys, sealer);
       const settled = abandonIdentity(keys);
       await replaceWorkingKeys(dataDir, settled, sealer);
       keyRing.set(settled);

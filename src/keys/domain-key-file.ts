@@ -31,6 +31,7 @@ import {
   statementsToJson,
   type StatementsJson,
 } from './statements-file.ts';
+import { isTaken } from './next-identity.ts';
 import { secretLength, suiteOfUse, type KeyPair } from './key-pair.ts';
 
 const workingFormat = 'beckon-domain-keys-1';
@@ -111,10 +112,9 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
     ...statementsFromJson(fields, domain),
   };
-  const here = keys.next?.identity;
-  // A crash came between the change of identity and the file of the new one.
-  if (here !== undefined && constantTimeEqual(domainFingerprint(here.publicKey), keys.fingerprint))
-    return { ...keys, identity: here };
+  // A crash came between the change of identity and its file: that of the one before may still be there.
+  if (isTaken(keys))
+    return keys.next?.identity === undefined ? keys : { ...keys, identity: keys.next.identity };
   return identity === undefined ? keys : { ...keys, identity: identityFromJson(identity, keys) };
 }
 

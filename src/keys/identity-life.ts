@@ -8,15 +8,13 @@
 import { constantTimeEqual, type Secret } from '../crypto/secret.ts';
 import { ed25519Public } from '../crypto/sign.ts';
 import { BeckonError } from '../errors.ts';
-import { identityChange, type IdentityChange } from '../wire/identity.ts';
 import { keyUses } from '../wire/registry.ts';
-import { decode } from '../wire/schema.ts';
-import { decodeSign1 } from '../wire/sign1.ts';
 import type { DomainKeys } from './domain-keys.ts';
 import type { LifeParts } from './domain-life.ts';
 import { domainFingerprint, recoveryHash } from './fingerprints.ts';
 import { signIdentityChange, withChange } from './identity-change.ts';
 import { createKeyPair, endOfTime, type KeyPair } from './key-pair.ts';
+import { isTaken, nextIdentity, readChange } from './next-identity.ts';
 import { signingKeysOf, withdrawAllSigning, withMandate } from './signing-life.ts';
 
 /** Who signs a change: the present identity key, or the owner with the recovery key, who names the hash of the next one. */
@@ -45,28 +43,9 @@ export function abandonIdentity({ next: _, ...keys }: DomainKeys): DomainKeys {
   return keys;
 }
 
-/** What was prepared, undefined where nothing is. */
-export function nextIdentity(
-  keys: DomainKeys,
-): { readonly fingerprint: Uint8Array; readonly by: 'identity' | 'recovery' } | undefined {
-  if (keys.next === undefined || isTaken(keys)) return undefined;
-  const { identityKey, by } = contentOf(keys.next.change);
-  return {
-    fingerprint: domainFingerprint(identityKey),
-    by: by === keyUses.recovery ? 'recovery' : 'identity',
-  };
-}
-
-/** Whether the next identity was taken, and only its place on disk is still to be settled. */
-export function isTaken(keys: DomainKeys): boolean {
-  return (
-    keys.next !== undefined &&
-    constantTimeEqual(domainFingerprint(contentOf(keys.next.change).identityKey), keys.fingerprint)
-  );
-}
-
 /**
- * Takes the identity that was prepared. `given`: its key, where that is kept offline; it is not kept. By the recovery key, all signing
+ * Takes the identity that was prepared. `given`: its key, where that is kept offline; it is not kept. `next` stays
+ * until its file is in its place (`isTaken`). By the recovery key, all signing
  * keys are withdrawn and another is appointed: who stole the identity had them too. Throws `conflict` where nothing was prepared,
  * `state_invalid` for another key.
  */
@@ -75,7 +54,7 @@ export function takeIdentity(keys: DomainKeys, given: KeyPair | undefined, parts
   if (next === undefined || isTaken(keys))
     throw new BeckonError('conflict', 'no change of the identity was prepared');
   const identity = next.identity ?? given;
-  const content = contentOf(next.change);
+  const content = readChange(next.change);
   if (identity === undefined)
     throw new BeckonError('conflict', 'the next identity key is kept elsewhere: give its file');
   if (!constantTimeEqual(identity.publicKey, content.identityKey))
@@ -88,12 +67,9 @@ export function takeIdentity(keys: DomainKeys, given: KeyPair | undefined, parts
     recoveryHash: content.recoveryHash ?? keys.recoveryHash,
     changes: withChange(keys.changes ?? [], next.change),
   };
-  const taken =
-    content.by === keyUses.recovery
-      ? withdrawAllSigning(changed, identity, parts)
-      : withMandate(changed, signingKeysOf(changed), identity, parts.now);
-  // Without its key there is nothing left to settle.
-  return next.identity === undefined ? abandonIdentity(taken) : taken;
+  return content.by === keyUses.recovery
+    ? withdrawAllSigning(changed, identity, parts)
+    : withMandate(changed, signingKeysOf(changed), identity, parts.now);
 }
 
 /**
@@ -137,8 +113,4 @@ function signChange(
     recoveryHash: nextRecovery,
     now,
   });
-}
-
-function contentOf(change: Uint8Array): IdentityChange {
-  return decode(identityChange, decodeSign1(change).payload);
 }

@@ -1,5 +1,5 @@
 /** The identity of a domain from the command line: the real binary, a real daemon, real DNS. */
-import { readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { DnsRecord } from '../../src/dns/record.ts';
@@ -85,6 +85,20 @@ test('an identity kept offline is changed with its file, and the next one goes t
   t.is((await run(['keys', 'identity', '--unchecked', '--identity', 'old.json'])).code, 2);
   const taken = ok(await run(['keys', 'identity', '--unchecked', '--identity', 'new.json', '--json']));
   t.like(JSON.parse(taken), { fingerprint: next, kept: 'offline' });
+});
+
+test('the next identity goes offline while the present one is here: nothing of either stays on the disk', async (t) => {
+  await using town = await installed();
+  const { run, cwd } = town;
+  const [old = ''] = idsIn(town.made);
+  ok(await run(['keys', 'identity', '--to', 'new.json']));
+  const taken = ok(await run(['keys', 'identity', '--unchecked', '--identity', 'new.json', '--json']));
+  t.like(JSON.parse(taken), { kept: 'offline' });
+  t.deepEqual(await readdir(join(cwd, 'data', 'keys', 'alpha.test')), ['working.json']);
+  await town.daemon.stop();
+  await using again = await serve({ cwd });
+  t.true(again.https > 0);
+  t.false(ok(await run(['domain', 'dns', 'alpha.test'])).includes(old));
 });
 
 test('the recovery key is asked for, serves once, and names its successor', async (t) => {

@@ -13,12 +13,11 @@ import { attachChanges, signIdentityChange } from '../../src/keys/identity-chang
 import {
   abandonIdentity,
   createIdentity,
-  isTaken,
-  nextIdentity,
   prepareIdentity,
   replaceRecovery,
   takeIdentity,
 } from '../../src/keys/identity-life.ts';
+import { isTaken, nextIdentity } from '../../src/keys/next-identity.ts';
 import { readMandate } from '../../src/keys/mandate.ts';
 import { signParentSignature } from '../../src/keys/parent-signature.ts';
 import { verifyPinnedAnswer } from '../../src/keys/pinned-domain.ts';
@@ -130,7 +129,7 @@ test('an identity that is kept offline is given once, and another is refused', (
   );
   const taken = takeIdentity(prepared, next, parts);
   t.is(taken.identity, undefined);
-  t.is(taken.next, undefined);
+  t.true(isTaken(taken));
   t.deepEqual(seenBy(keys, taken).record.fingerprint, taken.fingerprint);
   t.is(
     thrown(() => takeIdentity(taken, next, parts)),
