@@ -22,6 +22,9 @@ import { appointSigning, signingIsDue } from '../keys/signing-life.ts';
 import type { Log } from '../log.ts';
 import { removeIdentityKey, replaceIdentityKey, replaceWorkingKeys } from './key-files.ts';
 
+/** Domains whose keys are written at once: each waits for the disk. */
+const parallel = 16;
+
 export interface KeyKeeperParts {
   readonly dataDir: string;
   readonly sealer?: TextSealer | undefined;
@@ -106,23 +109,29 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
     });
   }
 
+  async function advance(domain: string): Promise<void> {
+    const now = clock.seconds();
+    await settleIdentity(domain).catch((error: unknown) =>
+      log.error('keys.not_settled', { domain, code: codeOf(error) }),
+    );
+    await attempt(domain, (keys) => advanceWorkingKeys(keys, { now, random, rotation: rotation() }));
+    await attempt(domain, (keys) =>
+      keys.identity !== undefined && keys.progress.steady > 0 && signingIsDue(keys, now)
+        ? appointSigning(keys, keys.identity, { now, random })
+        : keys,
+    );
+    ask(domain, now);
+  }
+
   return {
     change,
     settleIdentity,
     async run() {
-      for (const domain of keyRing.domains()) {
-        const now = clock.seconds();
-        await settleIdentity(domain).catch((error: unknown) =>
-          log.error('keys.not_settled', { domain, code: codeOf(error) }),
-        );
-        await attempt(domain, (keys) => advanceWorkingKeys(keys, { now, random, rotation: rotation() }));
-        await attempt(domain, (keys) =>
-          keys.identity !== undefined && keys.progress.steady > 0 && signingIsDue(keys, now)
-            ? appointSigning(keys, keys.identity, { now, random })
-            : keys,
-        );
-        ask(domain, now);
-      }
+      const left = [...keyRing.domains()];
+      const workers = Array.from({ length: parallel }, async () => {
+        for (let domain = left.pop(); domain !== undefined; domain = left.pop()) await advance(domain);
+      });
+      await Promise.all(workers);
     },
     forgetIdentity: (domain) =>
       inTurn(domain, async () => {

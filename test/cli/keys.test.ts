@@ -100,7 +100,10 @@ test('key files under a passphrase: the start asks for it, protect changes it an
   const env = (name: string) => ({ BECKON_KEYS_PASSPHRASE_FILE: join(cwd, name) });
 
   const running = await serve({ cwd, env: env('first') });
+  t.teardown(() => running.stop());
   t.true(isSealedText(await readFile(file, 'utf8')), 'encrypted at the start');
+  ok(await beckon(['domain', 'add', 'beta.test'], { cwd, env: env('first') }));
+  t.true(isSealedText(await readFile(join(cwd, 'data/keys/beta.test/working.json'), 'utf8')));
   const refused = await beckon(['keys', 'protect', '--off'], { cwd, env: env('first') });
   t.regex(refused.err, /the daemon is running.*\[state_locked\]\nnext {4}stop it first/);
   await running.stop();
@@ -116,9 +119,9 @@ test('key files under a passphrase: the start asks for it, protect changes it an
 
   const protect = (...args: string[]) => beckon(['keys', 'protect', ...args], { cwd, env: env('first') });
   t.is((await protect()).code, 2);
-  t.regex(ok(await protect('--passphrase-file', 'second')), /^wrote {3}2 key files, encrypted\n/);
+  t.regex(ok(await protect('--passphrase-file', 'second')), /^wrote {3}4 key files, encrypted\n/);
   await (await serve({ cwd, env: env('second') })).stop();
   const off = await beckon(['keys', 'protect', '--off'], { cwd, env: env('second') });
-  t.regex(ok(off), /^wrote {3}2 key files, plain\n/);
+  t.regex(ok(off), /^wrote {3}4 key files, plain\n/);
   await (await serve({ cwd })).stop();
 });

@@ -1,4 +1,5 @@
 import test from 'ava';
+import fc from 'fast-check';
 import { base64urlnopad } from '@scure/base';
 import * as browser from '../../src/crypto/primitives-browser.ts';
 import { xchachaOpen } from '../../src/crypto/aead.ts';
@@ -68,6 +69,23 @@ test('what is no sealed text, or would cost too much to open, is refused before 
     t.is(await rejected(openText(text, 'word')), 'state_invalid', text);
   t.false(isSealedText('{"format":"beckon-domain-keys-1"}'));
   t.false(isSealedText('null'));
+});
+
+test('whatever a disk gives back is opened or refused by its code', async (t) => {
+  const whole = JSON.parse(await seal('a secret', 'word')) as Record<string, unknown>;
+  const field = fc.constantFrom('format', 'salt', 'nonce', 'text', 'more');
+  const changed = fc
+    .tuple(field, fc.jsonValue())
+    .map(([name, value]) => JSON.stringify({ ...whole, [name]: value }));
+  const text = JSON.stringify(whole);
+  const cut = fc.nat(text.length).map((at) => text.slice(0, at));
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(changed, cut, fc.json(), fc.string()), async (given) => {
+      const code = await rejected(openText(given, 'word'));
+      return ['no error', 'open_failed', 'state_invalid'].includes(code);
+    }),
+  );
+  t.pass();
 });
 
 test('a passphrase has 1 to 4096 bytes', async (t) => {
