@@ -275,7 +275,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     store,
     version,
     clock,
-    hasRoom: (directory, bytes) => createDiskRoom(directory, config.storage.reserve)(bytes),
+    hasRoom: (directory, bytes) => createDiskRoom(directory, config.storage.reserve)(bytes, 0),
   });
   parts.defer(() => backups.settled());
   const operations = createRunningOperations({

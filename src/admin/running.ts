@@ -68,7 +68,7 @@ function serverOperations(parts: RunningParts) {
     async status() {
       const stats = await store.stats();
       const { stored = 0, ...dropped } = await metrics.datagramOutcomes();
-      const { messages, bytes, oldest } = stats;
+      const { messages, bytes, hasRoom, oldest } = stats;
       return {
         version,
         uptime: clock.seconds() - started,
@@ -78,6 +78,7 @@ function serverOperations(parts: RunningParts) {
           messages,
           bytes,
           maxBytes: config().storage.max,
+          hasRoom,
           ...(oldest === undefined ? {} : { oldest }),
         },
         received: { since: started, stored, introductions: stats.feed, dropped },

@@ -25,7 +25,7 @@ export async function backupStopped(
   { data, storage }: Config,
   { directory, configuration, version, clock }: StoppedBackup,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
-  const hasRoom = (above: string, bytes: number) => createDiskRoom(above, storage.reserve)(bytes);
+  const hasRoom = (above: string, bytes: number) => createDiskRoom(above, storage.reserve)(bytes, 0);
   return await withStore(join(data, storeName), clock, (store) =>
     makeBackup({ dataDir: () => data, store, version, clock, hasRoom }, directory, configuration),
   );

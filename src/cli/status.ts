@@ -31,7 +31,11 @@ export function statusLines(status: ServerStatus, now: number): string[] {
       ? ''
       : `; oldest ${formatDuration(now - oldest.created)} (${safeLine(oldest.destination)})`;
   const age = formatDuration(now - received.since);
+  const full = waiting.hasRoom
+    ? []
+    : ['NO ROOM        the disk is at its reserve (storage.reserve): nothing is accepted'];
   return [
+    ...full,
     `beckon ${safeLine(version)}, up ${formatDuration(uptime)}, ${formatNumber(domains, 'domain')}, ${formatNumber(users, 'user')}`,
     `waiting        ${formatNumber(waiting.messages, 'message')}, ${formatSize(waiting.bytes)} of ${formatSize(waiting.maxBytes)}${since}`,
     `received       ${formatCount(received.stored)} in ${age}; ${droppedText(received.dropped)}`,

@@ -71,6 +71,8 @@ export interface WaitingMessages {
   readonly messages: number;
   readonly bytes: number;
   readonly maxBytes: number;
+  /** False while the disk is at its reserve, and nothing is accepted. */
+  readonly hasRoom: boolean;
   readonly oldest?: { readonly created: number; readonly destination: string };
 }
 

@@ -47,6 +47,8 @@ export interface Engine {
    * Throws `storage_failed` when the disk failed, now or earlier.
    */
   write<T>(change: () => T): Promise<T>;
+  /** Bytes of the file that hold nothing now: they are used before it grows. The file never shrinks. */
+  freeBytes(): number;
   /** A consistent copy into a directory that exists. */
   backup(dir: string): Promise<void>;
   close(): Promise<void>;
@@ -97,13 +99,20 @@ export function openEngine(options: EngineOptions): Engine {
     readOnly,
   });
   if (!readOnly) keepPrivate(options.dir);
+  const databases: Database<Uint8Array, Uint8Array>[] = [];
   const writes = createWrites((change) => root.childTransaction(change), options.onFailure);
   return {
     table(name, codec) {
       // Undefined for a table that is not there, which the types do not say.
       const database = root.openDB(name, { encoding: 'binary', keyEncoding: 'binary' }) as
         Database<Uint8Array, Uint8Array> | undefined;
-      return database === undefined ? emptyTable() : createTable(database, codec, writes);
+      if (database === undefined) return emptyTable();
+      databases.push(database);
+      return createTable(database, codec, writes);
+    },
+    freeBytes() {
+      writes.expectOpen();
+      return unusedBytes(databases.map((database) => database.getStats() as TreeStats));
     },
     write: writes.write,
     backup: (dir) => root.backup(dir, false),
@@ -112,6 +121,34 @@ export function openEngine(options: EngineOptions): Engine {
       await root.close();
     },
   };
+}
+
+/** Of LMDB: in pages. */
+interface TreePages {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+interface TreeStats extends TreePages {
+  readonly pageSize: number;
+  readonly lastPageNumber: number;
+  /** The trees that every environment has. */
+  readonly root: TreePages;
+  readonly free: TreePages;
+}
+
+const metaPages = 2;
+
+function unusedBytes(trees: readonly TreeStats[]): number {
+  const [any] = trees;
+  if (any === undefined) return 0;
+  const used = [...trees, any.root, any.free].reduce((sum, tree) => sum + pagesOf(tree), metaPages);
+  return Math.max(0, any.lastPageNumber + 1 - used) * any.pageSize;
+}
+
+function pagesOf({ treeBranchPageCount, treeLeafPageCount, overflowPages }: TreePages): number {
+  return treeBranchPageCount + treeLeafPageCount + overflowPages;
 }
 
 function keepPrivate(dir: string): void {

@@ -9,6 +9,7 @@ import { createAliases, type AliasTables } from './aliases.ts';
 import { createBlobs } from './blobs.ts';
 import { createChunks } from './chunks.ts';
 import { createDirectoryStore } from './directory.ts';
+import type { HasRoom } from './disk-room.ts';
 import { createDomains } from './domains.ts';
 import { openEngine, type Engine } from './engine.ts';
 import { createEvents } from './events.ts';
@@ -34,8 +35,8 @@ export interface StoreOptions {
    * nothing is acknowledged afterwards and every later write throws `storage_failed`.
    */
   readonly onFailure: (error: unknown) => void;
-  /** Whether the disk has room for so many bytes more beside its reserve; always by default. */
-  readonly hasRoom?: (bytes: number) => boolean;
+  /** Always by default. */
+  readonly hasRoom?: HasRoom;
   /** Most trace events that are kept. */
   readonly maxEvents?: number;
 }
@@ -81,11 +82,12 @@ function enter(dir: string): () => void {
 }
 
 function createStore(
-  { clock, hasRoom = () => true, maxEvents }: StoreOptions,
+  { clock, hasRoom: diskHasRoom = () => true, maxEvents }: StoreOptions,
   tables: Engine,
   blobs: Engine,
   close: () => Promise<void>,
 ): Store {
+  const hasRoom = (bytes: number): boolean => diskHasRoom(bytes, blobs.freeBytes());
   const usage = createUsageCounts(tables);
   const chunks = createChunks(blobs);
   const payloads = createBlobs(tables, chunks, usage);
@@ -126,6 +128,7 @@ function createStore(
       return {
         messages: count,
         bytes: usage.total().bytes,
+        hasRoom: hasRoom(0),
         outbox: outbox.count(),
         pending: pending.count(),
         feed: feed.count(),

@@ -341,7 +341,7 @@ test('the status counts what waits and what came', async (t) => {
     uptime: 0,
     domains: 1,
     users: 0,
-    waiting: { messages: 0, bytes: 0, maxBytes: 50_000_000_000 },
+    waiting: { messages: 0, bytes: 0, maxBytes: 50_000_000_000, hasRoom: true },
     received: { since: start, stored: 0, introductions: 0, dropped: {} },
     identityWanted: [],
   });
@@ -366,6 +366,7 @@ test('the status counts what waits and what came', async (t) => {
       messages: 2,
       bytes: 2 * (payload.payload.length + message.header.length + message.envelope.length),
       maxBytes: 50_000_000_000,
+      hasRoom: true,
       oldest: { created: start + 60, destination: 'beta.test' },
     },
     received: { since: start, stored: 2, introductions: 1, dropped: { datagram_stale: 1 } },

@@ -73,6 +73,7 @@ test('stats count what waits', async (t) => {
   t.deepEqual(await store.stats(), {
     messages: 0,
     bytes: 0,
+    hasRoom: true,
     outbox: 0,
     pending: 0,
     feed: 0,

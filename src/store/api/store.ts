@@ -18,6 +18,8 @@ export interface StoreStats {
   readonly messages: number;
   /** Bytes of their payloads, headers and envelopes, open uploads included. */
   readonly bytes: number;
+  /** False while the disk is at its reserve: nothing is accepted until there is room again. */
+  readonly hasRoom: boolean;
   readonly oldest?: { readonly created: number; readonly destination: string };
   readonly outbox: number;
   /** Refs in the pending table, done ones that have not expired included. */
