@@ -4,6 +4,7 @@ import { loadConfig } from './config.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { BeckonError } from './errors.ts';
 import { createLog } from './log.ts';
+import { endProcess } from './store/end-process.ts';
 
 export interface ServeOptions {
   /** Absolute. */
@@ -13,9 +14,6 @@ export interface ServeOptions {
   /** Told once everything listens: one line for people and for whoever started it. */
   readonly ready: (line: string) => void;
 }
-
-/** The exit code of a daemon whose disk failed. */
-const diskFailed = 2;
 
 /**
  * Runs a daemon until SIGINT or SIGTERM; SIGHUP reloads. Resolves with the exit code. Throws what the start throws:
@@ -34,8 +32,7 @@ export async function serve({ configFile, environment, version, ready }: ServeOp
       log.error('the disk failed: stopping, because nothing may be acknowledged any more', {
         reason: String(error),
       });
-      // At once: whatever still runs could answer for what may not be on disk.
-      process.exit(diskFailed);
+      endProcess();
     },
   });
   const { https, udp } = daemon.ports;

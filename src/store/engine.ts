@@ -101,6 +101,7 @@ export function openEngine(options: EngineOptions): Engine {
   if (!readOnly) keepPrivate(options.dir);
   const databases: Database<Uint8Array, Uint8Array>[] = [];
   const writes = createWrites((change) => root.childTransaction(change), options.onFailure);
+  watchCommits(root, writes.fail);
   return {
     table(name, codec) {
       // Undefined for a table that is not there, which the types do not say.
@@ -121,6 +122,30 @@ export function openEngine(options: EngineOptions): Engine {
       await root.close();
     },
   };
+}
+
+/** What lmdb's own write queue calls for each batch of transactions, its outcome as a number. */
+interface NativeEnvironment {
+  startWriting(address: number, ended: (status: number) => unknown): void;
+}
+
+/** Written and on disk; written; the callbacks of transactions are to run now. Everything else is an error of the system. */
+const goodStatuses: readonly number[] = [0, 1, 2];
+
+/**
+ * A commit whose sync fails in the thread that writes is printed by lmdb and told to nobody: its promises never settle. So the
+ * outcomes are looked at here, before lmdb does.
+ */
+function watchCommits(root: RootDatabase<Uint8Array, Uint8Array>, fail: (error: unknown) => void): void {
+  const { env } = root as unknown as { readonly env: NativeEnvironment };
+  const startWriting = env.startWriting.bind(env);
+  const watched: NativeEnvironment['startWriting'] = (address, ended) =>
+    startWriting(address, (status) => {
+      if (!goodStatuses.includes(status)) fail(new Error(`a commit failed with status ${status}`));
+      return ended(status);
+    });
+  // Read-only where it is inherited from.
+  Object.defineProperty(env, 'startWriting', { value: watched });
 }
 
 /** Of LMDB: in pages. */
@@ -164,6 +189,8 @@ export interface Writes {
   expectOpen(): void;
   /** Runs one operation of the engine inside a write: its errors are failures of the disk, not of the change. */
   operate(operation: () => void): void;
+  /** The disk failed: told once, and everything written from now on throws. */
+  fail(error: unknown): void;
   /** No more writes; resolves when those on their way ended. */
   end(): Promise<void>;
 }
@@ -236,6 +263,7 @@ export function createWrites(
         throw error;
       }
     },
+    fail: (error) => void fail(error),
     async end() {
       ended = true;
       await Promise.allSettled(open);
