@@ -20,8 +20,10 @@ export interface Work {
   /** A command to run it under: its words before `node`. */
   readonly under?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Its errors are expected, and not shown. */
+  readonly quiet?: boolean;
   /** Once the store is open and the load begins. */
-  readonly ready: (child: ChildProcess) => void;
+  readonly ready: (child: ChildProcess) => unknown;
 }
 
 export interface End {
@@ -30,10 +32,19 @@ export interface End {
 }
 
 /** Starts the worker, notes what it acknowledges, and waits for its end. */
-export async function work({ dir, said, under = [], environment = {}, ready }: Work): Promise<End> {
-  const [command = '', ...words] = [...under, process.execPath];
+export async function work({
+  dir,
+  said,
+  under = [],
+  environment = {},
+  quiet = false,
+  ready,
+}: Work): Promise<End> {
+  const [command, ...words] = [...under, process.execPath];
   const child = spawn(command, [...words, join(import.meta.dirname, 'crash-worker.ts'), dir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', quiet ? 'ignore' : 'inherit'],
+    // A group of its own, so that it can be ended with what it runs under.
+    detached: true,
     env: { ...process.env, ...environment },
   });
   const ended = new Promise<End>((resolve, reject) => {
@@ -46,6 +57,11 @@ export async function work({ dir, said, under = [], environment = {}, ready }: W
     else if (hex !== '') said.set(word, (said.get(word) ?? new Set()).add(hex));
   }
   return await ended;
+}
+
+/** Ends a worker, and what it runs under, at once. */
+export function killGroup({ pid }: ChildProcess): void {
+  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
 }
 
 /** What was acknowledged and is not there, and what is there and contradicts itself: nothing, if all is well. */

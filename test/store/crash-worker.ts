@@ -6,11 +6,14 @@ import { writeSync } from 'node:fs';
 import { systemClock } from '../../src/clock.ts';
 import type { Owner } from '../../src/store/api/terms.ts';
 import type { NewMessage } from '../../src/store/api/transit.ts';
+import { endProcess } from '../../src/store/end-process.ts';
 import { openStore } from '../../src/store/store.ts';
 import { filled, pieces, random, sha256 } from './fixture.ts';
 
 export const owner: Owner = { domain: 'alpha.test', user: filled(1) };
 const workers = 12;
+/** Planted: says that a message is stored before it is. Whoever looks for losses must find these. */
+const early = process.env['BECKON_ACKNOWLEDGE'] === 'early';
 
 export function headerOf(idHash: Uint8Array): Uint8Array {
   return filled(idHash[0] ?? 0, 4096 + (idHash[1] ?? 0));
@@ -44,7 +47,7 @@ function acknowledged(word: string, bytes: Uint8Array): void {
 }
 
 async function work(dir: string): Promise<void> {
-  const store = await openStore({ dir, clock: systemClock, onFailure: () => process.exit(2) });
+  const store = await openStore({ dir, clock: systemClock, onFailure: endProcess });
 
   async function send(): Promise<Uint8Array> {
     const now = systemClock.seconds();
@@ -52,6 +55,7 @@ async function work(dir: string): Promise<void> {
     const idHash = sha256(id);
     const upload = random(16);
     const payload = payloadOf(idHash);
+    if (early) acknowledged('stored', idHash);
     await store.transit.reserve(owner, [id], now + 3600);
     await store.uploads.open(owner, upload, payload.length);
     await store.uploads.write(owner, upload, 0, pieces(payload));

@@ -1,6 +1,6 @@
 /** kill -9 under load: what was acknowledged is there, and nothing is there by half. More with BECKON_CRASH_ROUNDS. */
 import test from 'ava';
-import { figures, losses, work, type Said } from './acknowledged.ts';
+import { figures, killGroup, losses, work, type Said } from './acknowledged.ts';
 import { temporaryDir } from './fixture.ts';
 
 const rounds = Number(process.env['BECKON_CRASH_ROUNDS'] ?? 5);
@@ -13,7 +13,7 @@ test('kill -9 under load loses nothing that was acknowledged and leaves nothing 
     const { signal } = await work({
       dir,
       said,
-      ready: (child) => setTimeout(() => child.kill('SIGKILL'), 300 + ((round * 389) % 700)),
+      ready: (child) => setTimeout(() => killGroup(child), 300 + ((round * 389) % 700)),
     });
     t.is(signal, 'SIGKILL');
     t.deepEqual(await losses(dir, said), []);
