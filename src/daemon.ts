@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createAuthenticate } from './account/authenticate.ts';
 import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
-import { createInvite } from './account/invite.ts';
+import { createInvite, createReinvite } from './account/invite.ts';
 import { createProfile } from './account/profile.ts';
 import { createPutRecord } from './account/record.ts';
 import { createSentMessages } from './account/sent.ts';
@@ -194,12 +194,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     random: systemRandom,
     metrics,
   });
-  const invite = createInvite({
+  const inviting = {
     users: store.users,
-    fingerprintOf: (domain) => keyRing.keysOf(domain)?.fingerprint,
+    fingerprintOf: (domain: string) => keyRing.keysOf(domain)?.fingerprint,
     clock,
     random: systemRandom,
-  });
+  };
+  const invite = createInvite(inviting);
+  const reinvite = createReinvite(inviting);
 
   const digests = { claimed: claimedDigest, createSha256 };
   const serves = (domain: string): boolean => keyRing.keysOf(domain) !== undefined;
@@ -287,6 +289,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     settings,
     sealer,
     invite,
+    reinvite,
     reload,
     backups,
     metrics,

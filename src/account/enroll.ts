@@ -5,7 +5,7 @@ import { constantTimeEqual } from '../crypto/secret.ts';
 import { assertEd25519Public } from '../crypto/sign.ts';
 import { BeckonError } from '../errors.ts';
 import type { UserStore } from '../store/api/users.ts';
-import { claimedAddressHash, verifyOwnRecord } from './own-record.ts';
+import { claimedAddressHash, isNext, verifyOwnRecord } from './own-record.ts';
 
 export interface Enrolment {
   readonly token: Uint8Array;
@@ -36,9 +36,12 @@ export function createEnroll({
   return async (domain, { token, record, ...keys }) => {
     const now = clock.seconds();
     if (keys.recovery !== undefined) checkOther(keys.recovery, keys.device);
-    const { addressHash: hash } = verifyOwnRecord(domain, claimedAddressHash(record), record, now);
-    const user = await users.enroll(domain, hash, { ...keys, tokenHash: sha256(token), record, now });
-    return user.addressHash;
+    const next = verifyOwnRecord(domain, claimedAddressHash(record), record, now);
+    const stored = (await users.get(domain, next.addressHash))?.record;
+    // Whether the invitation is good is for the store to say, and before anything about the record.
+    const follows = stored !== undefined && isNext(next, stored) ? { replaces: stored } : {};
+    const enrolment = { ...keys, ...follows, tokenHash: sha256(token), record, now };
+    return (await users.enroll(domain, next.addressHash, enrolment)).addressHash;
   };
 }
 

@@ -4,7 +4,7 @@ import { sha256 } from '../crypto/kdf.ts';
 import type { Random } from '../crypto/random.ts';
 import { BeckonError } from '../errors.ts';
 import { addressHash } from '../keys/fingerprints.ts';
-import type { UserStore } from '../store/api/users.ts';
+import type { NewInvitation, UserStore } from '../store/api/users.ts';
 import { formatAddress, type Address } from '../wire/address.ts';
 import { formatInvitation } from '../wire/invitation.ts';
 
@@ -27,22 +27,41 @@ export interface Invited {
 }
 
 /**
- * Invites a new user, or anew one that never enrolled. Only the hash of the token is kept. The function throws
+ * Invites a new user, or anew one that never enrolled or was removed. Only the hash of the token is kept. The function throws
  * `not_found` (no such domain here) and `exists` (enrolled already).
  */
 export function createInvite(parts: InviteParts): (address: Address) => Promise<Invited> {
-  const { users, fingerprintOf, clock, random } = parts;
-  return async (address) => {
-    const fingerprint = fingerprintOf(address.domain);
-    if (fingerprint === undefined) throw new BeckonError('not_found', 'this domain is not served here');
-    const token = random(tokenSize);
-    const expires = clock.seconds() + invitationLife;
-    await users.invite(address.domain, {
-      addressHash: addressHash(formatAddress(address)),
-      local: address.local,
-      tokenHash: sha256(token),
-      expires,
-    });
-    return { invitation: formatInvitation({ ...address, token, fingerprint }), expires };
-  };
+  return async (address) =>
+    await issue(parts, address, (invitation) => parts.users.invite(address.domain, invitation));
+}
+
+/**
+ * Invites an enrolled user again, who lost everything: whoever uses the invitation begins anew, and all that was before goes
+ * then. Until then the user goes on; with `revoke`, for what was stolen, not a moment longer. The function throws `not_found`.
+ */
+export function createReinvite(
+  parts: InviteParts,
+): (address: Address, how: { readonly revoke: boolean }) => Promise<Invited> {
+  return async (address, { revoke }) =>
+    await issue(parts, address, (invitation) =>
+      parts.users.reinvite(address.domain, { ...invitation, suspend: revoke }),
+    );
+}
+
+async function issue(
+  { fingerprintOf, clock, random }: InviteParts,
+  address: Address,
+  store: (invitation: NewInvitation) => Promise<void>,
+): Promise<Invited> {
+  const fingerprint = fingerprintOf(address.domain);
+  if (fingerprint === undefined) throw new BeckonError('not_found', 'this domain is not served here');
+  const token = random(tokenSize);
+  const expires = clock.seconds() + invitationLife;
+  await store({
+    addressHash: addressHash(formatAddress(address)),
+    local: address.local,
+    tokenHash: sha256(token),
+    expires,
+  });
+  return { invitation: formatInvitation({ ...address, token, fingerprint }), expires };
 }

@@ -1,5 +1,7 @@
 /** What a domain checks of a user's record before it lists it, wire-spec/account.md sections 2 and 9. */
+import { constantTimeEqual } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
+import { recordFingerprint } from '../keys/fingerprints.ts';
 import { keysToWriteTo, verifyInnerRecord, type VerifiedRecord } from '../keys/user-record.ts';
 import { decode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
@@ -28,6 +30,12 @@ export function verifyOwnRecord(
   } catch (cause) {
     throw invalid(cause);
   }
+}
+
+/** Whether a record names the stored one as *previous*, with a higher serial. */
+export function isNext(next: VerifiedRecord, stored: Uint8Array): boolean {
+  const named = next.previous !== undefined && constantTimeEqual(next.previous, recordFingerprint(stored));
+  return named && next.serial > decode(userRecord, decodeSign1(stored).payload).serial;
 }
 
 function invalid(cause: unknown): BeckonError {

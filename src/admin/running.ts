@@ -33,6 +33,11 @@ export interface RunningParts {
   readonly sealer?: TextSealer | undefined;
   /** An invitation for a new user. Throws `not_found`, `exists`. */
   readonly invite: (address: Address) => Promise<{ readonly invitation: string; readonly expires: number }>;
+  /** One for an enrolled user; with `revoke` what they have is refused at once. Throws `not_found`. */
+  readonly reinvite: (
+    address: Address,
+    how: { readonly revoke: boolean },
+  ) => Promise<{ readonly invitation: string; readonly expires: number }>;
   readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
   readonly backups: Backups;
   readonly metrics: Metrics;
@@ -174,11 +179,17 @@ function domainOperations(parts: RunningParts) {
   };
 }
 
-function userOperations({ store, invite }: RunningParts) {
+function userOperations({ store, invite, reinvite }: RunningParts) {
   async function summary(user: User) {
-    const { domain, local, status, created, addressHash: owner } = user;
+    const { domain, local, status, created, devices, addressHash: owner } = user;
     const { bytes } = await store.transit.usage(domain, owner);
-    return { address: formatAddress({ local, domain }), state: stateOf(status), created, bytes };
+    return {
+      address: formatAddress({ local, domain }),
+      state: status,
+      created,
+      bytes,
+      devices: devices.filter(({ kind }) => kind === 'device').length,
+    };
   }
 
   return {
@@ -197,6 +208,19 @@ function userOperations({ store, invite }: RunningParts) {
       return { address: formatAddress(address), ...(await invite(address)) };
     },
 
+    /** Throws `address_invalid`, `domain_invalid`, `not_found`. */
+    async reinviteUser(typed: string, how: { readonly revoke: boolean }) {
+      const { address } = parseAddress(typed);
+      return { address: formatAddress(address), ...(await reinvite(address, how)) };
+    },
+
+    /** Throws `not_found`. */
+    async removeUser(typed: string) {
+      const { address } = parseAddress(typed);
+      await store.users.remove(address.domain, addressHash(formatAddress(address)));
+      return { address: formatAddress(address) };
+    },
+
     /** Throws `not_found`. */
     async suspendUser(typed: string, suspended: boolean) {
       const { address } = parseAddress(typed);
@@ -207,8 +231,4 @@ function userOperations({ store, invite }: RunningParts) {
       return await summary(user);
     },
   };
-}
-
-function stateOf(status: User['status']): 'invited' | 'active' | 'suspended' {
-  return status === 'gone' ? 'suspended' : status;
 }

@@ -6,6 +6,7 @@ import { command, configOption, group, jsonOption, type ConfigOption, type JsonO
 import { misused } from './failure.ts';
 import { formatSize, formatTime, table } from './format.ts';
 import { safeLine } from './safe-text.ts';
+import { reinviteCommand, removeCommand } from './user-life.ts';
 
 /** `beckon user ...`: the users of the domains of a running daemon. */
 export function userCommand(parts: AdminParts): Command {
@@ -13,6 +14,8 @@ export function userCommand(parts: AdminParts): Command {
     addCommand(parts),
     listCommand(parts),
     suspendCommand(parts),
+    reinviteCommand(parts),
+    removeCommand(parts),
     aliasCommand(parts),
   ]);
 }
@@ -52,10 +55,11 @@ function listCommand(parts: AdminParts): Command {
         return (await Promise.all(domains.map((domain) => admin.users(domain)))).flat();
       });
       if (options.json) return face.printJson(users);
-      const rows = users.map(({ address, state, created, bytes }) => [
+      const rows = users.map(({ address, state, created, bytes, devices }) => [
         safeLine(address),
         state,
         `since ${formatTime(created)}`,
+        `${devices} ${devices === 1 ? 'device' : 'devices'}`,
         formatSize(bytes),
       ]);
       for (const line of table(rows)) face.print(line);

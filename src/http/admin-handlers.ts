@@ -19,6 +19,10 @@ export interface AdminHandlers extends IdentityHandlers {
   users(domain: string): Promise<readonly UserSummary[]>;
   /** Invites: the user comes to be when the invitation is used. Throws `not_found`, `address_invalid`, `exists`. */
   inviteUser(address: string): Promise<IssuedInvitation>;
+  /** An invitation for an enrolled user, to begin anew; with `revoke` they are suspended until then. Throws `not_found`. */
+  reinviteUser(address: string, how: { readonly revoke: boolean }): Promise<IssuedInvitation>;
+  /** What the user has at the domain goes, but for what they sent. Throws `not_found`. */
+  removeUser(address: string): Promise<{ readonly address: string }>;
   /** Suspends, or takes it back. Throws `not_found`. */
   suspendUser(address: string, suspended: boolean): Promise<UserSummary>;
   /** Throws `not_found`, `address_invalid`. */
@@ -122,7 +126,7 @@ export interface AddedDomain {
   readonly dns: readonly DnsEntry[];
 }
 
-export const userStates = ['invited', 'active', 'suspended'] as const;
+export const userStates = ['invited', 'active', 'suspended', 'gone'] as const;
 
 export interface UserSummary {
   readonly address: string;
@@ -130,6 +134,7 @@ export interface UserSummary {
   readonly created: number;
   /** In use, in bytes. */
   readonly bytes: number;
+  readonly devices: number;
 }
 
 export interface UserAliases {

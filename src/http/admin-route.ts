@@ -2,7 +2,7 @@
 import type { JsonSchema } from './json-schemas.ts';
 
 export interface AdminRoute {
-  readonly method: 'GET' | 'POST' | 'PATCH';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly path: string;
   readonly params?: JsonSchema;
   readonly body?: JsonSchema;

@@ -43,6 +43,13 @@ export const adminOperations = {
   domainDns: { method: 'GET', path: '/domains/:domain/dns', params: inDomain },
   users: { method: 'GET', path: '/domains/:domain/users', params: inDomain },
   inviteUser: { method: 'POST', path: '/users', body: object({ address }) },
+  reinviteUser: {
+    method: 'POST',
+    path: '/users/:address/invitations',
+    params: object({ address }),
+    body: object({ revoke: { type: 'boolean' } }),
+  },
+  removeUser: { method: 'DELETE', path: '/users/:address', params: object({ address }) },
   suspendUser: {
     method: 'PATCH',
     path: '/users/:address',

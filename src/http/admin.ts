@@ -56,6 +56,9 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     domainDns: (request) => handlers.domainDns(param(request, 'domain')),
     users: (request) => handlers.users(param(request, 'domain')),
     inviteUser: (request) => handlers.inviteUser(member(request, 'address')),
+    reinviteUser: (request) =>
+      handlers.reinviteUser(param(request, 'address'), request.body as { revoke: boolean }),
+    removeUser: (request) => handlers.removeUser(param(request, 'address')),
     suspendUser: (request) =>
       handlers.suspendUser(param(request, 'address'), (request.body as { suspended: boolean }).suspended),
     domainKeys: (request) => handlers.domainKeys(param(request, 'domain')),

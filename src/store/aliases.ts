@@ -29,6 +29,8 @@ export interface AliasTables {
   /** Rows of addresses that are, or were, aliases. */
   row(domain: string, addressHash: Uint8Array): AliasRow | undefined;
   of(domain: string, user: Uint8Array): readonly AliasRow[];
+  /** Within a write: the user's aliases are taken away, or only their records where the user begins anew. */
+  end(domain: string, user: Uint8Array, how: 'anew' | 'leaves'): void;
   /** Whether it is an alias now. */
   has(domain: string, addressHash: Uint8Array): boolean;
 }
@@ -87,6 +89,19 @@ export function createAliases({ engine, watched, isUser, clock }: AliasParts): A
     return found;
   }
 
+  function remove(found: AliasRow): void {
+    byUser.remove(indexKey(found));
+    if (found.record === undefined) aliases.remove(keyOf(found.domain, found.addressHash));
+    else put({ ...found, removed: true, gone: found.gone ?? clock.seconds() });
+  }
+
+  function end(domain: string, user: Uint8Array, how: 'anew' | 'leaves'): void {
+    for (const found of of(domain, user)) {
+      if (how === 'leaves') remove(found);
+      else if (found.record !== undefined) put({ ...found, gone: found.gone ?? clock.seconds() });
+    }
+  }
+
   const store: AliasStore = {
     async get(domain, addressHash) {
       const found = row(domain, addressHash);
@@ -96,10 +111,7 @@ export function createAliases({ engine, watched, isUser, clock }: AliasParts): A
     add: (domain, alias) => watched.write(() => aliasOf(add(domain, alias))),
     remove: (domain, addressHash) =>
       watched.write(() => {
-        const found = held(domain, addressHash);
-        byUser.remove(indexKey(found));
-        if (found.record === undefined) aliases.remove(keyOf(domain, addressHash));
-        else put({ ...found, removed: true, gone: found.gone ?? clock.seconds() });
+        remove(held(domain, addressHash));
       }),
     putRecord: (domain, addressHash, { user, previous, record: inner }) =>
       watched.write(() => {
@@ -117,7 +129,7 @@ export function createAliases({ engine, watched, isUser, clock }: AliasParts): A
       }),
   };
   const has = (domain: string, addressHash: Uint8Array) => row(domain, addressHash)?.removed === false;
-  return { store, row, of, has };
+  return { store, row, of, end, has };
 }
 
 function aliasOf({

@@ -15,9 +15,10 @@ export interface ListedParts {
 export function createListed({ user, anyUser, aliases, watched }: ListedParts): ListedStore {
   function ofUser(domain: string, addressHash: Uint8Array): ListedAddress | undefined {
     const found = user(domain, addressHash);
-    if (found?.record === undefined || found.status === 'invited' || found.status === 'gone')
-      return undefined;
-    return { status: found.status, record: found.record };
+    if (found?.record === undefined) return undefined;
+    const { status, record, gone } = found;
+    if (gone !== undefined) return { status: 'active', record, gone };
+    return { status: status === 'suspended' ? status : 'active', record };
   }
 
   function ofAlias(domain: string, addressHash: Uint8Array): ListedAddress | undefined {

@@ -104,6 +104,11 @@ function createStore(
     engine: tables,
     watched,
     isAlias: (domain, addressHash) => aliases.has(domain, addressHash),
+    forget(owner, how) {
+      states.remove(owner);
+      uploads.giveUpAll(owner);
+      aliases.end(owner.domain, owner.user, how);
+    },
     clock,
   });
   const aliases: AliasTables = createAliases({ engine: tables, watched, isUser: users.has, clock });

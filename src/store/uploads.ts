@@ -10,7 +10,7 @@ import { blobId, type BlobRefs } from './blobs.ts';
 import { chunkSize, type Chunks } from './chunks.ts';
 import { startHash, type RunningHash } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
-import { joined, ordered, ownerKey } from './keys.ts';
+import { behind, joined, ordered, ownerKey } from './keys.ts';
 import { writePart, type PartTarget } from './part.ts';
 import type { UsageCounts } from './usage.ts';
 
@@ -19,6 +19,8 @@ export const uploadLife = 86_400;
 export const uploadIdSize = 16;
 /** Running hashes kept in memory; the others are computed again from the chunks. */
 const maxHashes = 1024;
+/** Uploads that go with their user at once; more end with their day. */
+const maxGivenUp = 10_000;
 
 export const uploadRow = record('upload', {
   blob: field(1, blobId),
@@ -41,6 +43,8 @@ export interface UploadTables {
   readonly store: UploadStore;
   /** The complete upload with its hash; undefined where there is none. Before a commit. */
   complete(owner: Owner, id: Uint8Array): Promise<CompleteUpload | undefined>;
+  /** Inside a write: gives up those of an owner, but for parts that are being written: they end with their day. */
+  giveUpAll(owner: Owner): void;
   /** Inside a write: the upload ends, its reference to the blob goes over to the caller. False where it is gone. */
   consume(owner: Owner, id: Uint8Array, blob: Uint8Array): boolean;
 }
@@ -199,6 +203,11 @@ export function createUploads(parts: UploadParts): UploadTables {
 
   return {
     store,
+    giveUpAll(owner) {
+      const prefix = ownerKey(owner);
+      const keys = uploads.keys({ from: prefix, to: behind(prefix), limit: maxGivenUp });
+      for (const key of keys) giveUp(key);
+    },
     async complete(owner, id) {
       const row = uploads.get(keyOf(owner, id));
       if (row === undefined || row.received !== row.size) return undefined;

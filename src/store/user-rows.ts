@@ -41,6 +41,8 @@ export const userRow = record('user', {
   nameless: field(8, list(publicKey, { max: 32 })),
   suspended: field(9, bool),
   signers: optional(10, list(signerItem, { max: maxSigners })),
+  /** When the user was removed. */
+  gone: optional(11, time),
 });
 export type UserRow = ValueOf<typeof userRow>;
 
@@ -68,12 +70,13 @@ export function deviceOf({ device, kind, name, added, expires, used }: SignerIte
 }
 
 function statusOf(row: UserRow): UserStatus {
+  if (row.gone !== undefined) return row.invitation === undefined ? 'gone' : 'invited';
   if (row.suspended) return 'suspended';
   return row.record === undefined ? 'invited' : 'active';
 }
 
 export function userOf(row: UserRow): User {
-  const { domain, addressHash, local, created, invitation, record: inner, listing } = row;
+  const { domain, addressHash, local, created, invitation, record: inner, listing, gone } = row;
   return {
     domain,
     addressHash,
@@ -84,5 +87,6 @@ export function userOf(row: UserRow): User {
     ...(invitation === undefined || invitation.used ? {} : { invitedUntil: invitation.expires }),
     ...(inner === undefined ? {} : { record: inner }),
     ...(listing === undefined ? {} : { listing }),
+    ...(gone === undefined ? {} : { gone }),
   };
 }

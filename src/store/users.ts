@@ -5,6 +5,7 @@ import { domainName, hash } from '../wire/items.ts';
 import { sizes } from '../wire/registry.ts';
 import { tuple } from '../wire/schema.ts';
 import type { Device, Enrolment, NewInvitation, User, UserStore } from './api/users.ts';
+import type { Owner } from './api/terms.ts';
 import { equal } from './digest.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, name } from './keys.ts';
@@ -38,17 +39,20 @@ export interface UserParts {
   readonly watched: Watched;
   /** Whether the address is an alias of somebody. */
   readonly isAlias: (domain: string, addressHash: Uint8Array) => boolean;
+  /** Within a write: what else of a user goes, when they begin anew or leave. */
+  readonly forget: (owner: Owner, how: 'anew' | 'leaves') => void;
   readonly clock: Clock;
 }
 
-export function createUsers({ engine, watched, isAlias, clock }: UserParts): UserTables {
+export function createUsers({ engine, watched, isAlias, forget, clock }: UserParts): UserTables {
   const users = engine.table('users', schemaCodec(userRow, 256 * 1024));
   const devices = engine.table('devices', schemaCodec(deviceRow));
   const keyOf = (domain: string, addressHash: Uint8Array) => joined(name(domain), addressHash);
 
   function enrolled(domain: string, addressHash: Uint8Array): UserRow {
     const row = users.get(keyOf(domain, addressHash));
-    if (row?.record === undefined) throw new BeckonError('not_found', 'there is no such user here');
+    if (row?.record === undefined || row.gone !== undefined)
+      throw new BeckonError('not_found', 'there is no such user here');
     return row;
   }
 
@@ -95,17 +99,30 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
       row.record !== undefined && equal(row.record, inner) && find(signersOf(row), device) !== undefined;
     if (invitation.used && repeated) return row;
     if (invitation.used || invitation.expires <= now) throw refused();
-    const next = { ...row, record: inner, invitation: { ...invitation, used: true } };
+    expectReplaced(row, enrolment);
+    if (row.record !== undefined) forget({ domain: row.domain, user: row.addressHash }, 'anew');
+    const { listing: _, gone: __, ...kept } = row;
+    const next = { ...kept, record: inner, suspended: false, invitation: { ...invitation, used: true } };
     putSigners(next, enrolledSigners(enrolment));
     return users.get(keyOf(row.domain, row.addressHash)) as UserRow;
   }
 
   function invited(row: UserRow | undefined, domain: string, invitation: NewInvitation): UserRow {
-    if (row?.record !== undefined) throw new BeckonError('exists', 'this user is enrolled already');
+    if (row?.record !== undefined && row.gone === undefined)
+      throw new BeckonError('exists', 'this user is enrolled already');
     const { addressHash, local, tokenHash, expires } = invitation;
     if (isAlias(domain, addressHash)) throw new BeckonError('exists', 'this address is an alias of a user');
     const fresh = { domain, addressHash, local, created: clock.seconds(), nameless: [], suspended: false };
     return { ...(row ?? fresh), invitation: { tokenHash, expires, used: false } };
+  }
+
+  /** A row that has no keys any more: the record stays, so that the next one of the address can follow it. */
+  function remove(row: UserRow): void {
+    putSigners(row, []);
+    if (row.record === undefined) return users.remove(keyOf(row.domain, row.addressHash));
+    forget({ domain: row.domain, user: row.addressHash }, 'leaves');
+    const { listing: _, invitation: __, ...kept } = row;
+    put({ ...kept, nameless: [], signers: [], suspended: false, gone: row.gone ?? clock.seconds() });
   }
 
   const store: UserStore = {
@@ -125,6 +142,21 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
     },
     invite: (domain, invitation) =>
       watched.write(() => put(invited(users.get(keyOf(domain, invitation.addressHash)), domain, invitation))),
+    reinvite: (domain, { addressHash, tokenHash, expires, suspend }) =>
+      watched.write(() => {
+        const row = enrolled(domain, addressHash);
+        put({
+          ...row,
+          suspended: row.suspended || suspend,
+          invitation: { tokenHash, expires, used: false },
+        });
+      }),
+    remove: (domain, addressHash) =>
+      watched.write(() => {
+        const row = users.get(keyOf(domain, addressHash));
+        if (row === undefined) throw new BeckonError('not_found', 'there is no such user here');
+        remove(row);
+      }),
     enroll: (domain, addressHash, enrolment) =>
       watched.write(() => userOf(enroll(users.get(keyOf(domain, addressHash)), enrolment))),
     putRecord: (domain, addressHash, change) =>
@@ -176,6 +208,14 @@ export function createUsers({ engine, watched, isAlias, clock }: UserParts): Use
     },
     has: (domain, addressHash) => users.has(keyOf(domain, addressHash)),
   };
+}
+
+/** Of a user who was removed nothing is claimed: the last record is of the past. */
+function expectReplaced({ record: stored, gone }: UserRow, { replaces }: Enrolment): void {
+  const expected = gone === undefined ? stored : undefined;
+  const agrees = expected === undefined || (replaces !== undefined && equal(expected, replaces));
+  if (!agrees)
+    throw new BeckonError('conflict', 'another record is listed than the one that this one follows');
 }
 
 function refused(): BeckonError {

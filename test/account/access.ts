@@ -1,7 +1,7 @@
 /** Invited and enrolled users of domains of ours, and the requests that their devices sign. */
 import { createAuthenticate, type ReceivedRequest } from '../../src/account/authenticate.ts';
 import { createEnroll } from '../../src/account/enroll.ts';
-import { createInvite } from '../../src/account/invite.ts';
+import { createInvite, createReinvite } from '../../src/account/invite.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import type { KeyPair } from '../../src/keys/key-pair.ts';
 import { createDeviceKey } from '../../src/keys/user-keys.ts';
@@ -19,11 +19,13 @@ export function newDevice(domain = 'alpha.test'): KeyPair {
 
 export function access(store: Store, clock: TestClock, domains: readonly TestDomain[]) {
   const parts = { users: store.users, clock };
-  const invite = createInvite({
+  const inviting = {
     ...parts,
     random: systemRandom,
-    fingerprintOf: (domain) => domains.find(({ keys }) => keys.domain === domain)?.keys.fingerprint,
-  });
+    fingerprintOf: (domain: string) => domains.find(({ keys }) => keys.domain === domain)?.keys.fingerprint,
+  };
+  const invite = createInvite(inviting);
+  const reinvite = createReinvite(inviting);
   const enroll = createEnroll(parts);
   const authenticate = createAuthenticate(parts);
 
@@ -34,6 +36,10 @@ export function access(store: Store, clock: TestClock, domains: readonly TestDom
 
   return {
     invite,
+    /** Invites an enrolled user again, and gives the token. */
+    async reinvited(address: string, revoke = false): Promise<Uint8Array> {
+      return parseInvitation((await reinvite(splitAddress(address), { revoke })).invitation).token;
+    },
     enroll,
     authenticate,
     invited,

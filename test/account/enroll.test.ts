@@ -181,3 +181,43 @@ test('the device that enrols signs the request itself', async (t) => {
     code: 'unauthorized',
   });
 });
+
+/** The first record of other keys, after that of ann's lost ones. */
+function anew(previous: Uint8Array | undefined = ann.verified.recordFingerprint, serial = start) {
+  const { keys } = makeUser(alpha, 'ann', 'new keys');
+  const named = previous === undefined ? {} : { previous };
+  return signUserRecord({ keys, address: ann.address, serial, ...named, now: start });
+}
+
+test('who was invited again enrols with a record that follows the listed one', async (t) => {
+  const { enroll, enrolled, reinvited, store, authenticate } = await home(t);
+  const lost = await enrolled(ann);
+  const token = await reinvited(ann.address);
+  const attempt = (record: Uint8Array) => rejected(enroll('alpha.test', { token, record, device }));
+  t.is(await attempt(ann.inner), 'conflict', 'the listed one itself');
+  t.is(await attempt(makeUser(alpha, 'ann', 'new keys').inner), 'conflict', 'names none');
+  t.is(await attempt(anew(amy.verified.recordFingerprint)), 'conflict', 'names another');
+  t.is(await attempt(anew(undefined, ann.verified.serial)), 'conflict');
+  t.is(await attempt(anew(ann.verified.recordFingerprint, ann.verified.serial)), 'conflict', 'no newer');
+  const request = { method: 'GET', domain: 'alpha.test', target: '/.well-known/beckon/account/user' };
+  t.is(await rejected(authenticate.user('alpha.test', signed(request, lost))), 'no error', 'until then');
+  t.is(await attempt(anew()), 'no error');
+  t.is(await attempt(anew()), 'no error', 'the answer was lost');
+  t.deepEqual((await store.users.get('alpha.test', ann.verified.addressHash))?.record, anew());
+  t.is(await rejected(authenticate.user('alpha.test', signed(request, lost))), 'unauthorized');
+  const other = newDevice().publicKey;
+  const twice = enroll('alpha.test', { token, record: anew(), device: other });
+  t.is(await rejected(twice), invalid, 'it serves once');
+});
+
+test('what was stolen is refused from the new invitation on', async (t) => {
+  const { enroll, enrolled, reinvited, authenticate } = await home(t);
+  const stolen = await enrolled(ann);
+  const token = await reinvited(ann.address, true);
+  const request = { method: 'GET', domain: 'alpha.test', target: '/.well-known/beckon/account/user' };
+  t.is(await rejected(authenticate.user('alpha.test', signed(request, stolen))), 'unauthorized');
+  const own = newDevice();
+  await enroll('alpha.test', { token, record: anew(), device: own.publicKey });
+  t.is(await rejected(authenticate.user('alpha.test', signed(request, own))), 'no error');
+  t.is(await rejected(authenticate.user('alpha.test', signed(request, stolen))), 'unauthorized');
+});

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { base64urlnopad } from '@scure/base';
 import test, { type ExecutionContext } from 'ava';
-import { createInvite } from '../../src/account/invite.ts';
+import { createInvite, createReinvite } from '../../src/account/invite.ts';
 import { adoptDomains } from '../../src/admin/adopt-domains.ts';
 import { createBackups } from '../../src/admin/backup.ts';
 import { createEffectiveSettings } from '../../src/admin/domain-settings.ts';
@@ -43,6 +43,12 @@ async function daemon(t: ExecutionContext, more = '') {
   await adoptDomains(data, keyRing, store.domains);
   const settings = createEffectiveSettings(store.domains, () => state.config);
   const metrics = createMetrics();
+  const inviting = {
+    users: store.users,
+    fingerprintOf: (domain: string) => keyRing.keysOf(domain)?.fingerprint,
+    clock,
+    random: systemRandom,
+  };
   const operations = createRunningOperations({
     version: '1.2.3',
     config: () => state.config,
@@ -50,12 +56,8 @@ async function daemon(t: ExecutionContext, more = '') {
     store,
     keyRing,
     settings,
-    invite: createInvite({
-      users: store.users,
-      fingerprintOf: (domain) => keyRing.keysOf(domain)?.fingerprint,
-      clock,
-      random: systemRandom,
-    }),
+    invite: createInvite(inviting),
+    reinvite: createReinvite(inviting),
     async reload() {
       state.reloads++;
       return { restartNeeded: ['host'] };
@@ -267,16 +269,24 @@ test('users are invited, enrol, are suspended and let in again', async (t) => {
   const { token, ...rest } = parseInvitation(invited.invitation);
   t.deepEqual(rest, { domain: 'alpha.test', local: 'ann', fingerprint: alpha.keys.fingerprint });
   const ofAnn = { address: 'ann@alpha.test', created: start, bytes: 0 };
-  t.deepEqual(await operations.users('alpha.test'), [{ ...ofAnn, state: 'invited' }]);
+  t.deepEqual(await operations.users('alpha.test'), [{ ...ofAnn, state: 'invited', devices: 0 }]);
 
   const device = random(32);
   await access(store, clock, [alpha]).enroll('alpha.test', { token, record: ann.inner, device });
-  t.deepEqual(await operations.users('ALPHA.test'), [{ ...ofAnn, state: 'active' }]);
+  t.deepEqual(await operations.users('ALPHA.test'), [{ ...ofAnn, state: 'active', devices: 1 }]);
   t.is(await rejected(operations.inviteUser('ann@alpha.test')), 'exists');
 
-  t.deepEqual(await operations.suspendUser('ANN@alpha.test', true), { ...ofAnn, state: 'suspended' });
+  t.deepEqual(await operations.suspendUser('ANN@alpha.test', true), {
+    ...ofAnn,
+    state: 'suspended',
+    devices: 1,
+  });
   t.is((await store.users.byDevice(device))?.status, 'suspended');
-  t.deepEqual(await operations.suspendUser('ann@alpha.test', false), { ...ofAnn, state: 'active' });
+  t.deepEqual(await operations.suspendUser('ann@alpha.test', false), {
+    ...ofAnn,
+    state: 'active',
+    devices: 1,
+  });
 });
 
 test('aliases are given and taken', async (t) => {
@@ -375,6 +385,23 @@ test('the status counts what waits and what came', async (t) => {
   t.is((await operations.users('alpha.test'))[0]?.bytes, (await operations.status()).waiting.bytes);
 });
 
+test('a user is invited again, and removed', async (t) => {
+  const { operations, store, clock } = await daemon(t);
+  t.is(await rejected(operations.reinviteUser('ann@alpha.test', { revoke: false })), 'not_found');
+  t.is(await rejected(operations.removeUser('ann@alpha.test')), 'not_found');
+  await access(store, clock, [alpha]).enrolled(ann);
+  const state = async () => (await operations.users('alpha.test'))[0]?.state;
+  const issued = await operations.reinviteUser('ANN@alpha.test', { revoke: false });
+  t.like(parseInvitation(issued.invitation), { domain: 'alpha.test', local: 'ann' });
+  t.is(await state(), 'active');
+  await operations.reinviteUser('ann@alpha.test', { revoke: true });
+  t.is(await state(), 'suspended');
+  t.deepEqual(await operations.removeUser('ANN@alpha.test'), { address: 'ann@alpha.test' });
+  t.like((await operations.users('alpha.test'))[0], { state: 'gone', devices: 0, bytes: 0 });
+  await operations.inviteUser('ann@alpha.test');
+  t.is(await state(), 'invited');
+});
+
 test('a start adopts domains whose keys init made, and keeps the settings of those it knew', async (t) => {
   const { operations, data, store } = await daemon(t);
   await operations.setDomain('alpha.test', { quota: 5 });
@@ -417,6 +444,7 @@ test('a domain whose keys were taken away is not served, and does not hide the o
     keyRing,
     settings: createEffectiveSettings(store.domains, () => state.config),
     invite: async () => ({ invitation: '', expires: 0 }),
+    reinvite: async () => ({ invitation: '', expires: 0 }),
     reload: first.operations.reload,
     backups: createBackups({ dataDir: () => data, store, version: '1', clock, hasRoom: () => true }),
     metrics: createMetrics(),

@@ -6,8 +6,10 @@ import { systemRandom as random } from '../../src/crypto/random.ts';
 import type { KeyPair } from '../../src/keys/key-pair.ts';
 import { addressHash, recordFingerprint } from '../../src/keys/fingerprints.ts';
 import { userKeysFromJson } from '../../src/keys/user-key-file.ts';
-import { createDeviceKey } from '../../src/keys/user-keys.ts';
+import { createDeviceKey, createUserKeys } from '../../src/keys/user-keys.ts';
 import { signUserRecord } from '../../src/keys/user-record.ts';
+import { parseInvitation } from '../../src/wire/invitation.ts';
+import { userStatuses } from '../../src/wire/registry.ts';
 import { decode } from '../../src/wire/schema.ts';
 import { decodeSign1 } from '../../src/wire/sign1.ts';
 import { userAnswer, userListing } from '../../src/wire/users.ts';
@@ -117,4 +119,55 @@ test('a next record is listed at once, also for who looked the user up before', 
   await town.hoster('alpha').restart();
   t.deepEqual((await look()).inner, record);
   t.is(await rejected(laptop.putRecord(before)), 'conflict');
+});
+
+test('who lost everything begins anew, and correspondents are told', async (t) => {
+  await using town = await startTown();
+  await using caller = openCaller(town);
+  const ann = await town.enroll('ann@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  const { recipients } = await ann.send([bob.address], 'sent before the loss');
+  await bob.arrivals();
+  t.is(await bob.read(1), 'sent before the loss');
+  const [old, now] = [await deviceOf(ann), town.clock.seconds()];
+  const { admin } = town.hoster('alpha');
+  await admin.reinviteUser(ann.address, { revoke: false });
+  t.is((await asKey(town, caller, old).user()).address, ann.address);
+  const { invitation } = await admin.reinviteUser(ann.address, { revoke: true });
+  t.is(await rejected(asKey(town, caller, old).user()), 'unauthorized');
+
+  const look = await caller.call('alpha.test', `users/alpha.test/${b64(addressHash(ann.address))}`);
+  const listed = decode(userListing, decodeSign1(decode(userAnswer, look.bytes).listing!).payload);
+  t.is(listed.status, userStatuses.suspended);
+  const keys = createUserKeys('alpha.test', random, now);
+  const own = createDeviceKey('alpha.test', random, now);
+  const previous = recordFingerprint(listed.inner);
+  const record = signUserRecord({ keys, address: ann.address, serial: now + 5, previous, now });
+  const { token } = parseInvitation(invitation);
+  const begun = asKey(town, caller, own);
+  await begun.enroll({ token, record, device: own.publicKey });
+  await begun.enroll({ token, record, device: own.publicKey });
+  t.is(await rejected(asKey(town, caller, old).user()), 'unauthorized');
+  t.deepEqual((await begun.user()).record, record);
+  t.is((await begun.sent()).messages[0]?.handle, recipients[0]?.handles?.[0], 'what was sent is there');
+
+  town.clock.advance(86_400);
+  await town.hoster('beta').restart();
+  await bob.restart();
+  const answer = await bob.send([ann.address], 'are you still yourself?');
+  t.like(answer.recipients[0], { outcome: 'changed', code: 'trust_changed' });
+});
+
+test('who is removed is refused, and is nobody’s address', async (t) => {
+  await using town = await startTown();
+  await using caller = openCaller(town);
+  const ann = await town.enroll('ann@alpha.test');
+  const device = await deviceOf(ann);
+  const { admin } = town.hoster('alpha');
+  await admin.removeUser(ann.address);
+  t.is(await rejected(asKey(town, caller, device).user()), 'unauthorized');
+  const { bytes } = await caller.call('alpha.test', `users/alpha.test/${b64(addressHash(ann.address))}`);
+  const answer = decode(userAnswer, bytes);
+  t.deepEqual([answer.listing, answer.byMail === undefined], [undefined, false]);
+  t.like((await admin.users('alpha.test'))[0], { address: ann.address, state: 'gone' });
 });

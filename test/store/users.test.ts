@@ -8,7 +8,7 @@ import { openStore } from '../../src/store/store.ts';
 import { domainName } from '../../src/wire/items.ts';
 import { bool, bytes, field, list, record, text, tuple, uint } from '../../src/wire/schema.ts';
 import { testClock } from '../support/clock.ts';
-import { filled, opened, start, temporaryDir } from './fixture.ts';
+import { filled, opened, pieces, sent, sha256, start, temporaryDir } from './fixture.ts';
 
 const hash = filled(1);
 const invitation = { addressHash: hash, local: 'bob', tokenHash: filled(9), expires: start + 100 };
@@ -23,6 +23,10 @@ function added(value: number, by = 5) {
 
 function names({ devices }: User): readonly string[] {
   return devices.map((device) => device.name);
+}
+
+async function bytesOf(store: Store): Promise<number> {
+  return (await store.transit.usage('beta.test', hash)).bytes;
 }
 
 async function enrolled(t: ExecutionContext, as: Parameters<Store['users']['enroll']>[2] = enrolment) {
@@ -244,6 +248,125 @@ test('a suspended user can come back', async (t) => {
   t.is((await store.users.get('beta.test', hash))?.status, 'suspended');
   await store.users.suspend('beta.test', hash, false);
   t.is((await store.users.get('beta.test', hash))?.status, 'active');
+});
+
+const again = { addressHash: hash, local: 'bob', tokenHash: filled(10), expires: start + 900 };
+const anew = {
+  tokenHash: filled(10),
+  device: filled(15),
+  recovery: filled(16),
+  record: filled(17, 300),
+  replaces: enrolment.record,
+  now: start + 500,
+};
+
+/** What bob has at the domain, for who looks whether it is gone. */
+async function furnished(t: ExecutionContext) {
+  const home = await enrolled(t, { ...enrolment, recovery: filled(6) });
+  const { store } = home;
+  const owner = { domain: 'beta.test', user: hash };
+  await store.users.openPairing('beta.test', hash, pairing);
+  const state = filled(1, 5000);
+  await store.states.put(owner, { size: 5000, hash: sha256(state), bytes: pieces(state) });
+  await store.uploads.open(owner, filled(3, 16), 700);
+  await store.aliases.add('beta.test', { addressHash: filled(30), local: 'b', user: hash });
+  await store.aliases.putRecord('beta.test', filled(30), { user: hash, record: filled(31, 200) });
+  const waiting = await sent(store, owner);
+  return { ...home, owner, waiting, before: await bytesOf(store) };
+}
+
+test('a user who is invited again goes on until the invitation is used, or not where it was stolen', async (t) => {
+  const { store } = await enrolled(t);
+  const reinvite = (suspend: boolean) => store.users.reinvite('beta.test', { ...again, suspend });
+  await reinvite(false);
+  t.like(await store.users.byDevice(filled(5)), { status: 'active', invitedUntil: start + 900 });
+  await reinvite(true);
+  t.is((await store.users.byDevice(filled(5)))?.status, 'suspended');
+  t.is((await store.listed.get('beta.test', hash))?.status, 'suspended');
+  await reinvite(false);
+  t.is(
+    (await store.users.byDevice(filled(5)))?.status,
+    'suspended',
+    'a second invitation takes nothing back',
+  );
+  await store.users.enroll('beta.test', hash, anew);
+  t.is((await store.users.byDevice(filled(15)))?.status, 'active');
+  const unknown = store.users.reinvite('beta.test', { ...again, addressHash: filled(2), suspend: false });
+  await t.throwsAsync(unknown, { code: 'not_found' });
+});
+
+test('who begins anew keeps what waits at the domain, and nothing else of before', async (t) => {
+  const { store, owner, waiting, before, reopen } = await furnished(t);
+  await store.users.reinvite('beta.test', { ...again, suspend: false });
+  await store.users.enroll('beta.test', hash, anew);
+  await store.users.enroll('beta.test', hash, anew);
+  const later = await reopen();
+  const user = (await later.users.get('beta.test', hash))!;
+  t.deepEqual(
+    user.devices.map(({ device }) => device),
+    [anew.device, anew.recovery],
+  );
+  t.deepEqual([user.record, user.listing, user.invitedUntil], [anew.record, undefined, undefined]);
+  for (const value of [5, 6, 77]) t.is(await later.users.byDevice(filled(value)), undefined);
+  t.is(await later.states.get(owner), undefined);
+  t.is(await later.uploads.status(owner, filled(3, 16)), undefined);
+  t.is(await bytesOf(later), before - 5700);
+  t.truthy(await later.transit.read(waiting.idHash));
+  t.like((await later.aliases.of('beta.test', hash))[0], { local: 'b', record: undefined });
+  t.is((await later.listed.get('beta.test', filled(30)))?.gone, start);
+  await t.throwsAsync(later.users.enroll('beta.test', hash, enrolment), { code: 'invitation_invalid' });
+});
+
+test('a record that does not follow the stored one does not use the invitation up', async (t) => {
+  const { store } = await enrolled(t);
+  await store.users.reinvite('beta.test', { ...again, suspend: false });
+  const { replaces: _, ...without } = anew;
+  const code = 'conflict';
+  await t.throwsAsync(store.users.enroll('beta.test', hash, without), { code });
+  await t.throwsAsync(store.users.enroll('beta.test', hash, { ...anew, replaces: filled(1) }), { code });
+  const record = filled(8, 310);
+  await store.users.putRecord('beta.test', hash, { previous: enrolment.record, record });
+  await t.throwsAsync(store.users.enroll('beta.test', hash, anew), { code }, 'the old device was faster');
+  await store.users.enroll('beta.test', hash, { ...anew, replaces: record });
+});
+
+test('who is removed leaves a record of the past and what was sent; the address can be given again', async (t) => {
+  const { store, owner, waiting, before } = await furnished(t);
+  await store.users.remove('beta.test', hash);
+  await store.users.remove('beta.test', hash);
+  const user = (await store.users.get('beta.test', hash))!;
+  t.like(user, { status: 'gone', gone: start, record: enrolment.record });
+  t.deepEqual(user.devices, []);
+  for (const value of [5, 6, 77]) t.is(await store.users.byDevice(filled(value)), undefined);
+  t.is(await store.states.get(owner), undefined);
+  t.is(await bytesOf(store), before - 5700);
+  t.truthy(await store.transit.read(waiting.idHash));
+  t.deepEqual(await store.aliases.of('beta.test', hash), []);
+  t.deepEqual(await store.listed.get('beta.test', hash), {
+    status: 'active',
+    record: enrolment.record,
+    gone: start,
+  });
+  const gone = { code: 'not_found' };
+  await t.throwsAsync(store.users.reinvite('beta.test', { ...again, suspend: false }), gone);
+  await t.throwsAsync(store.users.addDevice('beta.test', hash, added(7)), gone);
+  const record = { previous: enrolment.record, record: filled(8, 310) };
+  await t.throwsAsync(store.users.putRecord('beta.test', hash, record), gone);
+
+  await store.users.invite('beta.test', again);
+  t.is((await store.users.get('beta.test', hash))?.status, 'invited');
+  t.is((await store.listed.get('beta.test', hash))?.gone, start);
+  const { replaces: _, ...fresh } = anew;
+  const next = await store.users.enroll('beta.test', hash, fresh);
+  t.deepEqual([next.status, next.gone], ['active', undefined]);
+});
+
+test('who never enrolled leaves nothing', async (t) => {
+  const { store } = await opened(t);
+  await t.throwsAsync(store.users.remove('beta.test', hash), { code: 'not_found' });
+  await store.users.invite('beta.test', invitation);
+  await store.users.remove('beta.test', hash);
+  t.is(await store.users.get('beta.test', hash), undefined);
 });
 
 test('users are listed by domain', async (t) => {

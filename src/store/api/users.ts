@@ -28,6 +28,8 @@ export interface User {
   readonly created: number;
   /** When an invitation that was not used yet ends. */
   readonly invitedUntil?: number;
+  /** When the hoster removed the user; what is left is the last record, so that the next one can follow it. */
+  readonly gone?: number;
   /** Inner record, signed by the user. */
   readonly record?: Uint8Array;
   /** The domain's listing of it, signed daily. */
@@ -51,6 +53,8 @@ export interface Enrolment {
   /** Ed25519 public key of the recovery phrase. */
   readonly recovery?: Uint8Array;
   readonly record: Uint8Array;
+  /** The stored record in whose place it comes, for a user who was invited again. */
+  readonly replaces?: Uint8Array | undefined;
   readonly now: number;
 }
 
@@ -81,11 +85,25 @@ export interface UserStore {
   byDevice(device: Uint8Array): Promise<User | undefined>;
   /** In the order of their local parts' hashes. */
   list(domain: string): Promise<readonly User[]>;
-  /** A new user, or a new invitation for one that did not enrol yet. Throws `exists` for an enrolled one, or an alias. */
+  /**
+   * A new user, or a new invitation for one that did not enrol yet, or was removed. Throws `exists` for an enrolled one, or an
+   * alias.
+   */
   invite(domain: string, invitation: NewInvitation): Promise<void>;
   /**
-   * Compare and set: the invitation serves once. The same device with the same record may repeat it. Throws
-   * `invitation_invalid` (unknown, other token, used, expired) and `conflict` (the device serves another user).
+   * A new invitation for an enrolled user, who goes on until it is used, but for `suspend`: then not. Throws `not_found`.
+   */
+  reinvite(domain: string, invitation: NewInvitation & { readonly suspend: boolean }): Promise<void>;
+  /**
+   * Removes a user: keys, state, uploads and aliases go at once, what was sent stays until it expires. One that never enrolled
+   * leaves nothing. Throws `not_found`.
+   */
+  remove(domain: string, addressHash: Uint8Array): Promise<void>;
+  /**
+   * Compare and set: the invitation serves once. The same device with the same record may repeat it. What an enrolled user had
+   * before goes in the same write: devices, recovery key, state, uploads, records of aliases. Throws
+   * `invitation_invalid` (unknown, other token, used, expired) and `conflict` (the device serves another user; another record
+   * is stored than `replaces`).
    */
   enroll(domain: string, addressHash: Uint8Array, enrolment: Enrolment): Promise<User>;
   /** A newer inner record in the place of `previous`. Throws `not_found`, `conflict` when another one came in between. */
