@@ -3,6 +3,7 @@ import type { Client, Outgoing, OutgoingPart, SendResult } from '../client/api.t
 import type { Clock } from '../clock.ts';
 import { BeckonError, type ErrorCode } from '../errors.ts';
 import { warnOfAlarms } from './alarms.ts';
+import { formatAddress, parseAddress } from '../wire/address.ts';
 import { composeMail } from './compose-mail.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
@@ -31,6 +32,8 @@ export interface Delivery {
   /** A duration such as `14d`. */
   readonly expires?: string | undefined;
   readonly partial?: boolean | undefined;
+  /** An alias, as typed. */
+  readonly from?: string | undefined;
   /** Letter ids that this answers. */
   readonly parents?: readonly string[];
   /** Message-IDs that this answers. */
@@ -69,7 +72,7 @@ async function acknowledge(client: Client, { recipients }: SendResult): Promise<
 }
 
 async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<Outgoing> {
-  const { to, files, subject, expires, partial = false, parents } = delivery;
+  const { to, files, subject, expires, partial = false, parents, from } = delivery;
   const letter = await letterOf(parts, client, delivery);
   const attached = await Promise.all(files.map(filePart));
   return {
@@ -78,6 +81,7 @@ async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery
     subject: subject ?? (await subjectOf(files)),
     ...(expires === undefined ? {} : { expires: parts.clock.seconds() + quantity.duration(expires) }),
     partial,
+    ...(from === undefined ? {} : { from: canonicalAddress(from) }),
     ...(parents === undefined ? {} : { parents }),
   };
 }
@@ -86,9 +90,9 @@ async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery
 async function letterOf(
   { clock, random }: DeliveryParts,
   client: Client,
-  { to, files, body, subject, references }: Delivery,
+  { to, files, body, subject, references, from: alias }: Delivery,
 ): Promise<OutgoingPart | undefined> {
-  const from = client.address();
+  const from = alias === undefined ? client.address() : canonicalAddress(alias);
   if (from === undefined) throw new BeckonError('unauthorized', 'nobody is enrolled here');
   const wordless = body === undefined && subject === undefined;
   if (wordless && files.length === 0)
@@ -96,6 +100,11 @@ async function letterOf(
   if (wordless) return undefined;
   const draft = { from, to, subject: subject ?? '', text: body ?? '', date: clock.seconds() };
   return textPart(await composeMail({ ...draft, ...(references && { references }) }, random));
+}
+
+/** Throws `address_invalid`. */
+function canonicalAddress(typed: string): string {
+  return formatAddress(parseAddress(typed).address);
 }
 
 /** What the list of sent messages calls it where the user gave no subject. */

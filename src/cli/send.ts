@@ -12,6 +12,7 @@ export interface MessageOptions extends HomeOption, JsonOption {
   readonly body?: string;
   readonly expires?: string;
   readonly partial?: boolean;
+  readonly from?: string;
 }
 
 /** `beckon send`: to all recipients or, without --partial, to none. */
@@ -25,6 +26,7 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
     .option('-s, --subject <text>', 'subject of the text')
     .option('--body <text>', 'the text (default: standard input, else your editor)')
     .option('--expires <duration>', 'how long it may wait at your domain, from 1h to 90d (default: 14d)')
+    .option('--from <address>', 'an alias of yours (default: your address)')
     .option('--partial', 'send to those who can be written to though others cannot')
     .addOption(homeOption())
     .addOption(jsonOption())
@@ -33,9 +35,9 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
       const { to, files } = await sortWords(face, words);
       if (to.length === 0) throw misused('no recipient', 'an address looks like alice@example.org');
       const body = await readBody(face, options.body, files.length > 0);
-      const { subject, expires, partial } = options;
+      const { subject, expires, partial, from } = options;
       const result = await withClient(parts, options, (client) =>
-        deliver(parts, client, { to, files, body, subject, expires, partial }),
+        deliver(parts, client, { to, files, body, subject, expires, partial, from }),
       );
       showDelivery(face, result, options.json);
     });

@@ -187,6 +187,8 @@ export interface Outgoing {
   readonly subject: string;
   /** End of transit, unix seconds: 1 hour to 90 days from now, 14 days unless told. */
   readonly expires?: number;
+  /** An alias of the user's, canonical; the address itself unless told. */
+  readonly from?: string;
   /** Letter ids (base64url) that this answers. */
   readonly parents?: readonly string[];
   /** Letter id (base64url) of an own letter that this asks to forget. */

@@ -3,7 +3,8 @@
  *
  *  1. the domain is discovered and its record verified against the invitation's fingerprint; an enrolment of another
  *     address that was begun here gives way where that address does not list the keys made for it
- *  2. keys are made, the record signed; device secrets, then state, durable before anything is sent
+ *  2. keys are made, the record signed, after the one that the address has now (of an earlier user, of this one before a loss, or a
+ *     decoy); device secrets, then state, durable before anything is sent
  *  3. enrolled: a lost answer is repeated with the same bytes, in this run or a later one
  *  4. the own listing is read back: the domain must show the keys that were made here
  *  5. the recovery phrase: made once somebody can be restored; where that breaks off, the user makes one later
@@ -16,9 +17,10 @@ import { bytesToJson } from '../keys/key-file.ts';
 import { nextSerial } from '../keys/serial.ts';
 import { userKeysToJson } from '../keys/user-key-file.ts';
 import { createUserKeys } from '../keys/user-keys.ts';
-import { signUserRecord } from '../keys/user-record.ts';
-import { recordFingerprint } from '../keys/fingerprints.ts';
-import { formatAddress } from '../wire/address.ts';
+import { verifyUserAnswer } from '../keys/user-answer.ts';
+import { signUserRecord, type VerifiedRecord } from '../keys/user-record.ts';
+import { addressHash, recordFingerprint } from '../keys/fingerprints.ts';
+import { formatAddress, splitAddress } from '../wire/address.ts';
 import { parseInvitation, type Invitation } from '../wire/invitation.ts';
 import type { ClientNetwork, Enrolled } from './api.ts';
 import type { OwnDomain } from './own-domain.ts';
@@ -30,7 +32,7 @@ import type { Session } from './store.ts';
 export interface EnrollParts {
   readonly session: Session;
   readonly secrets: SecretsStore;
-  readonly network: Pick<ClientNetwork, 'domains' | 'users'>;
+  readonly network: Pick<ClientNetwork, 'domains' | 'users' | 'remote'>;
   /** Calls to a domain, signed by a device. */
   readonly ownDomain: (signer: () => Promise<Signer>) => Pick<OwnDomain, 'enroll'>;
   /** The recovery phrase, once its keys are at the domain. */
@@ -75,7 +77,14 @@ export function createEnroll(parts: EnrollParts): (invitation: string, name?: st
   async function begin(address: string, domain: string): Promise<void> {
     const now = clock.seconds();
     const keys = createUserKeys(domain, random, now);
-    const record = signUserRecord({ keys, address, serial: nextSerial(undefined, now), now });
+    const before = await listedBefore(network, address, now);
+    const record = signUserRecord({
+      keys,
+      address,
+      serial: nextSerial(before?.serial, now),
+      ...(before === undefined ? {} : { previous: before.recordFingerprint }),
+      now,
+    });
     const device = createDeviceSecrets(domain, random, now);
     await secrets.save(device);
     await session.begin({
@@ -106,6 +115,27 @@ export const emptyState: Omit<ClientState, 'address' | 'record' | 'userKeys' | '
   directory: {},
   letters: {},
 };
+
+/** The record that the domain lists for an address before it is enrolled. Throws `discovery_later` where that cannot be read now. */
+async function listedBefore(
+  { domains, remote }: Pick<ClientNetwork, 'domains' | 'remote'>,
+  address: string,
+  now: number,
+): Promise<Pick<VerifiedRecord, 'serial' | 'recordFingerprint'> | undefined> {
+  const peer = expectNative(await domains.domain(splitAddress(address).domain));
+  const fetched = await remote.getUserAnswer(peer, addressHash(address));
+  if (fetched.kind === 'gone') return undefined;
+  if (fetched.kind === 'later')
+    throw new BeckonError('discovery_later', 'what the domain lists for the address cannot be read now');
+  try {
+    const answer = verifyUserAnswer(fetched.bytes, peer.record, address, now);
+    return answer.kind === 'user' ? answer : undefined;
+  } catch (error) {
+    // What does not verify binds nobody.
+    if (error instanceof BeckonError) return undefined;
+    throw error;
+  }
+}
 
 /** The user is one all the same, and may make a phrase later. */
 function withoutPhrase(error: unknown): undefined {

@@ -87,7 +87,14 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     ...(partBytes === undefined ? {} : { partBytes }),
   });
 
-  const lookAtOwn = createLookAtOwn({ session, network, learn: share.tryLearn, clock, random });
+  const lookAtOwn = createLookAtOwn({
+    session,
+    network,
+    learn: share.tryLearn,
+    takeAliases: ownKeys.takeAliases,
+    clock,
+    random,
+  });
   const sync = createSync({
     ...known,
     network,

@@ -19,6 +19,7 @@ import { userKeysToJson } from '../keys/user-key-file.ts';
 import type { UserKeys } from '../keys/user-keys.ts';
 import { nextRotation, revokeUserKeys, rotateUserKeys } from '../keys/user-life.ts';
 import { signUserRecord, verifyInnerRecord } from '../keys/user-record.ts';
+import { checkAddress, splitAddress } from '../wire/address.ts';
 import { currentRecords, mainRecord, ownAddresses, ownRecords, signedRecord } from './own-records.ts';
 import type { OwnDomain } from './own-domain.ts';
 import { nextSecrets, type SecretsStore } from './secrets.ts';
@@ -44,8 +45,8 @@ export interface OwnKeys {
   upkeep(): Promise<void>;
   /** After theft: new keys and drops at once, the old ones void. Throws network codes: the next `upkeep` goes on from there. */
   revoke(): Promise<void>;
-  /** Signs and publishes a record for an alias that has none of this identity yet. */
-  addAlias(address: string): Promise<void>;
+  /** Takes over which aliases the domain gives the user, each with a record of its own. What fails waits for the next time; throws `storage_failed`. */
+  takeAliases(): Promise<void>;
 }
 
 /** How long before its end a record is renewed though its keys did not rotate, in seconds. */
@@ -129,6 +130,16 @@ export function createOwnKeys(parts: OwnKeysParts): OwnKeys {
     return { at, master: bytesToJson(random(32)), epoch: bytesToJson(epoch) };
   }
 
+  /** A domain cannot give addresses of others. */
+  function isAtHome(address: string): boolean {
+    try {
+      checkAddress(address);
+      return splitAddress(address).domain === session.keys().domain;
+    } catch {
+      return false;
+    }
+  }
+
   function draw(): number {
     return random(4).reduce((sum, byte) => sum * 256 + byte, 0);
   }
@@ -146,13 +157,24 @@ export function createOwnKeys(parts: OwnKeysParts): OwnKeys {
       const now = clock.seconds();
       await renew(revokeUserKeys(session.keys(), random, now), now, { at: now });
     },
-    async addAlias(address) {
-      const state = session.state();
-      if (ownAddresses(state).includes(address)) return;
-      const now = clock.seconds();
-      const record = recordFor(address, undefined, session.keys(), now, voidSince());
-      await session.commit({ type: 'records-signed', records: [record] });
-      await publish();
+    async takeAliases() {
+      try {
+        const { aliases } = await own.user();
+        const addresses = aliases.map(({ address }) => address).filter(isAtHome);
+        await session.commit({ type: 'aliases-listed', addresses });
+        const known = ownAddresses(session.state());
+        const now = clock.seconds();
+        const records = aliases
+          .filter(({ address }) => addresses.includes(address) && !known.includes(address))
+          .map(({ address, record }) => {
+            const before = record && signedRecord(address, record);
+            return recordFor(address, before, session.keys(), now, voidSince());
+          });
+        if (records.length > 0) await session.commit({ type: 'records-signed', records });
+        await publish();
+      } catch (error) {
+        if (telling.includes(codeOf(error))) throw error;
+      }
     },
   };
 }

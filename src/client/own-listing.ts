@@ -25,6 +25,8 @@ export interface OwnListingParts {
   readonly network: Pick<ClientNetwork, 'domains' | 'remote'>;
   /** Takes over what other devices of the user shared meanwhile. */
   readonly learn: () => Promise<void>;
+  /** Takes over which aliases the domain gives the user. */
+  readonly takeAliases: () => Promise<void>;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -43,6 +45,7 @@ export function createLookAtOwn(parts: OwnListingParts): () => Promise<void> {
     const { canaryAt = 0 } = session.state();
     if (now < canaryAt && canaryAt <= now + 2 * interval) return;
     await session.commit({ type: 'canary-planned', at: now + interval + (random(1)[0] ?? 0) * 14 });
+    await parts.takeAliases();
     for (const address of ownAddresses(session.state())) {
       const wrong = await wrongWith(address);
       if (wrong !== undefined)

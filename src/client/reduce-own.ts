@@ -12,6 +12,8 @@ export function reduceOwn(state: ClientState, event: OwnEvent): ClientState {
       return { ...state, rotateAt: event.at };
     case 'records-signed':
       return recordsSigned(state, event);
+    case 'aliases-listed':
+      return aliasesListed(state, event.addresses);
     case 'record-published':
       return withRecord(state, event.fingerprint, { published: event.at });
     case 'canary-planned':
@@ -52,6 +54,13 @@ function withSigned(state: ClientState, { fingerprint, record, ...known }: Signe
   return known.address === state.address
     ? { ...state, records, record }
     : { ...state, records, aliases: { ...state.aliases, [known.address]: record } };
+}
+
+/** Their records are remembered: who wrote to one that is no more is no liar. */
+function aliasesListed(state: ClientState, addresses: readonly string[]): ClientState {
+  const all = Object.entries(state.aliases ?? {});
+  const left = all.filter(([address]) => addresses.includes(address));
+  return left.length === all.length ? state : { ...state, aliases: Object.fromEntries(left) };
 }
 
 /** The drops that were handed out are void: their seeds go, and what they are polled with. */

@@ -65,6 +65,7 @@ export function createRetract({
       subject: sent.subject,
       parents: sent.letterIds.slice(0, 1),
       retracts: first.letterId,
+      ...(sent.from === undefined ? {} : { from: sent.from }),
     });
     return number !== undefined;
   }

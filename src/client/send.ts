@@ -40,7 +40,7 @@ import {
 import { checkOutgoing } from './outgoing.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { ReplyDropFor } from './own-drops.ts';
-import { introducingKey } from './own-records.ts';
+import { introducingKey, ownAddresses } from './own-records.ts';
 import { resolveRecipients, type Recipient, type Resolved } from './recipients.ts';
 import type { Share } from './share.ts';
 import type { ClientState, SentPart } from './state.ts';
@@ -95,7 +95,7 @@ export function createSend(parts: SendParts): Send {
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
     const stopped = recipients.length < resolved.length && message.partial !== true;
     if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };
-    const sender = senderOf(session.state(), session.keys(), now);
+    const sender = senderOf(session.state(), session.keys(), message.from, now);
     const routes = await routesTo(sender, recipients, { now, expires });
     await parts.share.share();
     const covers = message.parts.length > 1 ? 1 : 0;
@@ -211,7 +211,16 @@ export function createSend(parts: SendParts): Send {
     letterIds: readonly string[],
   ): Promise<{ readonly number: number; readonly expires: number }> {
     await session.commit(
-      { type: 'sent', sent: { letterIds, subject: message.subject, created: now, parts: sent } },
+      {
+        type: 'sent',
+        sent: {
+          letterIds,
+          subject: message.subject,
+          created: now,
+          parts: sent,
+          ...(message.from === undefined ? {} : { from: message.from }),
+        },
+      },
       ...routes.map(({ recipient }) => ({ type: 'contact-known', address: recipient.address }) as const),
     );
     const number = session.state().sent.findLast(({ letterIds: [first] }) => first === letterIds[0])?.number;
@@ -219,8 +228,11 @@ export function createSend(parts: SendParts): Send {
   }
 }
 
-function senderOf(state: ClientState, keys: UserKeys, now: number): Sender {
-  return { address: state.address, keys, addressing: introducingKey(state, keys, now) };
+function senderOf(state: ClientState, keys: UserKeys, from: string | undefined, now: number): Sender {
+  const address = from ?? state.address;
+  if (!ownAddresses(state).includes(address))
+    throw new BeckonError('request_invalid', 'this is not an address of yours');
+  return { address, keys, addressing: introducingKey(state, keys, now) };
 }
 
 function taken(ids: Uint8Array[]): Uint8Array {

@@ -117,7 +117,8 @@ const sentFields = {
   created: count,
   parts: arrayOf(sentPart),
 } as const;
-const sent = keeping({ ...sentFields, number: count });
+const sentMore = { from: text } as const;
+const sent = keeping({ ...sentFields, number: count }, sentMore);
 
 const drops = mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key);
 const userKeys: Reader<unknown> = (value) => (userKeysFromJson(value), value);
@@ -219,7 +220,7 @@ const clientState: Reader<ClientState> = (value) => {
 };
 
 const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept });
-const sharedSent = keeping(sentFields);
+const sharedSent = keeping(sentFields, sentMore);
 const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop });
 
 const stateContent: Reader<StateContent> = keeping(

@@ -136,6 +136,8 @@ export interface SentPart {
 }
 
 export interface Sent {
+  /** The alias that wrote, where it was not the address itself. */
+  readonly from?: string;
   /** As of a received message. */
   readonly number: number;
   /** Letter ids of the parts, the one that answers point to first. */
@@ -341,6 +343,8 @@ export type OwnEvent =
       /** After theft: what came before is void, and drops come from another source. */
       readonly revoking?: { readonly at: number; readonly master: Text64; readonly epoch: Text64 };
     }
+  /** The aliases that the domain gives the user now. */
+  | { readonly type: 'aliases-listed'; readonly addresses: readonly string[] }
   | { readonly type: 'record-published'; readonly fingerprint: Text64; readonly at: number }
   | { readonly type: 'canary-planned'; readonly at: number }
   | { readonly type: 'alarm-raised'; readonly alarm: Omit<Alarm, 'since' | 'corrected' | 'known'> }

@@ -1,14 +1,14 @@
 import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { BeckonError } from '../../src/errors.ts';
-import { recordFingerprint } from '../../src/keys/fingerprints.ts';
+import { addressHash, recordFingerprint } from '../../src/keys/fingerprints.ts';
 import { times } from '../../src/wire/registry.ts';
 import { decode } from '../../src/wire/schema.ts';
 import { decodeSign1 } from '../../src/wire/sign1.ts';
 import { userRecord, type UserRecord } from '../../src/wire/users.ts';
 import { makeDomain, makeUser, rejected } from '../support/identities.ts';
 import { mailPart, memorySink, textIn } from './sink.ts';
-import { createWorld, homeOf, listed, memoryFile, type TestClient, type World } from './world.ts';
+import { createWorld, homeOf, invite, listed, memoryFile, type TestClient, type World } from './world.ts';
 
 const day = 86_400;
 const month = times.userKeyRotation + times.userKeyRotationSpread;
@@ -314,4 +314,72 @@ test('who read a record just before its keys rotated reads it again for an intro
   await write(ann, bob);
   await bob.client.sync();
   t.like(bob.client.entry(2), { status: 'opened', way: 'introduction' });
+});
+
+test('aliases get records of their own, are written to, and write', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  const alias = 'anna@alpha.test';
+  const home = homeOf(world, 'alpha.test');
+  const of = b64(addressHash(ann.address));
+  home.aliases.set(b64(addressHash(alias)), { address: alias, of });
+  home.aliases.set(b64(addressHash('eve@gamma.test')), { address: 'eve@gamma.test', of });
+  await ann.client.sync();
+  t.is(home.users.size, 2, 'and none for an address of another domain');
+  t.like(await bob.client.send({ to: [alias], parts: [mailPart('to the alias')], subject: '' }), {
+    recipients: [{ address: alias, way: 'introduction' }],
+  });
+  await ann.client.sync();
+  const [waiting] = ann.client.inbox();
+  const sink = memorySink();
+  t.like(await ann.client.payload(waiting?.number ?? 0, sink), { status: 'accepted', from: bob.address });
+  t.is(textIn(sink), 'to the alias');
+
+  const letter = { to: [bob.address], parts: [mailPart('from the alias')], subject: '', from: alias };
+  await ann.client.send(letter);
+  await bob.client.sync();
+  t.like(bob.client.inbox(), [{ status: 'opened', from: alias, author: alias }]);
+  t.is(await rejected(ann.client.send({ ...letter, from: 'carl@alpha.test' })), 'request_invalid');
+
+  world.clock.advance(month);
+  await ann.client.sync();
+  t.is(puts(world), 3);
+  t.deepEqual(ann.client.alarms(), []);
+  home.aliases.clear();
+  world.clock.advance(2 * 3600);
+  await ann.client.sync();
+  t.is(await rejected(ann.client.send(letter)), 'request_invalid');
+});
+
+test('who enrols anew names what the domain listed before, with a higher serial', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  await write(bob, ann, 'lost');
+  const before = listedRecord(world, ann);
+  const home = homeOf(world, 'alpha.test');
+  const hash = b64(addressHash(ann.address));
+  const { device = '' } = home.users.get(hash) ?? {};
+  // The hoster lets the user in again: the old device goes.
+  home.replaced.add(hash);
+  const files = { state: memoryFile(), secrets: memoryFile() };
+  const again = await world.client(files, 'ann again');
+  await again.enroll(invite(world, 'ann', 'alpha.test'));
+  const after = listedRecord(world, ann);
+  t.is(b64(after.previous ?? new Uint8Array()), before.fingerprint);
+  t.true(after.serial > before.serial);
+  t.notDeepEqual(after.identityKey, before.identityKey);
+  t.not(home.users.get(hash)?.device, device);
+  t.deepEqual(again.inbox(), []);
+  await again.sync();
+  t.deepEqual(again.inbox(), [], 'what was written to the old keys does not open with the new ones');
+  t.deepEqual(again.alarms(), []);
+});
+
+test('nobody enrols before they know what the domain listed', async (t) => {
+  const world = createWorld('alpha.test');
+  const files = { state: memoryFile(), secrets: memoryFile() };
+  await world.addUser('ann', 'alpha.test');
+  world.listing = () => ({ kind: 'later', reason: 'network_failed' });
+  homeOf(world, 'alpha.test').replaced.add(b64(addressHash('ann@alpha.test')));
+  const client = await world.client(files, 'ann again');
+  t.is(await rejected(client.enroll(invite(world, 'ann', 'alpha.test'))), 'discovery_later');
+  t.is(files.state.text, undefined);
 });

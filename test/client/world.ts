@@ -151,6 +151,8 @@ function createHome(domain: string, random: Random) {
     aliases: new Map<string, { readonly address: string; readonly of: string }>(),
     devices: new Map() as Devices,
     states: new Map() as States,
+    /** Address hashes whose user is invited anew. */
+    replaced: new Set<string>(),
     reserved: new Set<string>(),
     uploads: new Map<string, { readonly size: number; bytes: Uint8Array }>(),
     messages: [] as StoredMessage[],
@@ -463,7 +465,7 @@ function enroll(
 ): unknown {
   const hash = home.invitations.get(token);
   if (hash === undefined || by !== device) throw new BeckonError('invitation_invalid', 'no such invitation');
-  const known = home.users.get(hash);
+  const known = home.replaced.has(hash) ? undefined : home.users.get(hash);
   if (known !== undefined && (b64(known.record) !== record || known.device !== device))
     throw new BeckonError('invitation_invalid', 'used');
   verifyInnerRecord(bytesOf(record), {
