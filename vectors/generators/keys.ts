@@ -11,6 +11,7 @@ import {
   type Fields as Inputs,
 } from './cases.ts';
 import { nameOf } from './conventions.ts';
+import { addDecoys } from './decoys.ts';
 import { encode, map, type Node } from './encode.ts';
 import { addKeyLife } from './key-life.ts';
 import {
@@ -53,6 +54,7 @@ export function keys(): readonly Case[] {
   addKeyLife(cases);
   addUserRecords(cases);
   addUserAnswers(cases);
+  addDecoys(cases);
   addTrust(cases);
   return cases.cases;
 }

@@ -1,4 +1,5 @@
 /** Operations of wire-spec/keys.md. */
+import { decoyRecords, habitsOf, type DecoyLife, type DecoyRecord } from '../../../src/keys/decoy.ts';
 import { verifyDomainRecord, type SeenDomain, type VerifiedDomain } from '../../../src/keys/domain-record.ts';
 import {
   addressHash,
@@ -13,6 +14,9 @@ import type { KeyStatus, KeyUse } from '../../../src/wire/registry.ts';
 import { verifyMandate } from '../../../src/keys/mandate.ts';
 import { verifyUserAnswer, type SeenUser } from '../../../src/keys/user-answer.ts';
 import { keysToWriteTo, verifyInnerRecord, type VerifiedRecord } from '../../../src/keys/user-record.ts';
+import { decode } from '../../../src/wire/schema.ts';
+import { decodeSign1 } from '../../../src/wire/sign1.ts';
+import { userRecord } from '../../../src/wire/users.ts';
 import type { Inputs, Operation } from '../inputs.ts';
 
 const ids = (keys: readonly { readonly id: Uint8Array }[]): readonly Uint8Array[] => keys.map(({ id }) => id);
@@ -57,6 +61,19 @@ function verifiedRecord(inputs: Inputs): VerifiedRecord {
     addressHash: inputs.bytes('addressHash'),
     now: inputs.number('now'),
   });
+}
+
+function decoyLife(inputs: Inputs): DecoyLife {
+  const root = { secret: inputs.secret('secret'), start: inputs.number('start') };
+  const life = { root, domain: inputs.text('domain'), addressHash: inputs.bytes('addressHash') };
+  if (!inputs.has('after')) return life;
+  const after = inputs.fields('after');
+  const [serial, created, gone] = ['serial', 'created', 'gone'].map((name) => after.number(name)) as [
+    number,
+    number,
+    number,
+  ];
+  return { ...life, after: { inner: after.bytes('inner'), serial, created, gone } };
 }
 
 export const keys: Readonly<Record<string, Operation>> = {
@@ -124,6 +141,21 @@ export const keys: Readonly<Record<string, Operation>> = {
     if (Buffer.compare(verified.addressHash, addressHash(address)) !== 0) throw new Error('another address');
     const { kind, recordFingerprint: hash, status, escrow, listedUntil } = verified;
     return { kind, recordFingerprint: hash, status, escrow, listedUntil };
+  },
+  'decoy habits': (inputs) => ({ ...habitsOf(decoyLife(inputs)) }),
+  'decoy record': (inputs) => {
+    const life = decoyLife(inputs);
+    const now = inputs.number('now');
+    let current: DecoyRecord | undefined;
+    for (const record of decoyRecords(life)) {
+      if (record.listed > now) break;
+      current = record;
+    }
+    const inner = current?.inner ?? life.after?.inner;
+    if (inner === undefined) throw new Error('a decoy has no record');
+    const { serial, created } = decode(userRecord, decodeSign1(inner).payload);
+    const fingerprint = Buffer.from(recordFingerprint(inner)).toString('hex');
+    return { inner, created, ...(current ? { listed: current.listed } : {}), serial, fingerprint };
   },
   'keys to write to': (inputs) => {
     const { addressing, sealing } = keysToWriteTo(verifiedRecord(inputs), inputs.number('now'));
