@@ -20,6 +20,7 @@ import { createIdentityOperations } from './admin/identity-operations.ts';
 import { createKeyKeeper } from './admin/key-keeper.ts';
 import { createKeyOperations } from './admin/key-operations.ts';
 import { keySealer } from './admin/key-sealer.ts';
+import { createOwnDns } from './admin/own-dns.ts';
 import { createRunningOperations } from './admin/running.ts';
 import { systemClock, type Clock } from './clock.ts';
 import { restartNeeded, type Config, type ListenAddress } from './config.ts';
@@ -291,6 +292,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     invite,
     reinvite,
     reload,
+    ownDns: createOwnDns(discover),
     backups,
     metrics,
     clock,

@@ -20,6 +20,7 @@ import type { Backups } from './backup.ts';
 import { createDnsOf, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
 import { createDomain } from './new-domain.ts';
+import type { LookAtOwnDns } from './own-dns.ts';
 
 export interface RunningParts {
   readonly version: string;
@@ -39,6 +40,8 @@ export interface RunningParts {
     how: { readonly revoke: boolean },
   ) => Promise<{ readonly invitation: string; readonly expires: number }>;
   readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
+  /** What DNS shows of a domain that is served here. */
+  readonly ownDns: LookAtOwnDns;
   readonly backups: Backups;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -142,7 +145,12 @@ function domainOperations(parts: RunningParts) {
     async domains() {
       const known = await store.domains.list();
       const served = known.filter(({ domain }) => keyRing.keysOf(domain) !== undefined);
-      return await Promise.all(served.map(({ domain }) => summary(domain)));
+      return await Promise.all(
+        served.map(async ({ domain }) => {
+          const dns = await parts.ownDns(domain, fingerprintOf(domain));
+          return { ...(await summary(domain)), dns };
+        }),
+      );
     },
 
     /** Keys first, then the row, which the next start adds where it is missing. Throws `domain_invalid`, `exists`. */

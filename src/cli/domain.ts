@@ -62,11 +62,20 @@ function listCommand(parts: AdminParts): Command {
       const rows = domains.map((one) => [
         one.domain,
         formatNumber(one.users, 'user'),
+        dnsWords[one.dns ?? 'unknown'],
         ownSettings(one) || 'defaults',
       ]);
       for (const line of table(rows)) face.print(line);
     });
 }
+
+const dnsWords: Readonly<Record<NonNullable<DomainSummary['dns']>, string>> = {
+  validated: 'in DNS, DNSSEC holds',
+  published: 'in DNS, not validated',
+  differs: 'DNS names another key',
+  missing: 'not in DNS',
+  unknown: 'no answer from DNS',
+};
 
 interface SetOptions extends ConfigOption, JsonOption {
   readonly unknownUsers?: string;

@@ -116,6 +116,11 @@ export interface DomainSummary {
   readonly settings: DomainSettings;
   /** Which settings are the domain's own. */
   readonly own: readonly (keyof DomainSettings)[];
+  /**
+   * In lists: what the daemon's resolvers say of it. `validated` by DNSSEC; `published`, but not validated; `differs`: with another key;
+   * `missing`; `unknown`: no usable answer.
+   */
+  readonly dns?: 'validated' | 'published' | 'differs' | 'missing' | 'unknown';
 }
 
 export interface AddedDomain {

@@ -62,6 +62,7 @@ async function daemon(t: ExecutionContext, more = '') {
       state.reloads++;
       return { restartNeeded: ['host'] };
     },
+    ownDns: async (domain) => (domain === 'alpha.test' ? 'validated' : 'missing'),
     backups: createBackups({ dataDir: () => data, store, version: '1.2.3', clock, hasRoom: () => true }),
     metrics,
     clock,
@@ -155,8 +156,9 @@ test('the list shows each domain with its users and what holds for it', async (t
       quota: 2_000_000_000,
     },
     own: [],
+    dns: 'validated',
   });
-  t.like(second, { domain: 'second.test', users: 0, own: [] });
+  t.like(second, { domain: 'second.test', users: 0, own: [], dns: 'missing' });
 });
 
 test('own settings hold over the defaults, and null takes them back', async (t) => {
@@ -446,6 +448,7 @@ test('a domain whose keys were taken away is not served, and does not hide the o
     invite: async () => ({ invitation: '', expires: 0 }),
     reinvite: async () => ({ invitation: '', expires: 0 }),
     reload: first.operations.reload,
+    ownDns: async () => 'missing',
     backups: createBackups({ dataDir: () => data, store, version: '1', clock, hasRoom: () => true }),
     metrics: createMetrics(),
     clock,

@@ -98,6 +98,8 @@ test.serial('a signed domain is validated, and messages between two of them arri
   t.true(reasons.includes('dnssec_validated'));
   t.false(reasons.includes('dnssec_absent'));
   t.like(await send('ann', 'bob@beta.test'), { recipients: [{ outcome: 'native' }] });
+  const list = await hosters.hoster('beta', ['domain', 'list']);
+  t.regex(list.out, /^beta\.test .*DNSSEC holds/);
   await eventually('message', async () => {
     const { out } = await hosters.as('bob', ['inbox', '--json']);
     return (JSON.parse(out) as unknown[]).length > 0 ? true : undefined;
@@ -113,6 +115,8 @@ test.serial(
     t.true(reasons.includes('dnssec_absent'));
     t.false(reasons.includes('dnssec_validated'));
     t.like(await send('ann', 'gil@gamma.test'), { recipients: [{ outcome: 'native' }] });
+    const list = await hosters.hoster('gamma', ['domain', 'list']);
+    t.regex(list.out, /^gamma\.test .*in DNS, not validated/);
   },
 );
 
