@@ -59,9 +59,14 @@ export async function work({
   return await ended;
 }
 
-/** Ends a worker, and what it runs under, at once. */
+/** Ends a worker, and what it runs under, at once; it may have ended by itself. */
 export function killGroup({ pid }: ChildProcess): void {
-  if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** What was acknowledged and is not there, and what is there and contradicts itself: nothing, if all is well. */
