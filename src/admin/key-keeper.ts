@@ -15,6 +15,7 @@ import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
 import { abandonIdentity } from '../keys/identity-life.ts';
+import type { KeyPair } from '../keys/key-pair.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { identityWanted } from '../keys/key-report.ts';
 import { isTaken } from '../keys/next-identity.ts';
@@ -48,6 +49,8 @@ export interface KeyKeeper {
   change(domain: string, edit: (keys: DomainKeys) => DomainKeys): Promise<DomainKeys>;
   /** Takes the identity key of a domain from disk and memory. Throws `not_found`, `storage_failed`. */
   forgetIdentity(domain: string): Promise<void>;
+  /** Keeps the identity key of a domain here again. Throws `not_found`, `storage_failed`. */
+  keepIdentity(domain: string, identity: KeyPair): Promise<void>;
   /** Writes an identity that was taken into its own file, and the one before away. Also after a crash. Throws `storage_failed`. */
   settleIdentity(domain: string): Promise<void>;
 }
@@ -133,6 +136,12 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
       });
       await Promise.all(workers);
     },
+    keepIdentity: (domain, identity) =>
+      inTurn(domain, async () => {
+        const keys = { ...keysOf(domain), identity };
+        await replaceIdentityKey(dataDir, keys, sealer);
+        keyRing.set(keys);
+      }),
     forgetIdentity: (domain) =>
       inTurn(domain, async () => {
         const { identity, ...keys } = keysOf(domain);

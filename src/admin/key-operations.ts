@@ -122,6 +122,14 @@ export function createKeyOperations(parts: KeyOperationsParts) {
       return await Promise.resolve(domainIdentityToJson(keys));
     },
 
+    /** Keeps the identity key here again. Throws `exists` where it is here, `state_invalid` for another key. */
+    async keepIdentityKey(typed: string, identity: object) {
+      const keys = keysOf(typed);
+      if (keys.identity !== undefined) throw new BeckonError('exists', 'the identity key is here already');
+      await keeper.keepIdentity(keys.domain, identityFromJson(identity, keys));
+      return report(keysOf(typed));
+    },
+
     /** To be called when it is safe elsewhere. `identity` shows that: throws `state_invalid` for another key. */
     async forgetIdentityKey(typed: string, identity: object) {
       const keys = keysOf(typed);

@@ -3,8 +3,16 @@ import { writeIdentityFile } from '../admin/identity-file.ts';
 import { askDaemon, type AdminParts } from './admin.ts';
 import { command, configOption, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
 import { misused } from './failure.ts';
-import { passphraseOption, readPassphraseOption, type IdentityOptions } from './identity-option.ts';
+import {
+  identityOption,
+  passphraseOption,
+  readIdentityOption,
+  readPassphraseOption,
+  withIdentityAdvice,
+  type IdentityOptions,
+} from './identity-option.ts';
 import { oneDomain } from './one-domain.ts';
+import { safeLine } from './safe-text.ts';
 
 interface Options extends ConfigOption, JsonOption, IdentityOptions {
   readonly public?: boolean;
@@ -49,5 +57,30 @@ export function exportCommand(
         'next    copy it to two places that no network reaches; without it and the recovery key the domain',
       );
       face.print('        cannot appoint signing keys: status warns 60 days before it is needed');
+    });
+}
+
+/** `beckon keys import`: the identity key from a file, to be kept here again. */
+export function importCommand(parts: AdminParts): Command {
+  const { face } = parts;
+  return command(
+    'import',
+    'keep an identity key here again that was offline',
+    'keys import example.org --identity /media/usb/example.org.identity.json',
+  )
+    .argument('[domain]')
+    .addOption(identityOption().makeOptionMandatory())
+    .addOption(passphraseOption())
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (typed: string | undefined, options: Options) => {
+      const identity = (await readIdentityOption(face, options)) ?? {};
+      const report = await withIdentityAdvice(
+        askDaemon(parts, options, async (admin) =>
+          admin.keepIdentityKey(await oneDomain(admin, typed), identity),
+        ),
+      );
+      if (options.json) return face.printJson(report);
+      face.print(`the identity key of ${safeLine(report.domain)} is kept here again`);
     });
 }

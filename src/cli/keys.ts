@@ -20,7 +20,7 @@ import {
   withIdentityAdvice,
   type IdentityOptions,
 } from './identity-option.ts';
-import { exportCommand } from './keys-export.ts';
+import { exportCommand, importCommand } from './keys-export.ts';
 import { identityCommand, recoveryCommand } from './keys-identity.ts';
 import { protectCommand } from './keys-protect.ts';
 import { warnOfMandate } from './mandate-warning.ts';
@@ -43,6 +43,7 @@ export function keysCommand(parts: KeysParts): Command {
     identityCommand(parts),
     recoveryCommand(parts),
     exportCommand(parts),
+    importCommand(parts),
     protectCommand(parts),
   ]);
 }

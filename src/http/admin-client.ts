@@ -50,6 +50,7 @@ export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClie
     revokeKey: (domain, id, identity) => ask(operations.revokeKey, { domain }, { id, identity }),
     publicKeys: (domain) => ask(operations.publicKeys, { domain }),
     identityKey: (domain) => ask(operations.identityKey, { domain }),
+    keepIdentityKey: (domain, identity) => ask(operations.keepIdentityKey, { domain }, { identity }),
     forgetIdentityKey: (domain, identity) => ask(operations.forgetIdentityKey, { domain }, { identity }),
     trace: (handle) => ask(operations.trace, { handle }),
     startBackup: (backup) => ask(operations.startBackup, {}, backup),

@@ -53,6 +53,8 @@ export interface AdminHandlers extends IdentityHandlers {
   publicKeys(domain: string): Promise<PublicKeys>;
   /** The private identity key of a domain. Throws `not_found` where it is offline already. */
   identityKey(domain: string): Promise<object>;
+  /** Keeps an identity key here again that was offline. Throws `exists`, `state_invalid`. */
+  keepIdentityKey(domain: string, identity: object): Promise<KeyReport>;
   /** Takes the identity key away; `identity` is what `identityKey` gave, now safe elsewhere. Throws `state_invalid`. */
   forgetIdentityKey(domain: string, identity: object): Promise<KeyReport>;
   /** Reads configuration and certificates again. Throws `config_invalid`, `tls_failed`, and then changes nothing. */

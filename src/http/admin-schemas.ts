@@ -78,6 +78,12 @@ export const adminOperations = {
   },
   publicKeys: { method: 'GET', path: '/domains/:domain/keys/public', params: inDomain },
   identityKey: { method: 'GET', path: '/domains/:domain/keys/identity', params: inDomain },
+  keepIdentityKey: {
+    method: 'POST',
+    path: '/domains/:domain/keys/identity',
+    params: inDomain,
+    body: object({ identity: anyObject }),
+  },
   forgetIdentityKey: {
     method: 'POST',
     path: '/domains/:domain/keys/identity/forget',

@@ -74,6 +74,8 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
       ),
     publicKeys: (request) => handlers.publicKeys(param(request, 'domain')),
     identityKey: (request) => handlers.identityKey(param(request, 'domain')),
+    keepIdentityKey: (request) =>
+      handlers.keepIdentityKey(param(request, 'domain'), (request.body as { identity: object }).identity),
     forgetIdentityKey: (request) =>
       handlers.forgetIdentityKey(param(request, 'domain'), (request.body as { identity: object }).identity),
     aliases: (request) => handlers.aliases(param(request, 'address')),

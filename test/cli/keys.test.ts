@@ -3,9 +3,12 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { isSealedText } from '../../src/crypto/sealed-text.ts';
+import type { Admin } from '../../src/cli/admin.ts';
 import type { KeyReport } from '../../src/http/admin-handlers.ts';
 import { testDirectory } from '../support/directory.ts';
+import { testClock } from '../support/clock.ts';
 import { beckon, serve, type Run } from './beckon.ts';
+import { command } from './face.ts';
 
 const settings = [
   'listen.https=127.0.0.1:0',
@@ -86,6 +89,10 @@ test('list, rotate, revoke and the way of the identity key offline', async (t) =
   ok(await keys('revoke', signing?.id ?? '', ...given));
   t.is((await report()).keys.filter(({ use, status }) => use === 'signing' && status === 'active').length, 1);
   t.deepEqual(await readdir(join(cwd, 'data/keys/alpha.test')), ['working.json'], 'it was not kept');
+  t.regex(ok(await keys('import', ...given)), /is kept here again\n$/);
+  t.deepEqual(await readdir(join(cwd, 'data/keys/alpha.test')), ['identity.json', 'working.json']);
+  t.regex((await keys('import', ...given)).err, /here already.*\[exists\]/);
+  t.regex(ok(await keys('list')), /^alpha\.test {2}identity key here/);
   t.is((await beckon(['status'], { cwd })).code, 0);
   t.is(await daemon.stop(), 0);
 });
@@ -124,4 +131,41 @@ test('key files under a passphrase: the start asks for it, protect changes it an
   const off = await beckon(['keys', 'protect', '--off'], { cwd, env: env('second') });
   t.regex(ok(off), /^wrote {3}4 key files, plain\n/);
   await (await serve({ cwd })).stop();
+});
+
+test('list and status warn of a mandate that ends, and say what to do', async (t) => {
+  await using dir = await testDirectory();
+  const cwd = dir.path;
+  await installed(cwd);
+  const now = testClock().seconds();
+  const mandateEnds = now + 30 * 86_400;
+  const report: KeyReport = {
+    domain: 'alpha.test',
+    identity: 'offline',
+    mandateEnds,
+    identityWanted: mandateEnds,
+    keys: [],
+  };
+  const status = {
+    version: '1',
+    uptime: 1,
+    domains: 1,
+    users: 0,
+    waiting: { messages: 0, bytes: 0, maxBytes: 1 },
+    received: { since: now, stored: 0, introductions: 0, dropped: {} },
+    identityWanted: [{ domain: 'alpha.test', mandateEnds }],
+  };
+  const openAdmin = (): Admin =>
+    ({
+      status: async () => status,
+      domains: async () => [{ domain: 'alpha.test' }],
+      domainKeys: async () => report,
+      close: async () => {},
+    }) as unknown as Admin;
+  for (const args of [['keys', 'list'], ['status']]) {
+    const { code, err } = await command(args, { cwd, parts: { openAdmin } });
+    t.is(code, 1);
+    t.regex(err, /mandate of alpha\.test ends in 30 d .*identity key is offline/);
+    t.regex(err, /next {4}beckon keys rotate alpha\.test --use signing --identity FILE/);
+  }
 });

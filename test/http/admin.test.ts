@@ -75,6 +75,7 @@ test('every operation passes through, with its arguments', async (t) => {
     ['revokeKey', 'alpha.test', '0123456789abcdef', { key: 'a file' }],
     ['publicKeys', 'alpha.test'],
     ['identityKey', 'alpha.test'],
+    ['keepIdentityKey', 'alpha.test', { key: 'a file' }],
     ['forgetIdentityKey', 'alpha.test', { key: 'a file' }],
     ['trace', 'abc'],
     ['reload'],
