@@ -39,13 +39,15 @@ const noError = 0;
 const formatError = 1;
 const nxDomain = 3;
 const maxAliases = 16;
+/** What we ask for needs far less; in a larger packet, compressed names can be made to cost half a second. */
+const maxBytes = 16_384;
 
 const later = (reason: LaterReason): { kind: 'later'; reason: LaterReason } => ({ kind: 'later', reason });
 
 /** @param id of the query that was sent */
 export function readAnswer(bytes: Buffer, id: number, question: Question): Reply {
   if (bytes.length < 12 || bytes.readUInt16BE(0) !== id || (bytes[2]! & 0x80) === 0) return { kind: 'other' };
-  const packet = decoded(bytes);
+  const packet = bytes.length > maxBytes ? null : decoded(bytes);
   if (packet === null) return later('malformed');
   const rcode = (bytes[3]! & 0x0f) | (extendedRcode(packet) << 4);
   // Who cannot read the question cannot repeat it.

@@ -198,6 +198,20 @@ for (const [name, reason, lie, options] of lies)
     t.deepEqual<unknown, unknown>(await discover(lie, options), { kind: 'later', reason });
   });
 
+test('more than sixteen kilobytes are not read', async (t) => {
+  const filler = (bytes: number): Answer => ({
+    type: 'TXT',
+    name: 'a.test',
+    ttl: 1,
+    class: 'IN',
+    data: Array.from({ length: bytes / 250 }, () => 'x'.repeat(249)),
+  });
+  const large = (bytes: number): Lie =>
+    overTcp((query) => reply(query, { rcode: nxDomain, additionals: [filler(bytes)] }));
+  t.like(await discover(large(15_000)), { kind: 'legacy' });
+  t.deepEqual(await discover(large(20_000)), { kind: 'later', reason: 'malformed' });
+});
+
 test('a forged answer beside the real one is passed over', async (t) => {
   const forged = (query: Query, real: Buffer): Uint8Array[] => [
     reply(query, { id: (query.packet.id ?? 0) ^ 1, rcode: nxDomain }),
