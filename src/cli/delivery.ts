@@ -49,7 +49,7 @@ export async function deliver(parts: DeliveryParts, client: Client, delivery: De
   const bar = createProgressBar(parts.face, 'sending');
   try {
     const result = await client.send(message, bar.show, (recipients) =>
-      showRecipients(parts.face, recipients),
+      showRecipients(parts.face, recipients, client.address()),
     );
     await acknowledge(client, result);
     warnOfAlarms(parts.face, client.alarms());
@@ -59,9 +59,11 @@ export async function deliver(parts: DeliveryParts, client: Client, delivery: De
   }
 }
 
-function showRecipients(face: Face, recipients: SendResult['recipients']): void {
+/** To oneself nothing needs to be said. */
+function showRecipients(face: Face, recipients: SendResult['recipients'], own: string | undefined): void {
   for (const { to, address = to, known } of recipients)
-    if (known !== undefined) for (const line of recipientLines(address, known)) face.note(`note    ${line}`);
+    if (known !== undefined && address !== own)
+      for (const line of recipientLines(address, known)) face.note(`note    ${line}`);
 }
 
 /** What was shown is seen. */

@@ -4,6 +4,7 @@ import type {
   FingerprintForms,
   MoveReport,
   PinnedCorrespondent,
+  Reader,
   TrustReport,
 } from '../client/api.ts';
 import { formatFingerprint } from './fingerprint.ts';
@@ -49,11 +50,20 @@ function moveRow(name: string, move: MoveReport | undefined): string[] {
   return row(name, `${move.address} (${agreed})`);
 }
 
+function answeredText({ own, unconfirmed, answered }: TrustReport): string | undefined {
+  if (own || unconfirmed === undefined) return undefined;
+  if (unconfirmed) return 'not yet: unconfirmed, nothing of theirs has come';
+  return answered ? formatTime(answered) : 'before this was written down';
+}
+
+function ownReaders(readers: readonly Reader[]): string {
+  return readersInWords(readers).replaceAll('their', 'your').replace('they copy', 'you copy');
+}
+
 /** Everything about an address. */
 export function trustLines(report: TrustReport): string[] {
   const { fingerprint: whole, words = '', digits = '', since, history, readers, domain } = report;
   const own = whole === undefined ? undefined : { whole, words, digits };
-  const confirmed = report.answered ? formatTime(report.answered) : 'before this was written down';
   return [
     ...row('address', report.address),
     ...forms('fingerprint', own),
@@ -64,15 +74,8 @@ export function trustLines(report: TrustReport): string[] {
     ...outcomeRow(report),
     ...trustRows(report.trust),
     ...row('since', since === undefined ? undefined : formatTime(since)),
-    ...row(
-      'answered',
-      report.unconfirmed === undefined
-        ? undefined
-        : report.unconfirmed
-          ? 'not yet: unconfirmed, nothing of theirs has come'
-          : confirmed,
-    ),
-    ...row('can read', readers && readersInWords(readers)),
+    ...row('answered', answeredText(report)),
+    ...row('can read', readers && (report.own ? ownReaders(readers) : readersInWords(readers))),
     ...moveRow('moved to', report.movedTo),
     ...moveRow('moved from', report.movedFrom),
     ...row('mail', report.mailAccepted ? 'will do, you said' : undefined),

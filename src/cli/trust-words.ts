@@ -28,7 +28,8 @@ export function trustReasonInWords(reason: string): string {
 
 const kinds: Readonly<Record<NoticeReport['kind'], string>> = {
   rotated: 'new keys, signed by the same identity',
-  replaced: 'another identity is listed; the one before had never answered',
+  replaced:
+    'another identity is listed; the one before had never answered, and what was sent to it may not be read',
   drops_void: 'what they handed out before is void: keys were revoked or lost',
   identity_offered: 'another identity is listed, and waits for your word',
   identity_accepted: 'you accepted another identity',
@@ -87,11 +88,12 @@ export function readersInWords(readers: readonly Reader[]): string {
 
 /** What to know before anything is sent to somebody: no line where there is nothing to say. */
 export function recipientLines(address: string, known: KnownRecipient): string[] {
-  const { readers, unconfirmed, notices, domainNotices, movedTo } = known;
+  const { readers, unconfirmed, stale, notices, domainNotices, movedTo } = known;
   const name = safeLine(address);
   return [
     ...notices.map((notice) => `${name}: ${noticeInWords(notice)} (${formatTime(notice.at)})`),
     ...domainNotices.map((notice) => `${name}: ${domainNoticeInWords(notice)} (${formatTime(notice.at)})`),
+    ...(stale ? [`${name}: their domain cannot be asked now: these are the keys it showed last`] : []),
     ...(unconfirmed ? [`${name}: unconfirmed: no answer of theirs has come yet`] : []),
     ...(readers.length > 1 ? [`${name}: who can read it: ${readersInWords(readers)}`] : []),
     ...(movedTo === undefined

@@ -1,6 +1,6 @@
 /** Whom a message goes to and how: found out for all of them before anything is sent. */
 import type { NativePeer } from '../directory/domain-lookup.ts';
-import type { UserOutcome } from '../directory/user-lookup.ts';
+import type { UserOutcome } from '../directory/user-outcome.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { PublishedKey } from '../keys/published-key.ts';
 import type { VerifiedUser } from '../keys/user-answer.ts';

@@ -61,6 +61,8 @@ export interface KnownRecipient {
   readonly since: number;
   /** No message of theirs was verified yet: nothing shows that there is somebody. */
   readonly unconfirmed: boolean;
+  /** Their domain could not be asked again though it was time: what changed since is not known. */
+  readonly stale?: boolean;
   readonly readers: readonly Reader[];
   /** What happened since the user last looked, oldest first. */
   readonly notices: readonly NoticeReport[];
@@ -99,6 +101,8 @@ export interface DomainTrustReport {
 
 export interface TrustReport extends Partial<KnownRecipient> {
   readonly address: string;
+  /** It is the user's own. */
+  readonly own: boolean;
   readonly outcome: RecipientOutcome;
   readonly code?: string;
   readonly reason?: string;

@@ -3,7 +3,7 @@ import { constantTimeEqual } from '../crypto/secret.ts';
 import { eventsOf, type DomainEvent } from '../directory/domain-history.ts';
 import type { DomainOutcome } from '../directory/domain-lookup.ts';
 import type { DomainPin } from '../directory/pins.ts';
-import { unseenEvents, type NativeUser, type UserOutcome } from '../directory/user-lookup.ts';
+import { unseenEvents, type NativeUser, type UserOutcome } from '../directory/user-outcome.ts';
 import {
   noticesOf,
   unseenNotices,
@@ -73,11 +73,12 @@ export function readersOf({
 
 /** What is known of a recipient without asking anybody else. */
 export function knownRecipient(outcome: NativeUser): KnownRecipient {
-  const { user, since, confirmed, notices, domainNotices } = outcome;
+  const { user, domain, since, confirmed, stale, notices, domainNotices } = outcome;
   const { movedTo, movedFrom } = user;
   return {
     since,
     unconfirmed: !confirmed,
+    ...(stale || domain.stale ? { stale: true } : {}),
     readers: readersOf(outcome),
     notices: notices.map(noticeReport),
     domainNotices: domainNotices.map(domainNotice),

@@ -1,6 +1,6 @@
 /** Whose keys they are: shown, compared out of band, a change accepted on the user's word. wire-spec/keys.md section 9. */
 import type { DomainOutcome, NativePeer } from '../directory/domain-lookup.ts';
-import type { ChangedUser, NativeUser, UserOutcome } from '../directory/user-lookup.ts';
+import type { ChangedUser, NativeUser, UserOutcome } from '../directory/user-outcome.ts';
 import type { UserPin } from '../directory/user-pins.ts';
 import { BeckonError } from '../errors.ts';
 import { isFingerprint, readFingerprint, type TypedFingerprint } from '../keys/fingerprint-forms.ts';
@@ -35,6 +35,7 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
     const pin = await users.pin(address);
     return {
       address,
+      own: address === session.state().address,
       outcome: outcome.kind,
       ...whyNot(outcome),
       ...identityOf(outcome, pin),

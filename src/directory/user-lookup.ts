@@ -9,7 +9,6 @@
  */
 import type { Clock } from '../clock.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
-import type { LegacyDomain, NoDomain } from '../dns/discover.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import {
   verifyUserAnswer,
@@ -18,84 +17,23 @@ import {
   type VerifiedUserAnswer,
 } from '../keys/user-answer.ts';
 import { addressHash } from '../keys/fingerprints.ts';
-import { isBridged, judgeRecord, type RecordChange } from '../keys/user-change.ts';
+import { judgeRecord, type RecordChange } from '../keys/user-change.ts';
 import type { Log } from '../log.ts';
-import type { DomainEvent } from './domain-history.ts';
-import type { ChangedPeer, LaterPeer, NativePeer } from './domain-lookup.ts';
+import type { NativePeer } from './domain-lookup.ts';
 import type { Domains } from './domains.ts';
 import { userName, type Shelves, type UserEntry } from './pins.ts';
 import type { Remote } from './remote.ts';
-import { userTrust, type Trust } from './trust.ts';
+import { pinAfter, pinWithOffer } from './user-news.ts';
 import {
-  pinnedRecord,
-  unseenNotices,
-  unseenPin,
-  withNotices,
-  withRecord,
-  type UserNotice,
-  type UserPin,
-} from './user-pins.ts';
+  changedUser,
+  nativeUser,
+  type ChangedUser,
+  type NativeUser,
+  type UserOutcome,
+} from './user-outcome.ts';
+import { pinnedRecord, type UserPin } from './user-pins.ts';
 
-export interface NativeUser {
-  readonly kind: 'native';
-  readonly user: VerifiedUser;
-  readonly domain: NativePeer;
-  readonly trust: Trust;
-  /** The record could not be read again when it was due; it is still valid. */
-  readonly stale: boolean;
-  /** Since when this identity is pinned. */
-  readonly since: number;
-  /** A message of theirs was verified; before that nothing shows that there is somebody. */
-  readonly confirmed: boolean;
-  /** Drops that they handed over before this time are void. */
-  readonly dropsSince?: number;
-  /** Their domain holds its users' keys. */
-  readonly escrow: boolean;
-  /** They have messages copied into a store that is not encrypted. */
-  readonly bridged: boolean;
-  /** What happened since the user last looked (`Users.acknowledge`), oldest first. */
-  readonly notices: readonly UserNotice[];
-  /** The same of their domain. */
-  readonly domainNotices: readonly DomainEvent[];
-}
-
-/** Takes mail over SMTP: by its domain's DNS, by its domain's signed word, or because its own user said so. */
-export type LegacyUser =
-  | {
-      readonly kind: 'legacy';
-      readonly reason: 'domain';
-      readonly mx: LegacyDomain['mx'];
-      /** DNSSEC proves that the domain has no Beckon. */
-      readonly dnssec: boolean;
-    }
-  | { readonly kind: 'legacy'; readonly reason: 'by_mail' | 'accepted' };
-
-/**
- * `pinned_native`: native before, and not any more: wait and warn (`acceptMail`). `legacy_contradicted`, `legacy_unconfirmed`: DNS says that
- * the domain takes mail only, and its own server says otherwise, or nothing (confirm-legacy.ts). `not_active`: the domain lists the user as
- * suspended. Codes: why the answer was refused.
- */
-export interface LaterUser {
-  readonly kind: 'later';
-  readonly reason: LaterPeer['reason'] | 'not_active';
-}
-
-/**
- * Another identity than the pinned one, the user's or the domain's, or weaker keys of the same one (`suite`): nothing is sent before
- * someone accepts it.
- */
-export interface ChangedUser extends ChangedPeer {
-  readonly of: 'user' | 'domain';
-  readonly what: 'identity' | 'suite';
-}
-
-/** The domain says for certain that it has no such user. */
-export interface UnknownUser {
-  readonly kind: 'unknown';
-  readonly reason: 'no_such_user' | 'user_gone';
-}
-
-export type UserOutcome = NativeUser | LegacyUser | LaterUser | ChangedUser | UnknownUser | NoDomain;
+export type * from './user-outcome.ts';
 
 export interface UserLookup {
   lookUp(address: string, domain: NativePeer): Promise<UserOutcome>;
@@ -218,16 +156,9 @@ export function createUserLookup(options: UserLookupOptions): UserLookup {
     what: ChangedUser['what'],
   ): Promise<ChangedUser> {
     log.error('directory.user_refused', { domain: answer.domain, code: 'trust_changed' });
-    const offered = answer.identityFingerprint;
-    const kind = what === 'identity' ? 'identity_offered' : 'suite_offered';
-    const notice = { ...noticeOf(kind, clock.seconds(), answer, pin), seen: false };
-    const told = unseenNotices(pin).some((known) => isSame(known, notice));
-    if (!told || pin.offered === undefined || !constantTimeEqual(pin.offered, offered))
-      await shelves.userPins.put(userName(address), {
-        ...withNotices(pin, told ? [] : [notice]),
-        offered,
-      });
-    return changedUser(pin, offered);
+    const newPin = pinWithOffer(pin, answer, what, clock.seconds());
+    if (newPin !== pin) await shelves.userPins.put(userName(address), newPin);
+    return changedUser(pin, answer.identityFingerprint);
   }
 
   async function keep(found: {
@@ -250,86 +181,13 @@ export function createUserLookup(options: UserLookupOptions): UserLookup {
   return { lookUp };
 }
 
-/** The same pin where there is nothing new. */
-function pinAfter(pin: UserPin | undefined, user: VerifiedUser, change: RecordChange, now: number): UserPin {
-  if (pin === undefined) return withRecord(unseenPin(user.identityFingerprint, now), user);
-  const complete = pin.sealingRank !== undefined && !pin.mailAccepted && pin.offered === undefined;
-  if (change.kind === 'same' && complete) return pin;
-  const news = 'news' in change ? change.news : [];
-  const notices = news.map((kind) => ({
-    ...noticeOf(kind, now, user, pin),
-    ...(kind === 'rotated' && change.kind === 'orderly' ? { linked: change.linked } : {}),
-  }));
-  const base =
-    change.kind === 'replaced'
-      ? { ...unseenPin(user.identityFingerprint, now), history: pin.history ?? [] }
-      : pin;
-  return withRecord(withNotices(base, notices), user);
-}
-
-function noticeOf(kind: UserNotice['kind'], at: number, to: VerifiedUser, from: UserPin): UserNotice {
-  const same = constantTimeEqual(to.identityFingerprint, from.fingerprint);
-  return {
-    at,
-    kind,
-    seen: false,
-    ...(from.recordFingerprint === undefined ? {} : { fromRecord: from.recordFingerprint }),
-    toRecord: to.recordFingerprint,
-    ...(same ? {} : { fromIdentity: from.fingerprint, toIdentity: to.identityFingerprint }),
-  };
-}
-
-/** Two tellings of one thing: a domain that goes to and fro must not push other entries out of the history. */
-function isSame(known: UserNotice, notice: UserNotice): boolean {
-  const equal = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
-    a === undefined || b === undefined ? a === b : constantTimeEqual(a, b);
-  return known.kind === notice.kind && equal(known.toIdentity, notice.toIdentity);
-}
-
-function changedUser(pin: UserPin, offered: Uint8Array): ChangedUser {
-  const what = constantTimeEqual(pin.fingerprint, offered) ? 'suite' : 'identity';
-  return { kind: 'changed', of: 'user', what, pinned: pin.fingerprint, offered, since: pin.since };
-}
-
-function isPinned(user: VerifiedUser, pin: UserPin): boolean {
-  return constantTimeEqual(user.identityFingerprint, pin.fingerprint);
-}
-
-function nativeUser(user: VerifiedUser, domain: NativePeer, pin: UserPin, pinnedBefore: boolean): NativeUser {
-  const { compared, confirmed, since, voidBefore } = pin;
-  const evidence = {
-    compared,
-    pinnedBefore,
-    answered: confirmed !== undefined && confirmed > 0,
-    escrow: user.escrow,
-  };
-  return {
-    kind: 'native',
-    user,
-    domain,
-    trust: userTrust(evidence, domain.trust),
-    stale: false,
-    since,
-    confirmed: confirmed !== 0,
-    ...(voidBefore === undefined ? {} : { dropsSince: voidBefore }),
-    escrow: user.escrow,
-    bridged: isBridged(user),
-    notices: unseenNotices(pin),
-    domainNotices: unseenEvents(pin, domain.history),
-  };
-}
-
-/** What happened to a user's domain since the user was pinned, as far as it was not looked at. */
-export function unseenEvents(
-  { since, domainSeen = since }: UserPin,
-  history: readonly DomainEvent[],
-): readonly DomainEvent[] {
-  return history.filter(({ noticed }) => noticed > domainSeen);
-}
-
 /** Undefined where no record of the pinned identity was seen yet. */
 function seenOf(pin: UserPin | undefined): SeenUser | undefined {
   if (pin?.recordFingerprint === undefined) return undefined;
   const { serial, recordFingerprint, created } = pin;
   return { serial, recordFingerprint, created };
+}
+
+function isPinned(user: VerifiedUser, pin: UserPin): boolean {
+  return constantTimeEqual(user.identityFingerprint, pin.fingerprint);
 }

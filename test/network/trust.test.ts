@@ -124,6 +124,19 @@ test('a domain that shows an older record than before: nothing is sent', async (
   ]);
 });
 
+test('while a domain cannot be asked again, its last record serves and the user is told that it may be old', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  t.is((await shown(ann, bob.address))[0]?.known?.stale, undefined);
+  await town.hoster('beta').stop();
+  town.clock.advance(hour);
+  t.like(await shown(ann, bob.address), [{ outcome: 'native', known: { stale: true } }]);
+  t.like((await ann.send([bob.address], 'it waits here')).recipients, [{ way: 'drop' }]);
+  town.clock.advance(8 * 24 * hour);
+  t.like(await shown(ann, bob.address), [{ outcome: 'later' }]);
+  await town.hoster('beta').start();
+});
+
 test('who rotates their keys in good order is written to over the same drop, and the rotation is reported', async (t) => {
   await using town = await startTown();
   const { ann, bob } = await acquainted(town);
