@@ -1,5 +1,5 @@
 /** What is wrong with what others are shown of the user, in words. */
-import type { Alarm, AlarmCode } from '../client/api.ts';
+import type { Alarm, AlarmCode, StateTrouble } from '../client/api.ts';
 import type { Face } from './face.ts';
 import { formatTime } from './format.ts';
 import { safeLine } from './safe-text.ts';
@@ -29,4 +29,24 @@ export function warnOfAlarms(face: Face, alarms: readonly Alarm[]): void {
   for (const line of alarmLines(alarms)) face.warn(line);
   if (alarms.length > 0)
     face.note('        ask your hoster, tell your correspondents; then: beckon trust own --dismiss');
+}
+
+const troubleWords: Readonly<Record<StateTrouble, string>> = {
+  older:
+    'your domain showed an older state than this device has seen, or none: it was not taken over, and is written again [state_older]',
+  other_phrase:
+    'a new recovery phrase was made on another device, and this one cannot read what your devices share [state_other_phrase]',
+};
+const troubleAdvice: Readonly<Record<StateTrouble, string>> = {
+  older:
+    'ask your hoster whether a backup was restored; your other devices may have written more than is known here',
+  other_phrase: 'beckon devices add there, beckon enroll CODE here',
+};
+
+/** Warns of what is wrong with the state that the user's devices share: exit code 1. */
+export function warnOfTroubles(face: Face, troubles: readonly StateTrouble[]): void {
+  for (const trouble of troubles) {
+    face.warn(troubleWords[trouble]);
+    face.note(`next    ${troubleAdvice[trouble]}`);
+  }
 }

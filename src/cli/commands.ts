@@ -4,6 +4,7 @@ import { backupCommand } from './backup.ts';
 import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
 import { demoCommand, type Demo } from './demo.ts';
+import { devicesCommand } from './devices.ts';
 import { domainCommand } from './domain.ts';
 import { enrollCommand } from './enroll.ts';
 import { ignoreCommand } from './ignore.ts';
@@ -67,6 +68,7 @@ export function createCommands(parts: CommandParts): readonly CommandGroup[] {
         retractCommand(parts),
         ignoreCommand(parts),
         trustCommand(parts),
+        devicesCommand(parts),
       ],
     },
     ...(demo === undefined ? [] : [{ heading: 'Both:', commands: [demoCommand({ face, demo })] }]),

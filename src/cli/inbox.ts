@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import type { Client, InboxEntry } from '../client/api.ts';
+import type { Client, InboxEntry, StateTrouble } from '../client/api.ts';
 import type { Clock } from '../clock.ts';
 import { codeOf, type ErrorCode } from '../errors.ts';
-import { warnOfAlarms } from './alarms.ts';
+import { warnOfAlarms, warnOfTroubles } from './alarms.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
 import { inboxLines } from './inbox-lines.ts';
@@ -38,16 +38,18 @@ export function inboxCommand(parts: InboxParts): Command {
     .addOption(jsonOption())
     .action(async (options: Options) => {
       if (options.watch) return await watch(parts, options);
-      const { entries, failure, alarms } = await withClient(parts, options, async (client) => {
+      const { entries, failure, alarms, troubles } = await withClient(parts, options, async (client) => {
         // What is known here is shown also where the domain cannot be asked now.
-        const failure = await client.sync().then(() => undefined, passed);
+        let troubles: readonly StateTrouble[] = [];
+        const failure = await client.sync().then((result) => void (troubles = result.troubles ?? []), passed);
         if (!options.json) await showNotices(face, client, new Set());
-        return { failure, entries: client.inbox(), alarms: client.alarms() };
+        return { failure, entries: client.inbox(), alarms: client.alarms(), troubles };
       });
       if (options.json) face.printJson(entries);
       else if (entries.length > 0) show(parts, entries, false);
       else if (failure === undefined) face.note('nothing waits');
       warnOfAlarms(face, alarms);
+      warnOfTroubles(face, troubles);
       if (failure !== undefined) throw failure;
     });
 }
