@@ -8,6 +8,7 @@ import { BeckonError } from '../errors.ts';
 import { addressHash, parseTraceHandle } from '../keys/fingerprints.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { identityWanted } from '../keys/key-report.ts';
+import { nextIdentity } from '../keys/next-identity.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DomainChanges, DomainSettings } from '../store/api/domains.ts';
 import type { Store } from '../store/api/store.ts';
@@ -126,6 +127,12 @@ function domainOperations(parts: RunningParts) {
 
   const recordsOf = createDnsOf(parts);
 
+  function identityState(domain: string): { readonly identity?: 'leaving' | 'changing' } {
+    const keys = keyRing.keysOf(domain);
+    if (keys?.gone !== undefined) return { identity: 'leaving' };
+    return keys !== undefined && nextIdentity(keys) !== undefined ? { identity: 'changing' } : {};
+  }
+
   async function summary(domain: string) {
     const known = await store.domains.get(domain);
     const effective = await settings.of(domain);
@@ -137,6 +144,7 @@ function domainOperations(parts: RunningParts) {
       users: (await store.users.list(domain)).length,
       settings: effective,
       own: Object.keys(known.own) as (keyof DomainSettings)[],
+      ...identityState(domain),
     };
   }
 

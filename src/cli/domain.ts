@@ -63,11 +63,17 @@ function listCommand(parts: AdminParts): Command {
         one.domain,
         formatNumber(one.users, 'user'),
         dnsWords[one.dns ?? 'unknown'],
-        ownSettings(one) || 'defaults',
+        [identityWords[one.identity ?? 'as_it_was'], ownSettings(one) || 'defaults'].join(''),
       ]);
       for (const line of table(rows)) face.print(line);
     });
 }
+
+const identityWords = {
+  as_it_was: '',
+  leaving: 'leaving, ',
+  changing: 'another identity waits for DNS (beckon keys identity), ',
+} as const;
 
 const dnsWords: Readonly<Record<NonNullable<DomainSummary['dns']>, string>> = {
   validated: 'in DNS, DNSSEC holds',

@@ -19,6 +19,7 @@ const reasons: Readonly<Record<string, string>> = {
   listed_by_domain: 'their domain says so',
   escrow: 'their domain holds its users’ keys',
   leaving: 'the domain says that it leaves',
+  gone_refused: 'DNS says that the domain leaves, and the domain did not sign that',
 };
 
 /** What is in words already stays. */

@@ -38,6 +38,7 @@ export function entryOf(
     dnssec: dns.dnssec,
     ...parentFields(parent),
     ...(left === undefined ? {} : { left }),
+    ...(left === undefined && dns.gone !== null ? { goneRefused: true } : {}),
   };
 }
 
@@ -74,6 +75,7 @@ export function peerOf(
       pinnedBefore,
       parent: parentOf(entry, now),
       leaving,
+      goneRefused: entry.goneRefused === true,
     }),
     fetched,
     stale: false,

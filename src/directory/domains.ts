@@ -8,7 +8,7 @@ import type { Log } from '../log.ts';
 import type { Https } from '../outbound/https.ts';
 import { checkDomain } from '../wire/domain-name.ts';
 import type { DirectoryCache } from './cache.ts';
-import { continuedByWord } from './domain-history.ts';
+import { continuedByWord, leftIdentities } from './domain-history.ts';
 import { createDomainLookup, type DomainOutcome, type NativePeer } from './domain-lookup.ts';
 import { createFlights } from './flights.ts';
 import { createHeldBack } from './held-back.ts';
@@ -48,8 +48,8 @@ export interface Domains {
   /** Someone's word that a domain's new identity (SHA-256 of its key) is right: it takes the place of the pinned one. */
   acceptChange(name: string, fingerprint: Uint8Array): Promise<void>;
   /**
-   * The fingerprint was compared out of band (an invitation carries it): pins it before first sight, or marks the pin. Throws
-   * `fingerprint_mismatch` where another one is pinned.
+   * The fingerprint was compared out of band (an invitation carries it): pins it before first sight, or marks the pin, also one that
+   * orderly changes led to from there. Throws `fingerprint_mismatch` where another one is pinned.
    */
   confirm(name: string, fingerprint: Uint8Array): Promise<void>;
   /** Someone's word that a domain which was native is not any more: its next look-up is a first sight. */
@@ -171,7 +171,9 @@ export function createDomains(options: DomainsOptions): Domains {
     confirm: (name, fingerprint) =>
       setPin(name, (pin) => {
         if (pin === undefined) return unseen(fingerprint, clock.seconds(), true);
-        if (!constantTimeEqual(pin.fingerprint, fingerprint))
+        // What was compared stays compared through orderly changes, also where it is compared after them.
+        const known = [pin.fingerprint, ...leftIdentities(pin)];
+        if (!known.some((one) => constantTimeEqual(one, fingerprint)))
           throw new BeckonError('fingerprint_mismatch', 'another identity of the domain is pinned');
         return pin.compared ? undefined : { ...pin, compared: true };
       }),

@@ -68,6 +68,8 @@ const domainEntry = record('domain-entry', {
   parentDoubt: optional(8, uint(255)),
   /** The serial of the `gone` in TXT, where it counts. */
   left: optional(9, serial),
+  /** There is a `gone` that does not. */
+  goneRefused: optional(10, bool),
 });
 export type DomainEntry = ValueOf<typeof domainEntry>;
 

@@ -19,6 +19,7 @@ export type TrustReason =
   | 'first_sight'
   | 'answered'
   | 'leaving'
+  | 'gone_refused'
   | 'listed_by_domain'
   | 'escrow';
 
@@ -40,17 +41,20 @@ export interface DomainEvidence {
   readonly parent?: 'signed' | 'refused' | 'unknown' | undefined;
   /** The domain says that it leaves. */
   readonly leaving?: boolean;
+  /** TXT says so, and the domain did not sign it. */
+  readonly goneRefused?: boolean;
 }
 
 /** The trust in a domain's identity key. */
 export function domainTrust(evidence: DomainEvidence): Trust {
-  const { compared, txtMatches, dnssec, pinnedBefore, parent, leaving = false } = evidence;
+  const { compared, txtMatches, dnssec, pinnedBefore, parent } = evidence;
   const reasons: TrustReason[] = [];
   if (compared) reasons.push('compared');
   if (parent !== undefined) reasons.push(`parent_${parent}`);
   reasons.push(pinnedBefore ? 'pinned' : 'first_sight', txtMatches ? 'txt_matches' : 'txt_differs');
   if (txtMatches) reasons.push(dnssec ? 'dnssec_validated' : 'dnssec_absent');
-  if (leaving) reasons.push('leaving');
+  if (evidence.leaving === true) reasons.push('leaving');
+  if (evidence.goneRefused === true) reasons.push('gone_refused');
   const unvouched = txtMatches ? 'dns' : 'none';
   return { level: compared ? 'direct' : parent === 'signed' ? 'chain' : unvouched, reasons };
 }

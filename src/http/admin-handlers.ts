@@ -118,6 +118,8 @@ export interface DomainSummary {
   readonly settings: DomainSettings;
   /** Which settings are the domain's own. */
   readonly own: readonly (keyof DomainSettings)[];
+  /** It leaves, or another identity is prepared and waits for DNS; absent else. */
+  readonly identity?: 'leaving' | 'changing';
   /**
    * In lists: what the daemon's resolvers say of it. `validated` by DNSSEC; `published`, but not validated; `differs`: with another key;
    * `missing`; `unknown`: no usable answer.

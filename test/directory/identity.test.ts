@@ -110,6 +110,29 @@ test('an orderly change of identity does not wait: the pin moves on and says whe
   t.like(await domains.pin(domain), { since: now + 3600, compared: true, fingerprint: next.fingerprint });
 });
 
+test('an invitation from before an orderly change is as good as one from after it', async (t) => {
+  const { domains, keys, serve, txt } = await seen(t);
+  const next = succeeded(keys, 'identity');
+  txt([next.fingerprint]);
+  serve(next);
+  await domains.domain(domain);
+  await domains.confirm(domain, keys.fingerprint);
+  t.like(await domains.domain(domain), {
+    record: { fingerprint: next.fingerprint },
+    trust: { level: 'direct' },
+  });
+  const other = createDomainKeys(domain, now, random).keys.fingerprint;
+  await t.throwsAsync(domains.confirm(domain, other), { code: 'fingerprint_mismatch' });
+
+  // Also where it is the first that is heard of the domain.
+  await domains.forget(domain);
+  await domains.confirm(domain, keys.fingerprint);
+  t.like(await domains.domain(domain), {
+    record: { fingerprint: next.fingerprint },
+    trust: { level: 'direct' },
+  });
+});
+
 test('a new identity counts once TXT names it, and the old one goes on until then', async (t) => {
   const { domains, clock, keys, serve, txt } = await seen(t);
   const next = succeeded(keys, 'identity');
@@ -304,7 +327,9 @@ test('a forged or damaged gone is reported and counts for nothing', async (t) =>
   for (const gone of forged) {
     txt([keys.fingerprint], gone);
     serve(keys);
-    t.like(await domains.domain(domain), { kind: 'native', leaving: false });
+    const outcome = await domains.domain(domain);
+    t.like(outcome, { kind: 'native', leaving: false });
+    if (outcome.kind === 'native') t.true(outcome.trust.reasons.includes('gone_refused'));
     clock.advance(3600);
     zone({ type: 'TXT', name: `_beckon.${domain}`, text: formatDomainTxt({ fingerprints: [], gone }) });
     t.deepEqual(await domains.domain(domain), { kind: 'later', reason: 'pinned_native' });
