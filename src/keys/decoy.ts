@@ -3,7 +3,7 @@
  * of a decoy's life follows from secret, domain and address hash, so that restarts, backups and other hosts go on with the same life.
  *
  *  1. life      a key for the address (and, where a user went before it, for their last record), and habits
- *  2. material  for each record: seeds of its keys, and five draws
+ *  2. material  for each record: seeds of its keys, five draws, and a hash for the first
  *  3. times     young lives change often and become settled; settled ones rotate as clients do, and some time lose their keys
  *  4. record    signed as a client signs it, naming the one before
  */
@@ -113,6 +113,8 @@ interface Material {
   readonly settling: number;
   readonly late: number;
   readonly way: number;
+  /** The hash of a record that nobody has seen: enrolments of a domain with decoys follow something. */
+  readonly unseen: Uint8Array;
 }
 
 function lifeKey({ root, domain, addressHash, after }: DecoyLife): Uint8Array {
@@ -124,7 +126,7 @@ function lifeKey({ root, domain, addressHash, after }: DecoyLife): Uint8Array {
 }
 
 function materialOf(key: Uint8Array, domain: string, n: number): Material {
-  const bytes = hkdf(key, context('decoy record', domain, n), 116);
+  const bytes = hkdf(key, context('decoy record', domain, n), 148);
   return {
     identity: bytes.slice(0, 32),
     addressing: bytes.slice(32, 64),
@@ -134,6 +136,7 @@ function materialOf(key: Uint8Array, domain: string, n: number): Material {
     settling: numberAt(bytes, 104),
     late: numberAt(bytes, 108),
     way: numberAt(bytes, 112),
+    unseen: bytes.slice(116, 148),
   };
 }
 
@@ -150,7 +153,7 @@ function firstState(life: DecoyLife, material: Material, lateness: number): Stat
     created,
   );
   const serial = nextSerialAt(after?.serial, created);
-  const previous = after && recordFingerprint(after.inner);
+  const previous = after === undefined ? material.unseen : recordFingerprint(after.inner);
   const settled = after !== undefined || settles(root, created, material);
   return {
     record: signed(life, { keys, serial, previous, created, way: material.way }),
@@ -192,14 +195,13 @@ function signed(
   content: {
     readonly keys: UserKeys;
     readonly serial: number;
-    readonly previous: Uint8Array | undefined;
+    readonly previous: Uint8Array;
     readonly created: number;
     readonly way: number;
   },
 ): DecoyRecord {
   const { keys, serial, previous, created, way } = content;
-  const named = previous === undefined ? {} : { previous };
-  const inner = signUserRecord({ keys, address: addressHash, serial, now: created, ...named });
+  const inner = signUserRecord({ keys, address: addressHash, serial, previous, now: created });
   return { inner, created, listed: created + partOf(wayToDomain, way) };
 }
 

@@ -59,7 +59,7 @@ function lifeOf(hash: Uint8Array, count: number, before?: Before): readonly Made
   let identity = new Uint8Array();
   let entries: readonly Entry[] = [];
   for (let n = 0; n < count; n++) {
-    const material = hkdf(lifeKey, ctx('decoy record', domain, n), 116);
+    const material = hkdf(lifeKey, ctx('decoy record', domain, n), 148);
     const [interval, loss, settling, delay, way] = [96, 100, 104, 108, 112].map((at) =>
       draw(material, at),
     ) as [number, number, number, number, number];
@@ -91,7 +91,8 @@ function lifeOf(hash: Uint8Array, count: number, before?: Before): readonly Made
         .filter(({ notAfter }) => notAfter > created),
     ];
     const serial = Math.max((last?.serial ?? before?.serial ?? -1) + 1, created);
-    const previous = last?.inner ?? before?.inner;
+    const followed = last?.inner ?? before?.inner;
+    const previous = followed ? sha256(followed) : material.slice(116, 148);
     const inner = innerOf(hash, identity, entries, { created, serial, previous });
     made.push({ n, kind, material, created, listed: created + part(3, way), serial, inner });
   }
@@ -106,7 +107,7 @@ function innerOf(
   hash: Uint8Array,
   identity: Uint8Array,
   entries: readonly Entry[],
-  { created, serial, previous }: { created: number; serial: number; previous: Uint8Array | undefined },
+  { created, serial, previous }: { created: number; serial: number; previous: Uint8Array },
 ): Uint8Array {
   const identityKey = ed25519Public(identity);
   const keys: readonly Node[] = entries.map(({ use, key, status, notBefore, notAfter }) =>
@@ -128,7 +129,7 @@ function innerOf(
     5: created,
     6: created + 400 * day,
     7: serial,
-    8: previous && sha256(previous),
+    8: previous,
     10: map(),
     11: 0,
   });
@@ -233,7 +234,7 @@ function addSuccessors(cases: Collection): void {
       entry('addressing', x25519Public(seeded('somebody addressing')(32)), user.created + day),
       entry('sealing', xwingPublic(seeded('somebody sealing')(32)), user.created + day),
     ],
-    { created: user.created + day, serial: user.created + day, previous: user.inner },
+    { created: user.created + day, serial: user.created + day, previous: sha256(user.inner) },
   );
   const stayed = { inner, serial: user.created + day, created: user.created + day };
   for (const [name, gone] of [
