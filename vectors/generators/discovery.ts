@@ -1,6 +1,7 @@
-/** Cases of wire-spec/discovery.md: addresses, domain names, TXT. */
+/** Cases of wire-spec/discovery.md: addresses, domain names, TXT, DNS answers. */
 import { collection, type Case, type Collection } from './cases.ts';
 import { nameOf } from './conventions.ts';
+import { addDnsAnswers } from './dns-answers.ts';
 import { seeded } from './random.ts';
 import { base64url, ctx, sha256 } from './reference.ts';
 
@@ -10,6 +11,7 @@ export function discovery(): readonly Case[] {
   addAddresses(cases);
   addWireForms(cases);
   addTxt(cases);
+  addDnsAnswers(cases);
   return cases.cases;
 }
 
