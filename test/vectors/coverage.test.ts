@@ -88,6 +88,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       'quota_exceeded',
       'storage_full',
       'key_unknown',
+      'key_not_active',
     ].map((code) => [code, overHttp]),
   ),
   'timing.md': {},
