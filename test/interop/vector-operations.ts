@@ -3,6 +3,7 @@ import * as cbor from './stranger/cbor.ts';
 import { hex, unhex } from './stranger/cbor.ts';
 import * as drops from './stranger/drops.ts';
 import { signRequest } from './stranger/http.ts';
+import * as identity from './stranger/identity.ts';
 import * as keys from './stranger/keys.ts';
 import * as message from './stranger/message.ts';
 import { openDatagram, sealDatagram, sizeClass } from './stranger/notification.ts';
@@ -45,6 +46,27 @@ export const operations: Record<string, Operation> = {
   'record fingerprint': (i) => hex(primitives.sha256(b(i['inner']))),
   'key to use': (i) =>
     hex(keys.newestActive(domainRecord(i).keys, keys.use[i['use'] as keyof typeof keys.use], i['now']).id),
+  'sign identity change': (i) => {
+    const to = {
+      identityKey: b(i['identityKey']),
+      ...('recoveryHash' in i ? { recoveryHash: b(i['recoveryHash']) } : {}),
+    };
+    return hex(identity.signChange(at(i), i['by'], b(i['seed']), to, i['now']));
+  },
+  'verify identity change': (i) => shown(identity.verifyChange(b(i['signed']), at(i), i['now'])),
+  'verify pinned answer': (i) => {
+    const { fingerprint, recoveryHash, left } = i['pinned'] as Inputs;
+    const pinned = {
+      fingerprint: b(fingerprint),
+      recoveryHash: recoveryHash === undefined ? undefined : b(recoveryHash),
+      left: list(left),
+    };
+    const found = identity.verifyPinnedAnswer(b(i['answer']), at(i), pinned, list(i['txt']), i['now']);
+    return { fingerprint: hex(found.fingerprint), steps: found.steps.map(hex) };
+  },
+  'verify parent signature': (i) =>
+    shown(identity.verifyParent(b(i['signed']), at(i), b(i['fingerprint']), i['now'])),
+  'sign gone': (i) => hex(identity.signGone(at(i), b(i['seed']), i['serial'])),
   'recipient hash': (i) => hex(drops.recipientHash(b(i['pollKey']), at(i))),
   bucket: (i) => drops.bucket(b(i['addressingKey']), at(i), i['bits']),
   'poll proof': (i) => {

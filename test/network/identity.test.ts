@@ -82,7 +82,8 @@ test('a domain changes its identity with its old key: two ids meanwhile, convers
   town.clock.advance(hour);
   await bob.arrivals();
   t.is(await bob.read(3), 'under two ids');
-  await bob.send([ann.address], 'an answer');
+  const { recipients: told } = await bob.send([ann.address], 'an answer');
+  t.like(told, [{ outcome: 'native', known: { domainNotices: [{ kind: 'identity', by: 'identity' }] } }]);
   await ann.arrivals();
 
   // The old id goes; a restart finds the new identity; strangers see it for the first time.
