@@ -55,7 +55,7 @@ function listCommand(parts: ClientParts): Command {
 function verifyCommand(parts: ClientParts): Command {
   return command('verify', 'say that a fingerprint was compared with its owner by another way', [
     'trust verify bob@beta.test id:MUvQiWMq4jGu2ih_8jGtPS3hlFKbFdHjViJv3smZCcA',
-    'trust verify bob@beta.test 26569 33265 40241 00317 51972 16071 17843 60842',
+    'trust verify bob@beta.test 52169 54801 32799 41885 58290 98467 97438 49920',
   ])
     .argument('<address-or-domain>')
     .argument('<fingerprint...>', 'as its owner\'s "beckon trust show" shows it: whole, words or digits')
@@ -77,7 +77,7 @@ function acceptCommand(parts: ClientParts): Command {
     'trust accept --mail bob@beta.test',
   ])
     .argument('<address-or-domain>')
-    .argument('[fingerprint...]', 'of what is accepted (default: what was shown last)')
+    .argument('[fingerprint...]', 'of what is accepted (a user’s: by default what was shown last)')
     .option('--mail', 'clear text will do for this address, should it take mail only now')
     .addOption(homeOption())
     .addOption(jsonOption())

@@ -159,8 +159,8 @@ export interface ClientTrust {
    */
   verify(who: string, fingerprint: string): Promise<TrustReport | DomainTrustReport>;
   /**
-   * Takes what waits in the place of what is pinned, of an address or a domain: what the user saw (`acknowledge`), or what has the
-   * fingerprint, in any form. Throws `trust_changed` for what the user cannot have seen, `fingerprint_mismatch`.
+   * Takes what waits in the place of what is pinned, of an address or a domain: what has the fingerprint, in any form; for a user without one
+   * what was seen (`acknowledge`). Throws `trust_changed` for what the user cannot have seen, `fingerprint_mismatch`.
    */
   accept(who: string, fingerprint?: string): Promise<TrustReport | DomainTrustReport>;
   /** The user's word that clear text will do for an address that was native and is not any more. */

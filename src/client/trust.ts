@@ -137,7 +137,9 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
   ): Promise<DomainTrustReport> {
     const outcome = await domains.domain(domain);
     if (outcome.kind !== 'changed') return await showDomain(domain);
-    if (typed !== undefined && !isFingerprint(typed, outcome.offered)) throw mismatch('domain');
+    if (typed === undefined)
+      throw new BeckonError('trust_changed', 'name the fingerprint that is accepted for the domain');
+    if (!isFingerprint(typed, outcome.offered)) throw mismatch('domain');
     await domains.acceptChange(domain, outcome.offered);
     return await showDomain(domain);
   }

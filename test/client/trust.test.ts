@@ -1,4 +1,5 @@
 import test from 'ava';
+import { formsOf } from '../../src/client/trust-report.ts';
 import { rejected } from '../support/identities.ts';
 import { createWorld } from './world.ts';
 
@@ -32,7 +33,9 @@ test('a fingerprint is shown, a change waits until it is accepted', async (t) =>
     pinned: offered,
     offered,
   });
-  await trust.accept(bob.address);
+  t.is(await rejected(trust.accept(bob.address)), 'trust_changed', 'which one is not said');
+  t.is(await rejected(trust.accept('beta.test', formsOf(new Uint8Array(32)).words)), 'fingerprint_mismatch');
+  await trust.accept(bob.address, formsOf(offered).digits);
   t.false(world.outcomes.has('beta.test'));
   world.outcomes.clear();
 
