@@ -13,6 +13,7 @@ import {
   pendingRow,
   quotaKeyOf,
   rowOf,
+  storedLabels,
   type Counts,
   type PendingRow,
   type WithCounts,
@@ -91,7 +92,7 @@ export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admiss
   function meetKnown(key: Uint8Array, known: PendingRow, ref: Ref): Fate {
     const marked = known.labels?.retraction === true;
     if (ref.labels?.retraction !== true || marked || known.done === true) return 'known';
-    pending.put(key, codec.encode({ ...known, labels: { ...known.labels, ...ref.labels } }));
+    pending.put(key, codec.encode({ ...known, labels: { ...known.labels, ...storedLabels(ref.labels) } }));
     return 'retracted';
   }
 

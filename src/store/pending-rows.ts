@@ -21,14 +21,23 @@ export const pendingRow = record('pending', {
 });
 export type PendingRow = ValueOf<typeof pendingRow>;
 
+/** What is stored of a ref's labels: the introduction stands in the feed alone, so that refs of all phases are alike here. */
+export function storedLabels(labels: Ref['labels']): Ref['labels'] {
+  if (labels === undefined) return undefined;
+  const { introduction: _, ...rest } = labels;
+  const { unknown, ...named } = rest;
+  return Object.keys(named).length === 0 && (unknown === undefined || unknown.size === 0) ? undefined : rest;
+}
+
 export function rowOf(ref: Ref, sender: string, quotaKey: string, firstSeen: number): PendingRow {
+  const labels = storedLabels(ref.labels);
   return {
     messageId: ref.messageId,
     sender,
     expires: ref.expires,
     firstSeen,
     sizeClass: ref.sizeClass,
-    ...(ref.labels === undefined ? {} : { labels: ref.labels }),
+    ...(labels === undefined ? {} : { labels }),
     ...(quotaKey === sender ? {} : { quotaKey }),
   };
 }

@@ -30,7 +30,7 @@ test('a stranger who knows where to look, and makes up the proof, sees nothing',
   await ann.send([bob.address], 'for bob alone');
   await bob.arrivals();
   const [pollKey = ''] = Object.keys(stateOf(bob).drops);
-  const [id = ''] = Object.keys(stateOf(bob).received);
+  const [{ id } = { id: '' }] = Object.values(stateOf(bob).received);
   const known = { pollKey: bytesOf(pollKey) };
 
   for (const entry of [
@@ -143,7 +143,7 @@ test('whoever guesses an accept token ends nothing', async (t) => {
   const bob = await town.enroll('bob@beta.test');
   await ann.send([bob.address], 'keep it');
   await bob.arrivals();
-  const [id = ''] = Object.keys(stateOf(bob).received);
+  const [{ id } = { id: '' }] = Object.values(stateOf(bob).received);
   const body = encode(acceptRequest, { id: bytesOf(id), acceptToken: random(32) });
   const answers = await Promise.all([
     stranger.call('alpha.test', `m/${id}/accept`, { body }),

@@ -42,7 +42,6 @@ test('refs wait under their recipient hash, as they came', async (t) => {
       expires: first.expires,
       firstSeen: start,
       sizeClass: 12,
-      labels: first.labels,
     },
   ]);
   t.is((await waiting(store, other)).length, 1);
@@ -72,14 +71,14 @@ test('the same id from another domain is another ref', async (t) => {
 
 test('a retraction marks the waiting ref, once, and keeps its other labels', async (t) => {
   const { store } = await opened(t);
-  const sealed = introduction();
-  const one = ref({ labels: { introduction: sealed } });
+  const unknown = new Map([[7, Uint8Array.of(0xf5)]]);
+  const one = ref({ labels: { introduction: introduction(), unknown } });
   await store.pending.admit(admission([one]));
   const mark = { ...one, labels: { retraction: true } };
   t.deepEqual(await store.pending.admit(admission([mark])), { ...none, retracted: 1 });
   t.deepEqual(await store.pending.admit(admission([mark])), { ...none, known: 1 });
   t.deepEqual(await store.pending.admit(admission([one])), { ...none, known: 1 });
-  t.deepEqual((await waiting(store))[0]?.labels, { introduction: sealed, retraction: true });
+  t.deepEqual((await waiting(store))[0]?.labels, { unknown, retraction: true });
 });
 
 test('a retraction that comes first keeps the message from rising', async (t) => {
