@@ -148,7 +148,16 @@ export const schema = {
     transit: live(
       entry(duration('1h', '90d'), '14d', 'How long a message waits where its sender does not say.'),
     ),
-    quota: live(entry(size, '2GB', "What one user's waiting messages may take.")),
+    quota: live(
+      entry(size, '2GB', "What one user's waiting messages, and what is kept for the user, may take."),
+    ),
+    keep: live(
+      entry(
+        duration('0d', '3650d'),
+        '90d',
+        'How long the domain keeps ciphertext for its users, so that what was read opens on another device; "0d": not at all.',
+      ),
+    ),
   },
   outbound: {
     allow: entry(listOf(network), [], 'Private networks that may be dialled all the same.'),

@@ -7,6 +7,7 @@ import { createAuthenticate } from './account/authenticate.ts';
 import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
 import { createInvite, createReinvite } from './account/invite.ts';
+import { createKeptCiphertexts } from './account/kept.ts';
 import { createProfile } from './account/profile.ts';
 import { createPutRecord } from './account/record.ts';
 import { createSentMessages } from './account/sent.ts';
@@ -180,7 +181,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const enroll = createEnroll({ users: store.users, clock });
   const devices = createDevices({ users: store.users, clock });
   const quotaOf = async (domain: string) => (await settings.of(domain))?.quota ?? 0;
-  const profile = createProfile({ ...store, quotaOf });
+  const keepOf = async (domain: string) => (await settings.of(domain))?.keep ?? 0;
+  const profile = createProfile({ ...store, quotaOf, keepOf });
+  const kept = createKeptCiphertexts({ ...store, keepOf, clock });
   const putRecord = createPutRecord({ ...store, clock });
   const states = createStates({ ...store, limits: () => ({ totalBytes: config.storage.max }) });
   const sent = createSentMessages({ ...store, clock });
@@ -248,6 +251,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           putRecord,
           readState: states.read,
           writeState: states.write,
+          keep: kept.keep,
+          readKept: kept.read,
+          listKept: kept.list,
+          removeKept: kept.remove,
         },
         digests,
         metrics,

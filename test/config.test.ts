@@ -43,6 +43,7 @@ test('the defaults, each in its unit', (t) => {
       introductions: 'open',
       introductionsPerHour: 1000,
       transit: 14 * 86_400,
+      keep: 90 * 86_400,
       quota: 2e9,
     },
     outbound: { allow: [], caFiles: [] },

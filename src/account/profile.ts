@@ -20,6 +20,8 @@ export interface Profile {
   /** Bytes that are in use, and that may be. */
   readonly used: number;
   readonly quota: number;
+  /** How long the domain keeps ciphertext for the user, seconds; 0: not at all. */
+  readonly keep: number;
 }
 
 export interface ProfileParts {
@@ -28,11 +30,12 @@ export interface ProfileParts {
   readonly states: StateStore;
   readonly transit: TransitStore;
   readonly quotaOf: (domain: string) => Promise<number>;
+  readonly keepOf: (domain: string) => Promise<number>;
 }
 
 /** The function throws `not_found` where the user is gone meanwhile. */
 export function createProfile(parts: ProfileParts): (user: AccountUser) => Promise<Profile> {
-  const { users, aliases, states, transit, quotaOf } = parts;
+  const { users, aliases, states, transit, quotaOf, keepOf } = parts;
   return async ({ owner }) => {
     const user = await users.get(owner.domain, owner.user);
     if (user?.record === undefined) throw new BeckonError('not_found', 'there is no such user');
@@ -47,6 +50,7 @@ export function createProfile(parts: ProfileParts): (user: AccountUser) => Promi
       ...(state === undefined ? {} : { state: { size: state.size, changed: state.changed } }),
       used,
       quota: await quotaOf(owner.domain),
+      keep: await keepOf(owner.domain),
     };
   };
 }

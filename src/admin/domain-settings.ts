@@ -9,7 +9,7 @@ export interface EffectiveSettings {
 
 /** The defaults that a configuration gives to every domain. */
 export function defaultSettings({ contact, defaults, host }: Config): DomainSettings {
-  const { unknownUsers, introductions, introductionsPerHour, transit, quota } = defaults;
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep } = defaults;
   return {
     contact: contact ?? `postmaster@${host}`,
     unknownUsers,
@@ -18,6 +18,7 @@ export function defaultSettings({ contact, defaults, host }: Config): DomainSett
     bucketBits: 0,
     transit,
     quota,
+    keep,
   };
 }
 

@@ -89,6 +89,7 @@ interface SetOptions extends ConfigOption, JsonOption {
   readonly introductionsPerHour?: string;
   readonly transit?: string;
   readonly quota?: string;
+  readonly keep?: string;
   readonly contact?: string;
   readonly bucketBits?: string;
 }
@@ -104,7 +105,8 @@ function setCommand(parts: AdminParts): Command {
     .addOption(choiceOption('--introductions <policy>', 'first contact by strangers', introductionPolicies))
     .option('--introductions-per-hour <n>', 'first contacts that are taken in an hour')
     .option('--transit <duration>', 'how long a message waits, such as 14d')
-    .option('--quota <size>', "what one user's waiting messages may take, such as 2GB")
+    .option('--quota <size>', 'what one user may take at the domain, such as 2GB')
+    .option('--keep <duration>', 'how long ciphertext is kept for users, such as 90d; 0d: not at all')
     .option('--contact <mail>', 'where to report abuse')
     .option('--bucket-bits <k>', 'first contacts are read in 2^k buckets, 0 to 12')
     .addOption(configOption())
@@ -142,13 +144,15 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 }
 
 function changesOf(options: SetOptions): DomainChanges {
-  const { unknownUsers, introductions, introductionsPerHour, transit, quota, contact, bucketBits } = options;
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep, contact, bucketBits } =
+    options;
   return {
     ...change('unknownUsers', unknownUsers, (text) => text as DomainSettings['unknownUsers']),
     ...change('introductions', introductions, (text) => text as DomainSettings['introductions']),
     ...change('introductionsPerHour', introductionsPerHour, (text) => quantity.count(text)),
     ...change('transit', transit, (text) => quantity.duration(text)),
     ...change('quota', quota, (text) => quantity.size(text)),
+    ...change('keep', keep, (text) => quantity.keep(text)),
     ...change('contact', contact, (text) => text),
     ...change('bucketBits', bucketBits, (text) => quantity.bits(text)),
   };
@@ -171,6 +175,7 @@ function ownSettings({ settings, own }: DomainSummary): string {
     introductionsPerHour: () => `${settings.introductionsPerHour} introductions/h`,
     transit: () => `transit ${formatDuration(settings.transit)}`,
     quota: () => `quota ${formatSize(settings.quota)}`,
+    keep: () => `keeps ${formatDuration(settings.keep)}`,
     contact: () => `contact ${safeLine(settings.contact)}`,
     bucketBits: () => `2^${settings.bucketBits} buckets`,
   };

@@ -14,6 +14,8 @@ function reader(kind: Kind<number>): (text: string) => number {
 export const quantity = {
   /** Transit, in seconds. */
   duration: reader(duration('1h', '90d')),
+  /** How long something is kept, in seconds. */
+  keep: reader(duration('0d', '3650d')),
   /** In bytes. */
   size: reader(size),
   count: reader(count(0, 1_000_000)),

@@ -67,6 +67,24 @@ export interface OwnDomain {
    * Throws `precondition_failed` where another device was faster, `conflict` while it still is at it, `too_large`.
    */
   putState(state: Uint8Array, tag?: string): Promise<string>;
+  /**
+   * Keeps an upload, at least 4096 bytes, under a name of 32 bytes; again with the same content it is kept until the later of both
+   * ends. Throws `unsupported` where the domain keeps nothing, `conflict`, `payload_mismatch`.
+   */
+  keep(request: {
+    readonly name: Uint8Array;
+    readonly upload: Uint8Array;
+    readonly payloadHash: Uint8Array;
+    readonly expires?: number;
+  }): Promise<OwnKept>;
+  /**
+   * The bytes from `start` on, at most `maxKeptPart` of them, and the size of the whole. Throws `not_found`, `range_invalid` where
+   * `start` is not below the size.
+   */
+  keptPart(name: Uint8Array, start: number): Promise<{ readonly bytes: Uint8Array; readonly size: number }>;
+  /** A page of what is kept, in the order of the names. */
+  kept(after?: string): Promise<OwnKeptPage>;
+  removeKept(name: Uint8Array): Promise<void>;
   feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
@@ -125,11 +143,20 @@ const ownUser = objectOf(
     devices: arrayOf(ownDevice, 64),
     used: count,
     quota: count,
+    /** How long the domain keeps ciphertext, seconds; 0: not at all. */
+    keep: count,
   },
   { state: objectOf({ size: count, changed: count }) },
 );
 export type OwnUser = ReaderOf<typeof ownUser>;
 const paired = objectOf({ expires: count });
+
+const ownKept = objectOf({ name: bytes64(32), size: count, created: count, expires: count });
+export type OwnKept = ReaderOf<typeof ownKept>;
+const ownKeptPage = objectOf({ kept: arrayOf(ownKept, 256) }, { next: shortText(512) });
+export type OwnKeptPage = ReaderOf<typeof ownKeptPage>;
+/** The most bytes that are read at once of what is kept. */
+export const maxKeptPart = 4 * 1024 * 1024;
 
 export interface OwnState {
   readonly bytes: Uint8Array;
@@ -215,6 +242,30 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
         await ask({ method: 'PUT', path: 'account/state', body, conditions, maxBytes: maxSmall }),
       );
     },
+    keep: ({ name, upload, payloadHash, expires }) =>
+      call('POST', 'kept', ownKept, {
+        name: bytesToJson(name),
+        upload: bytesToJson(upload),
+        payloadHash: bytesToJson(payloadHash),
+        ...(expires === undefined ? {} : { expires }),
+      }),
+    async keptPart(name, start) {
+      const { body: bytes, wholeSize } = await ask({
+        method: 'GET',
+        path: `account/kept/${bytesToJson(name)}`,
+        headers: { range: `bytes=${start}-${start + maxKeptPart - 1}` },
+        answer: octets,
+        maxBytes: maxKeptPart,
+      });
+      if (wholeSize === undefined || bytes.length !== Math.min(maxKeptPart, wholeSize - start))
+        throw foreign();
+      return { bytes, size: wholeSize };
+    },
+    kept: (after) => {
+      const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
+      return call('GET', `kept${query}`, ownKeptPage, undefined, maxPage);
+    },
+    removeKept: (name) => tell('DELETE', `kept/${bytesToJson(name)}`),
     async feed({ bucket, after }) {
       const query = new URLSearchParams({
         ...(bucket === undefined ? {} : { bucket: String(bucket) }),

@@ -34,6 +34,8 @@ export interface OwnAnswer {
   readonly body: Uint8Array;
   /** As sent, with its quotes. */
   readonly etag?: string;
+  /** Of the whole, where the answer is a part of it. */
+  readonly wholeSize?: number;
 }
 
 /** A success. Throws the domain's code, `unavailable`, network codes, `discovery_*`, `trust_changed`. */
@@ -96,7 +98,17 @@ async function askOnce({ network, signer, clock }: OwnRequestParts, request: Own
   const isEmpty = answer.status === 204 && answer.body.length === 0;
   if (!isEmpty && (request.answer === undefined || type !== request.answer)) throw foreign();
   const { etag } = answer.headers;
-  return { body: answer.body, ...(etag === undefined ? {} : { etag }) };
+  const wholeSize = wholeSizeIn(answer.headers['content-range']);
+  return {
+    body: answer.body,
+    ...(etag === undefined ? {} : { etag }),
+    ...(wholeSize === undefined ? {} : { wholeSize }),
+  };
+}
+
+function wholeSizeIn(contentRange: string | undefined): number | undefined {
+  const size = /^bytes \d{1,15}-\d{1,15}\/(\d{1,15})$/.exec(contentRange ?? '')?.[1];
+  return size === undefined ? undefined : Number(size);
 }
 
 /** The own domain, reached. Throws `discovery_later`, `discovery_legacy`, `discovery_none`, `trust_changed`. */

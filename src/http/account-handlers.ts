@@ -48,6 +48,14 @@ export interface AccountHandlers<User> {
   readState(user: User): Promise<Readable | undefined>;
   /** Resolves when it is on disk. Throws `precondition_failed`, `conflict`, `too_large`, `storage_full`. */
   writeState(user: User, state: IncomingState): Promise<void>;
+  /** Keeps an upload. Throws `unsupported`, `request_invalid`, `conflict`, `payload_mismatch`. */
+  keep(user: User, request: KeepRequest): Promise<Kept>;
+  /** Throws `not_found`. */
+  readKept(user: User, name: Uint8Array): Promise<Readable>;
+  /** One page of what is kept, in the order of the names. */
+  listKept(user: User, page: SentPage): Promise<KeptPage>;
+  /** What is not there is gone already. */
+  removeKept(user: User, name: Uint8Array): Promise<void>;
 }
 
 /** What may sign: a device, the key of the recovery phrase, the key of a pairing. */
@@ -84,6 +92,8 @@ export interface Profile {
   /** In bytes. */
   readonly used: number;
   readonly quota: number;
+  /** In seconds. */
+  readonly keep: number;
 }
 
 export interface NewDevice {
@@ -101,6 +111,26 @@ export interface Readable {
   readonly size: number;
   readonly hash: Uint8Array;
   open(start: number, end: number): AsyncIterable<Uint8Array>;
+}
+
+export interface KeepRequest {
+  readonly name: Uint8Array;
+  readonly upload: Uint8Array;
+  readonly payloadHash: Uint8Array;
+  readonly expires?: number;
+}
+
+export interface Kept {
+  readonly name: Uint8Array;
+  readonly size: number;
+  readonly created: number;
+  readonly expires: number;
+}
+
+export interface KeptPage {
+  readonly items: readonly Kept[];
+  /** There when there may be more. */
+  readonly next?: Uint8Array;
 }
 
 export interface IncomingState {

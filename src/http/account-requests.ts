@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Submission, SubmittedMessage } from '../wire/submission.ts';
 import { sizes } from '../wire/registry.ts';
-import type { Enrolment, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
+import type { Enrolment, KeepRequest, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
 import { bytesOf } from './gather.ts';
 import type { SignedRequest } from './signed-request.ts';
@@ -39,6 +39,20 @@ export function deviceOf({ params }: FastifyRequest): Uint8Array {
 
 export function recordOf({ body }: FastifyRequest): Uint8Array {
   return bytes((body as Json)['record']);
+}
+
+export function keepRequestOf({ body }: FastifyRequest): KeepRequest {
+  const { name, upload, payloadHash, expires } = body as Json;
+  return {
+    name: bytes(name),
+    upload: bytes(upload),
+    payloadHash: bytes(payloadHash),
+    ...(expires === undefined ? {} : { expires: Number(expires) }),
+  };
+}
+
+export function keptNameOf({ params }: FastifyRequest): Uint8Array {
+  return bytes((params as Json)['name']);
 }
 
 export function recoveryOf({ body }: FastifyRequest): Uint8Array {

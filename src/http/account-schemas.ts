@@ -84,6 +84,8 @@ const sentMessage = object({
   'accepted?': time,
 });
 
+const keptName = binary(32);
+const kept = object({ name: keptName, size: byteCount, created: time, expires: time });
 const device = object({ device: deviceKey, name: deviceName, added: time, kind: oneOf(deviceKinds) });
 
 export const accountOperations = {
@@ -188,6 +190,7 @@ export const accountOperations = {
       'state?': object({ size: byteCount, changed: time }),
       used: byteCount,
       quota: byteCount,
+      keep: time,
     }),
   },
   addDevice: {
@@ -249,6 +252,43 @@ export const accountOperations = {
     conditions: ['if-match', 'if-none-match'],
     status: 204,
     answer: 'tag',
+  },
+  keep: {
+    method: 'POST',
+    path: 'kept',
+    summary: 'Keep an upload under a name, for as long as the domain keeps anything or less',
+    body: object({
+      name: keptName,
+      upload: uploadId,
+      payloadHash: binary(sizes.hash),
+      'expires?': time,
+    }),
+    status: 201,
+    answer: kept,
+  },
+  listKept: {
+    method: 'GET',
+    path: 'kept',
+    summary: 'What is kept',
+    query: object({ 'after?': binary(1, 64), 'limit?': digits }),
+    status: 200,
+    answer: object({ kept: list(kept, 0, maxPage), 'next?': binary(1, 64) }),
+  },
+  readKept: {
+    method: 'GET',
+    path: 'kept/:name',
+    summary: 'What is kept under a name, or a range of it',
+    params: object({ name: keptName }),
+    status: 200,
+    answer: 'octets',
+  },
+  removeKept: {
+    method: 'DELETE',
+    path: 'kept/:name',
+    summary: 'Keep it no longer',
+    params: object({ name: keptName }),
+    status: 204,
+    answer: 'nothing',
   },
 } as const satisfies Record<string, AccountRoute>;
 

@@ -5,12 +5,14 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { publicPath } from '../wire/registry.ts';
 import { addBodies, octetsOf, partOf } from './account-bodies.ts';
-import type { AccountHandlers, Device, SignerKind } from './account-handlers.ts';
+import type { AccountHandlers, Device, Kept, SignerKind } from './account-handlers.ts';
 import {
   countOf,
   deviceOf,
   enrolmentOf,
   handleOf,
+  keepRequestOf,
+  keptNameOf,
   newDeviceOf,
   offsetOf,
   pageOf,
@@ -183,7 +185,21 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
       await handlers.writeState(user, { size, hash, bytes, ...replaced });
       return hash;
     },
+    keep: async (request, user) => keptJson(await handlers.keep(user, keepRequestOf(request))),
+    async listKept(request, user) {
+      const { items, next } = await handlers.listKept(user, pageOf(request));
+      return { kept: items.map(keptJson), ...(next === undefined ? {} : { next: textOf(next) }) };
+    },
+    readKept: (request, user) => handlers.readKept(user, keptNameOf(request)),
+    async removeKept(request, user) {
+      await handlers.removeKept(user, keptNameOf(request));
+      return undefined;
+    },
   };
+}
+
+function keptJson({ name, size, created, expires }: Kept): object {
+  return { name: textOf(name), size, created, expires };
 }
 
 function deviceJson({ device, name, added, kind }: Device): object {

@@ -102,6 +102,8 @@ export interface DomainSettings {
   readonly introductions: (typeof introductionPolicies)[number];
   readonly transit: number;
   readonly quota: number;
+  /** How long ciphertext is kept for users, seconds; 0: not at all. */
+  readonly keep: number;
   readonly introductionsPerHour: number;
   /** k of the feed's buckets, 0 to 12. */
   readonly bucketBits: number;

@@ -25,12 +25,16 @@ function orDefault(schema: JsonSchema): JsonSchema {
   return { anyOf: [schema, { type: 'null' }] };
 }
 
+/** Ten years. */
+const maxKeep = 3650 * 86_400;
+
 const changes = object({
   'contact?': orDefault(text(256)),
   'unknownUsers?': orDefault(oneOf(unknownUsersPolicies)),
   'introductions?': orDefault(oneOf(introductionPolicies)),
   'transit?': orDefault(integer(times.transitMin, times.transitMax)),
   'quota?': orDefault(byteCount),
+  'keep?': orDefault(integer(0, maxKeep)),
   'introductionsPerHour?': orDefault(integer(0, 1_000_000)),
   'bucketBits?': orDefault(integer(0, counts.bucketBits)),
 });

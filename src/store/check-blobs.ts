@@ -1,15 +1,18 @@
 /** Blobs, their chunks and what counts them: who refers to each, whether all of it is there, and whether it is what was stored. */
 import { setImmediate } from 'node:timers/promises';
 import { blobRow } from './blobs.ts';
-import { rowsOf, type Finding, type Findings } from './check-rows.ts';
+import { readable, rowsOf, type Finding, type Findings } from './check-rows.ts';
 import type { Counted } from './check-transit.ts';
 import { chunkSize, createChunks, type Chunks } from './chunks.ts';
 import { equal, startHash } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
-import { joined, name } from './keys.ts';
+import { keptRow } from './kept.ts';
+import { joined, name, ordered } from './keys.ts';
 import { stateRow } from './states.ts';
 import { uploadRow } from './uploads.ts';
 import { totalKey, usageRow } from './usage.ts';
+
+const timeSize = 6;
 
 interface Referred {
   references: number;
@@ -69,6 +72,18 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
       addReference(value.blob, { size: value.size, hash: value.hash, received: value.size });
   }
 
+  async function countKept(): Promise<void> {
+    const byEnd = tables.table('kept_by_end', emptyCodec);
+    const kept = tables.table('kept', schemaCodec(keptRow));
+    for await (const { key, value } of rowsOf(tables, 'kept', schemaCodec(keptRow), findings)) {
+      addReference(value.blob, { size: value.size, hash: value.hash, received: value.size });
+      if (!byEnd.has(joined(ordered(value.expires), key))) report('kept', key, 'would never end');
+    }
+    for await (const { key } of rowsOf(tables, 'kept_by_end', emptyCodec, findings))
+      if (readable(kept, key.slice(timeSize)) === undefined)
+        report('kept_by_end', key, 'ends what is not there');
+  }
+
   async function checkRows(): Promise<void> {
     const rows = schemaCodec(blobRow);
     for await (const { key, value } of rowsOf(tables, 'blobs', rows, findings)) {
@@ -114,6 +129,7 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
     async finish(payloads) {
       await countUploads();
       await countStates();
+      await countKept();
       await checkRows();
       await checkUsage();
       return payloads ? await checkPayloads() : 0;

@@ -26,6 +26,7 @@ export const domainRow = record('domain', {
   bucketBits: optional(7, uint(counts.bucketBits)),
   transit: optional(8, time),
   quota: optional(9, uint()),
+  keep: optional(10, time),
 });
 type DomainRow = ValueOf<typeof domainRow>;
 

@@ -16,6 +16,7 @@ import { createEvents } from './events.ts';
 import { createFeed } from './feed.ts';
 import { createListed } from './listed.ts';
 import { takeLock } from './lock.ts';
+import { createKept } from './kept.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
 import { createStates } from './states.ts';
@@ -94,6 +95,7 @@ function createStore(
   const parts = { engine: tables, chunks, blobs: payloads.refs, usage, clock, hasRoom };
   const uploads = createUploads(parts);
   const states = createStates({ ...parts, uploads });
+  const kept = createKept({ ...parts, uploads });
   const outbox = createOutbox(tables, clock);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
@@ -106,6 +108,7 @@ function createStore(
     isAlias: (domain, addressHash) => aliases.has(domain, addressHash),
     forget(owner, how) {
       states.remove(owner);
+      kept.removeAll(owner);
       uploads.giveUpAll(owner);
       aliases.end(owner.domain, owner.user, how);
     },
@@ -119,6 +122,7 @@ function createStore(
     blobs: payloads.store,
     uploads: uploads.store,
     states: states.store,
+    kept: kept.store,
     outbox: outbox.store,
     pending: pending.store,
     feed: feed.store,

@@ -30,7 +30,7 @@ async function home(t: ExecutionContext) {
     as,
     devices: createDevices({ users: store.users, clock }),
     states: createStates({ ...store, limits: () => ({}) }),
-    profile: createProfile({ ...store, quotaOf: async () => 1000 }),
+    profile: createProfile({ ...store, quotaOf: async () => 1000, keepOf: async () => 90 }),
   };
 }
 
@@ -58,6 +58,7 @@ test('a device sees what the domain knows of its user', async (t) => {
     state: { size: 100, changed: start + 3 },
     used: 100,
     quota: 1000,
+    keep: 90,
   });
 });
 

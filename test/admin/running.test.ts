@@ -154,6 +154,7 @@ test('the list shows each domain with its users and what holds for it', async (t
       bucketBits: 0,
       transit: 14 * 86_400,
       quota: 2_000_000_000,
+      keep: 90 * 86_400,
     },
     own: [],
     dns: 'validated',
@@ -173,6 +174,7 @@ test('own settings hold over the defaults, and null takes them back', async (t) 
     bucketBits: 12,
     transit: 3600,
     quota: 0,
+    keep: 0,
   } as const;
   const changed = await operations.setDomain('Alpha.test', own);
   t.deepEqual(changed.settings, own);

@@ -35,6 +35,7 @@ test('the user, devices, recovery key and pairings', async (t) => {
     state: { size: 9, changed: now },
     used: 5,
     quota: 10,
+    keep: 7,
   });
   const added = await ask('devices', { json: { device: key, name: 'the phone' } });
   t.deepEqual([added.status, added.json], [201, shown]);
@@ -107,6 +108,34 @@ test('the state is written on one condition, which is signed', async (t) => {
   t.is(calls.length, 2);
 });
 
+test('ciphertext is kept, listed, read in parts and removed', async (t) => {
+  const { ask, calls } = await serveAccount(t);
+  const json = { name: key, upload: text(16, 5), payloadHash: text(32, 6) };
+  const shownKept = { name: text(32, 9), size: 5000, created: now, expires: now + 9 };
+  const kept = await ask('kept', { json });
+  t.deepEqual([kept.status, kept.json], [201, shownKept]);
+  t.is((await ask('kept', { json: { ...json, expires: now + 5 } })).status, 201);
+  t.deepEqual((await ask('kept?limit=3&after=AQ')).json, { kept: [shownKept], next: 'AQ' });
+  const whole = await ask(`kept/${key}`);
+  t.deepEqual([whole.status, whole.bytes, whole.etag], [200, bytes(5000, 8), tagOf(bytes(5000, 8))]);
+  const part = await ask(`kept/${key}`, { headers: { range: 'bytes=4990-' } });
+  t.deepEqual([part.status, part.bytes.length], [206, 10]);
+  const behind = await ask(`kept/${key}`, { headers: { range: 'bytes=5000-' } });
+  t.deepEqual([behind.status, behind.json['code']], [416, 'range_invalid']);
+  t.is((await ask(`kept/${key}`, { method: 'DELETE' })).status, 204);
+  const request = { name: bytes(32, 7), upload: bytes(16, 5), payloadHash: bytes(32, 6) };
+  t.deepEqual(calls, [
+    ['keep', user, request],
+    ['keep', user, { ...request, expires: now + 5 }],
+    ['listKept', user, { limit: 3, after: Uint8Array.of(1) }],
+    ...Array.from({ length: 3 }, () => ['readKept', user, bytes(32, 7)]),
+    ['removeKept', user, bytes(32, 7)],
+  ]);
+  for (const wrong of [{ name: text(31) }, { expires: -1 }, { upload: key }, { more: 1 }])
+    t.is((await ask('kept', { json: { ...json, ...wrong } })).json['code'], 'request_invalid');
+  t.is((await ask(`kept/${text(31)}`)).json['code'], 'request_invalid');
+});
+
 test('recovery keys and pairings may do what they are for, and nothing else', async (t) => {
   const { ask, calls } = await serveAccount(t);
   const state = { method: 'PUT', bytes: bytes(6), conditions: { 'if-none-match': '*' } } as const;
@@ -119,6 +148,9 @@ test('recovery keys and pairings may do what they are for, and nothing else', as
     ['recovery', { method: 'PUT', json: { recovery: key } }, ['device']],
     ['pairings', { json: { pairing: key, expires: now } }, ['device']],
     ['record', { method: 'PUT', json: { record: text(300) } }, ['device']],
+    ['kept', {}, ['device']],
+    [`kept/${key}`, {}, ['device']],
+    [`kept/${key}`, { method: 'DELETE' }, ['device']],
     ['messages', {}, ['device']],
     ['reservations', { json: { count: 1 } }, ['device']],
     [`uploads/${text(16)}`, {}, ['device']],

@@ -46,6 +46,8 @@ export const shownDevice = {
   kind: 'device',
 } as const;
 
+const shownKept = { name: new Uint8Array(32).fill(9), size: 5000, created: now, expires: now + 9 } as const;
+
 const profile = {
   address: 'ann@alpha.test',
   local: 'ann',
@@ -55,6 +57,7 @@ const profile = {
   state: { size: 9, changed: now },
   used: 5,
   quota: 10,
+  keep: 7,
 } as const;
 
 export function readable(bytes: Uint8Array) {
@@ -109,6 +112,10 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     openPairing: (...args) => note('openPairing', args, { expires: now }),
     putRecord: (...args) => note('putRecord', args, undefined),
     readState: (...args) => note('readState', args, readable(new Uint8Array(9).fill(8))),
+    keep: (...args) => note('keep', args, shownKept),
+    readKept: (...args) => note('readKept', args, readable(new Uint8Array(5000).fill(8))),
+    listKept: (...args) => note('listKept', args, { items: [shownKept], next: Uint8Array.of(1) }),
+    removeKept: (...args) => note('removeKept', args, undefined),
     async writeState(user, { bytes, ...rest }) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of bytes) chunks.push(chunk);

@@ -1,7 +1,8 @@
 /** Several devices of one user, and the state they share, over the real network. */
 import test from 'ava';
-import { createOwnDomain, type OwnDomain } from '../../src/client/own-domain.ts';
+import { createOwnDomain, maxKeptPart, type OwnDomain } from '../../src/client/own-domain.ts';
 import { createAskOwn } from '../../src/client/own-request.ts';
+import { sha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom as random } from '../../src/crypto/random.ts';
 import type { KeyPair } from '../../src/keys/key-pair.ts';
 import { addressHash, recordFingerprint } from '../../src/keys/fingerprints.ts';
@@ -43,7 +44,7 @@ test('a second device is paired, shares the state, and is refused everywhere onc
   const laptop = asKey(town, caller, await bareUser(town, caller, 'ann@alpha.test'));
 
   t.is(await laptop.state(), undefined);
-  const first = random(1_000_000);
+  const first = random(300_000);
   const tag = await laptop.putState(first);
   t.is(await laptop.putState(first), tag, 'a lost answer');
   const expires = now + 600;
@@ -180,4 +181,38 @@ test('who is removed is refused, and is nobody’s address', async (t) => {
   const answer = decode(userAnswer, bytes);
   t.deepEqual([answer.listing, answer.byMail === undefined], [undefined, false]);
   t.like((await admin.users('alpha.test'))[0], { address: ann.address, state: 'gone' });
+});
+
+test('what one device keeps the other reads, until its end', async (t) => {
+  await using town = await startTown();
+  await using caller = openCaller(town);
+  const laptop = asKey(town, caller, await bareUser(town, caller, 'ann@alpha.test'));
+  const eve = asKey(town, caller, await bareUser(town, caller, 'eve@alpha.test'));
+  const key = createDeviceKey('alpha.test', random, town.clock.seconds());
+  await laptop.addDevice({ device: key.publicKey, name: 'phone' });
+  const phone = asKey(town, caller, key);
+
+  const bytes = random(maxKeptPart + 1000);
+  const [name, upload] = [random(32), random(16)];
+  await laptop.openUpload(upload, bytes.length);
+  await laptop.writePart(upload, 0, bytes);
+  const { expires } = await laptop.keep({ name, upload, payloadHash: sha256(bytes) });
+  t.is(expires, town.clock.seconds() + (await laptop.user()).keep);
+  await laptop.keep({ name, upload, payloadHash: sha256(bytes) });
+
+  await town.hoster('alpha').restart();
+  const first = await phone.keptPart(name, 0);
+  const second = await phone.keptPart(name, first.bytes.length);
+  t.true(Buffer.concat([first.bytes, second.bytes]).equals(bytes));
+  t.is(second.size, bytes.length);
+  t.is(await rejected(phone.keptPart(name, bytes.length)), 'range_invalid');
+  t.like(await phone.kept(), { kept: [{ name, size: bytes.length, expires }] });
+  t.is(await rejected(eve.keptPart(name, 0)), 'not_found');
+  t.deepEqual((await eve.kept()).kept, []);
+  await eve.removeKept(name);
+
+  town.clock.advance(expires - town.clock.seconds());
+  await town.hoster('alpha').catchUp();
+  t.is(await rejected(phone.keptPart(name, 0)), 'not_found');
+  t.is((await laptop.user()).used, 0);
 });

@@ -8,7 +8,7 @@ import { openStore } from '../../src/store/store.ts';
 import { domainName } from '../../src/wire/items.ts';
 import { bool, bytes, field, list, record, text, tuple, uint } from '../../src/wire/schema.ts';
 import { testClock } from '../support/clock.ts';
-import { filled, opened, pieces, sent, sha256, start, temporaryDir } from './fixture.ts';
+import { filled, opened, pieces, sent, sha256, start, temporaryDir, uploaded } from './fixture.ts';
 
 const hash = filled(1);
 const invitation = { addressHash: hash, local: 'bob', tokenHash: filled(9), expires: start + 100 };
@@ -269,6 +269,9 @@ async function furnished(t: ExecutionContext) {
   const state = filled(1, 5000);
   await store.states.put(owner, { size: 5000, hash: sha256(state), bytes: pieces(state) });
   await store.uploads.open(owner, filled(3, 16), 700);
+  const upload = await uploaded(store, owner, state);
+  const ends = start + 999_999;
+  await store.kept.keep(owner, { name: filled(4), upload, hash: sha256(state), expires: ends });
   await store.aliases.add('beta.test', { addressHash: filled(30), local: 'b', user: hash });
   await store.aliases.putRecord('beta.test', filled(30), { user: hash, record: filled(31, 200) });
   const waiting = await sent(store, owner);
@@ -309,8 +312,9 @@ test('who begins anew keeps what waits at the domain, and nothing else of before
   t.deepEqual([user.record, user.listing, user.invitedUntil], [anew.record, undefined, undefined]);
   for (const value of [5, 6, 77]) t.is(await later.users.byDevice(filled(value)), undefined);
   t.is(await later.states.get(owner), undefined);
+  t.is(await later.kept.get(owner, filled(4)), undefined);
   t.is(await later.uploads.status(owner, filled(3, 16)), undefined);
-  t.is(await bytesOf(later), before - 5700);
+  t.is(await bytesOf(later), before - 10_700);
   t.truthy(await later.transit.read(waiting.idHash));
   t.like((await later.aliases.of('beta.test', hash))[0], { local: 'b', record: undefined });
   t.is((await later.listed.get('beta.test', filled(30)))?.gone, start);
@@ -339,7 +343,8 @@ test('who is removed leaves a record of the past and what was sent; the address 
   t.deepEqual(user.devices, []);
   for (const value of [5, 6, 77]) t.is(await store.users.byDevice(filled(value)), undefined);
   t.is(await store.states.get(owner), undefined);
-  t.is(await bytesOf(store), before - 5700);
+  t.is(await store.kept.get(owner, filled(4)), undefined);
+  t.is(await bytesOf(store), before - 10_700);
   t.truthy(await store.transit.read(waiting.idHash));
   t.deepEqual(await store.aliases.of('beta.test', hash), []);
   t.deepEqual(await store.listed.get('beta.test', hash), {

@@ -105,6 +105,7 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
       'request_invalid',
       'not_found',
       'key_invalid',
+      'unsupported',
       'record_rollback',
     ].map((code) => [code, overHttp]),
   ),

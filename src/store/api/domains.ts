@@ -15,6 +15,8 @@ export interface DomainSettings {
   readonly transit: number;
   /** Bytes of each user. */
   readonly quota: number;
+  /** How long ciphertext is kept for users, seconds; 0: not at all. */
+  readonly keep: number;
 }
 
 export interface Domain {

@@ -6,6 +6,7 @@ import type { DomainStore } from './domains.ts';
 import type { EventStore } from './events.ts';
 import type { FeedStore } from './feed.ts';
 import type { ListedStore } from './listed.ts';
+import type { KeptStore } from './kept.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingStore } from './pending.ts';
 import type { StateStore } from './states.ts';
@@ -34,6 +35,7 @@ export interface Store {
   readonly blobs: BlobStore;
   readonly uploads: UploadStore;
   readonly states: StateStore;
+  readonly kept: KeptStore;
   readonly outbox: Outbox;
   readonly pending: PendingStore;
   readonly feed: FeedStore;
