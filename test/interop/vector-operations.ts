@@ -9,6 +9,7 @@ import * as message from './stranger/message.ts';
 import { openDatagram, sealDatagram, sizeClass } from './stranger/notification.ts';
 import * as primitives from './stranger/primitives.ts';
 import { fromEntropy, openState, readPairing, sealState } from './stranger/state.ts';
+import * as trust from './stranger/trust.ts';
 import type { Suite } from './stranger/primitives.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- vectors are data of many shapes
@@ -67,6 +68,19 @@ export const operations: Record<string, Operation> = {
   'verify parent signature': (i) =>
     shown(identity.verifyParent(b(i['signed']), at(i), b(i['fingerprint']), i['now'])),
   'sign gone': (i) => hex(identity.signGone(at(i), b(i['seed']), i['serial'])),
+  'follow user records': (i) =>
+    trust.follow({
+      records: list(i['records']),
+      domain: at(i),
+      addressHash: b(i['addressHash']),
+      confirmed: i['confirmed'],
+      escrow: i['escrow'],
+      sealingRank: i['sealingRank'],
+    }),
+  'moves agree': (i) => trust.movesAgree(b(i['old']), i['oldAddress'], b(i['next']), i['nextAddress']),
+  'fingerprint words': (i) => trust.words(b(i['fingerprint'])),
+  'fingerprint digits': (i) => trust.digits(b(i['fingerprint'])),
+  'compare fingerprint': (i) => trust.compare(i['typed'], b(i['fingerprint'])),
   'recipient hash': (i) => hex(drops.recipientHash(b(i['pollKey']), at(i))),
   bucket: (i) => drops.bucket(b(i['addressingKey']), at(i), i['bits']),
   'poll proof': (i) => {

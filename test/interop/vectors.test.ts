@@ -64,3 +64,16 @@ test('the stranger refuses what the vectors of identity refuse', async (t) => {
   }
   t.true(held > 30);
 });
+
+test('the stranger refuses what the vectors of trust refuse', async (t) => {
+  const ours = ['follow user records', 'compare fingerprint'];
+  const files = readdirSync(new URL('keys', root)).filter((name) => /^(?:follow|compare)-/.test(name));
+  let held = 0;
+  for (const name of files) {
+    const one = JSON.parse(readFileSync(new URL(`keys/${name}`, root), 'utf8')) as Case;
+    if (!one.error || !ours.includes(one.operation)) continue;
+    await t.throwsAsync(async () => operations[one.operation]?.(one.inputs), { message: one.error }, name);
+    held++;
+  }
+  t.true(held > 15);
+});

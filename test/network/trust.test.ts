@@ -185,7 +185,7 @@ test('who comes back with another identity is written to once it was accepted, b
   t.is(since, town.clock.seconds());
 });
 
-test('escrow and a plain-text store are shown before anything is sent, and when they begin', async (t) => {
+test('a plain-text store is shown before anything is sent, and when it begins', async (t) => {
   await using town = await startTown();
   const { ann, bob } = await acquainted(town);
   t.like(await shown(ann, bob.address), [{ known: { readers: ['recipient'], notices: [] } }]);
