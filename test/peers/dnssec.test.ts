@@ -8,6 +8,7 @@ import { createResolver } from '../../src/dns/resolver.ts';
 import { enrolled, startHosters, type Hosters } from '../cli/hosters.ts';
 import { eventually } from '../network/eventually.ts';
 import { startSignedDns, type SignedDns } from './dns/signed-dns.ts';
+import { run, startProcess } from './server-process.ts';
 
 const zones = {
   'alpha.test': 'signed',
@@ -91,6 +92,13 @@ async function waiting(): Promise<number> {
   const { out } = await hosters.hoster('alpha', ['status', '--json']);
   return (JSON.parse(out) as { waiting: { messages: number } }).waiting.messages;
 }
+
+test.serial('a peer that is not installed fails the test that needs it, and says what to do', async (t) => {
+  for (const attempt of [startProcess('no-such-server', [], '/dev/null'), run('no-such-tool', [])])
+    await t.throwsAsync(attempt, {
+      message: /is not installed: install the packages in test\/peers\/packages\.txt/,
+    });
+});
 
 test.serial('a signed domain is validated, and messages between two of them arrive', async (t) => {
   t.like(await discover('beta.test'), { kind: 'native', dnssec: true });
