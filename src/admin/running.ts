@@ -195,7 +195,7 @@ function domainOperations(parts: RunningParts) {
   };
 }
 
-function userOperations({ store, invite, reinvite }: RunningParts) {
+function userOperations({ store, keyRing, invite, reinvite }: RunningParts) {
   async function summary(user: User) {
     const { domain, local, status, created, devices, addressHash: owner } = user;
     const { bytes } = await store.transit.usage(domain, owner);
@@ -221,6 +221,8 @@ function userOperations({ store, invite, reinvite }: RunningParts) {
     async inviteUser(typed: string) {
       const { address, tag } = parseAddress(typed);
       if (tag !== undefined) throw new BeckonError('address_invalid', 'an address of a user has no +tag');
+      if (keyRing.keysOf(address.domain)?.gone !== undefined)
+        throw new BeckonError('conflict', 'the domain leaves: beckon domain retire --back takes that back');
       return { address: formatAddress(address), ...(await invite(address)) };
     },
 

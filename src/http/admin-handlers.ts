@@ -17,7 +17,10 @@ export interface AdminHandlers extends IdentityHandlers {
   /** The records to publish. Throws `not_found`. */
   domainDns(domain: string): Promise<readonly DnsEntry[]>;
   users(domain: string): Promise<readonly UserSummary[]>;
-  /** Invites: the user comes to be when the invitation is used. Throws `not_found`, `address_invalid`, `exists`. */
+  /**
+   * Invites: the user comes to be when the invitation is used. Throws `not_found`, `address_invalid`, `exists`, `conflict` where the
+   * domain leaves.
+   */
   inviteUser(address: string): Promise<IssuedInvitation>;
   /** An invitation for an enrolled user, to begin anew; with `revoke` they are suspended until then. Throws `not_found`. */
   reinviteUser(address: string, how: { readonly revoke: boolean }): Promise<IssuedInvitation>;

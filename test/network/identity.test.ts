@@ -212,6 +212,7 @@ test('a domain that leaves: what waits is fetched, nothing new goes there, and n
     { code: 'discovery_none', reason: 'left' },
   ]);
   t.is(await rejected(ann.send([bob.address], 'not from here')), 'conflict');
+  t.is(await rejected(admin.inviteUser(`new@${domain}`)), 'conflict');
 
   // The SRV records go, mail stays where it was: still no licence for clear text.
   const txt = txtOf(retired);
