@@ -5,7 +5,7 @@ import type { RecipientReport } from '../../src/client/api.ts';
 import { userRecord } from '../../src/wire/users.ts';
 import { rejected, resign } from '../support/identities.ts';
 import { keysOf, list, otherKeys, recordBy, recordOf } from './lying.ts';
-import type { Person } from './person.ts';
+import { openPerson, type Person } from './person.ts';
 import { startTown, type Town } from './town.ts';
 
 const hour = 3600;
@@ -167,6 +167,34 @@ test('drops that their owner withdrew are not used; the next answer brings new o
   await bob.send([ann.address], 'my new drop');
   await ann.arrivals();
   t.like((await ann.send([bob.address], 'y')).recipients, [{ way: 'drop' }]);
+});
+
+test('who lost everything and is invited again is written to once it was compared, and answers', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  const { invitation } = await town.hoster('beta').admin.reinviteUser(bob.address, { revoke: true });
+  t.like((await ann.send([bob.address], 'suspended')).recipients, [
+    { outcome: 'later', reason: 'not_active' },
+  ]);
+  town.clock.advance(hour);
+  await using anew = new AsyncDisposableStack();
+  const again = await openPerson(bob.address, invitation, town.clock, town.surroundings);
+  anew.defer(() => again.close());
+  t.like((await ann.send([bob.address], 'who is it?')).recipients, [{ code: 'trust_changed' }]);
+  const { digits = '' } = await again.client().trust.show();
+  t.like(await ann.client().trust.verify(bob.address, digits), {
+    outcome: 'native',
+    trust: { level: 'direct' },
+    unconfirmed: true,
+  });
+  t.like((await ann.send([bob.address], 'welcome back')).recipients, [{ way: 'introduction' }]);
+  await again.arrivals();
+  t.is(await again.read(1), 'welcome back');
+  await again.send([ann.address], 'thanks');
+  await ann.arrivals();
+  t.like((await ann.send([bob.address], 'good')).recipients, [
+    { way: 'drop', known: { unconfirmed: false } },
+  ]);
 });
 
 test('who comes back with another identity is written to once it was accepted, by introduction', async (t) => {
