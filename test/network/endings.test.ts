@@ -71,7 +71,9 @@ test('what nobody fetches expires at both domains, and its sender is told', asyn
   for (const hoster of town.hosters()) await hoster.catchUp();
   t.like(await ann.client().sent(), [{ recipients: [{ state: 'expired' }] }]);
   const status = await town.hoster('alpha').admin.status();
-  t.deepEqual([status.waiting.messages, status.waiting.bytes], [0, 0]);
+  t.is(status.waiting.messages, 0);
+  // Less than any message: what is left is the state of the user.
+  t.true(status.waiting.bytes < 8000, `${status.waiting.bytes}`);
   await bob.client().sync();
   t.is(bob.client().entry(1).status, 'expired');
   const trace = await town.hoster('alpha').admin.trace(recipients[0]?.handles?.[0] ?? '');
