@@ -129,7 +129,7 @@ test('no address, a refused connection and an address that is not dialled do not
 });
 
 test('silence is asked again, and then leaves it open', async (t) => {
-  const { site, confirm, world } = await scene(t, 1500);
+  const { site, confirm, world } = await scene(t, 3000);
   site.routes.set(path, () => {});
   t.deepEqual(await confirm('a.test', legacy), unconfirmed);
   t.is(site.asked(), 2);
@@ -155,7 +155,7 @@ test('a server that takes connections and never speaks leaves it open', async (t
 });
 
 test('silence once is not held against it', async (t) => {
-  const { site, confirm } = await scene(t, 1500);
+  const { site, confirm } = await scene(t, 3000);
   const sound = site.routes.get(path);
   site.routes.set(path, () => void site.routes.set(path, sound ?? failed(404, 'not_found')));
   t.deepEqual(await confirm('a.test', legacy), contradicted);
