@@ -92,7 +92,7 @@ async function prepare(parts: Parts, domain: string, options: Options): Promise<
   });
   if (options.json) return face.printJson({ ...report, ...(paper && { recoveryKey: paper.next.text }) });
   if (report.next)
-    face.print(`next id ${formatFingerprint(report.next.fingerprint)}; nothing has changed yet`);
+    face.print(`made    ${formatFingerprint(report.next.fingerprint)}; nothing has changed yet`);
   if (identityFile !== undefined) face.print(`wrote   ${face.path(options.to ?? '')} (0600)`);
   if (paper) printPaper(face, domain, paper.next);
   printTxt(face, report);
