@@ -139,6 +139,7 @@ async function take(parts: Parts, domain: string, options: Options): Promise<voi
   if (options.json) return face.printJson(report);
   face.print(`changed ${safeLine(domain)} is ${formatFingerprint(report.fingerprint)} from now on`);
   face.print('        who knew it before follows by itself, by the proof that is served with its record');
+  face.print('        make a backup now: after a restore of an older one the domain would be the one before');
   const recovered = before.next?.by === 'recovery';
   printTxt(
     face,
