@@ -187,6 +187,11 @@ export interface Outgoing {
   readonly subject: string;
   /** End of transit, unix seconds: 1 hour to 90 days from now, 14 days unless told. */
   readonly expires?: number;
+  /**
+   * Number of a message that was sent before and expired unfetched: the same parts in the same order, for recipients of it. They travel
+   * by introduction, their letters being the same, so that whoever has one already notices.
+   */
+  readonly again?: number;
   /** An alias of the user's, canonical; the address itself unless told. */
   readonly from?: string;
   /** Letter ids (base64url) that this answers. */
@@ -338,6 +343,8 @@ export interface SentEntry {
   readonly recipients: readonly {
     readonly to: string;
     readonly way: 'introduction' | 'drop';
+    /** It expired and nobody fetched it over the drop that they had handed over: sending it again goes by introduction. */
+    readonly silent?: true;
     /** Of the message as a whole: `accepted` once all of it is. */
     readonly state: SentState;
     readonly messages: readonly SentMessageEntry[];

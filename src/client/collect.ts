@@ -3,7 +3,7 @@
  *
  *  1. time     what is past its end is forgotten
  *  2. learn    what other devices of the user know
- *  3. keys     own keys rotate where they are due, and the own record is looked at
+ *  3. keys     own keys rotate where they are due, the own record is looked at, drops of others that went silent are given up
  *  4. feed     introductions since the last time: drops to poll
  *  5. poll     refs for all drops, telling what is done with
  *  6. open     headers of known contacts; others wait for the user's word
@@ -26,11 +26,12 @@ import { pollDrops, type PollParts } from './poll.ts';
 import { receivedKey } from './reduce.ts';
 import type { Share } from './share.ts';
 import type { ClientState, Received, ReceivedKey } from './state.ts';
+import { giveUpSilentDrops } from './sent.ts';
 import type { Session } from './store.ts';
 
 export interface CollectParts extends PollParts, AcceptParts {
   readonly network: PollParts['network'] & AcceptParts['network'];
-  readonly own: Pick<OwnDomain, 'poll' | 'feed'>;
+  readonly own: Pick<OwnDomain, 'poll' | 'feed' | 'sent'>;
   readonly clock: Clock;
   readonly share: Share;
   readonly openOne: OpenOne;
@@ -48,6 +49,7 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     await share.learn().catch(unlessOtherPhrase);
     await upkeep();
     await lookAtOwn();
+    await giveUpSilentDrops(session, own, clock.seconds());
     const { record } = expectNative(await network.domains.domain(session.keys().domain));
     await readFeed(session, own, record.bucketBits);
     await pollDrops(parts);

@@ -204,7 +204,8 @@ export function composeMessage(message: MessageFor): {
   };
 }
 
-/** The drop that a correspondent handed over, as the state knows it. */
+/** The drop that a correspondent handed over, unless it is given up. */
 export function theirDrop(state: ClientState, address: string): TheirDrop | undefined {
-  return state.contacts[address]?.drop;
+  const { drop, gaveUp = 0 } = state.contacts[address] ?? {};
+  return drop !== undefined && drop.created > gaveUp ? drop : undefined;
 }

@@ -95,7 +95,9 @@ function hasToken(received: Json): boolean {
 
 const createdOf = (value: Json): number => (isObject(value) ? Number(value['created'] ?? 0) : 0);
 
-const joinContact = members({ known: either, drop: ranked(createdOf) });
+const joinContact = members({ known: either, drop: ranked(createdOf), gaveUp: greatest });
+
+const joinSent = members({ again: entries(whole) });
 
 const sameKind = members({ used: either, notAfter: greatest, created: least });
 
@@ -148,7 +150,7 @@ const joins: { readonly [name in keyof Required<StateContent>]: Join<Json> } = {
   contacts: entries(joinContact),
   drops: entries(joinDrop),
   received: entries(joinReceived),
-  sent: entries(whole),
+  sent: entries(joinSent),
   pins: (a, b) => entriesWithNames(joinPin)(a, b),
   letters: entries(whole),
   records: entries(members({ published: least, revokedAt: least })),

@@ -146,8 +146,9 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     const known = session.state().letters[letterKey(message.author, message.letterId)];
     if (known !== undefined && known !== letterHash)
       throw new BeckonError('message_mismatch', 'another letter of the same author had this id');
-    const opening: ClientEvent = { type: 'opened', key, message, letterHash };
-    if (replyDrop === undefined) return [opening];
+    const opened: ClientEvent = { type: 'opened', key, message, letterHash };
+    const again = isRead(message) ? [{ type: 'ended', key, status: 'accepted' } as const] : [];
+    if (replyDrop === undefined) return [opened, ...again];
     const { pollKey, suite, sealingKey, notAfter } = replyDrop;
     const drop = {
       pollKey: bytesToJson(pollKey),
@@ -157,7 +158,15 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
       notAfter,
       identity: bytesToJson(sender.identityFingerprint),
     };
-    return [opening, { type: 'drop-adopted', address: envelope.sender, drop }];
+    return [opened, ...again, { type: 'drop-adopted', address: envelope.sender, drop }];
+  }
+
+  /** The same letter was read here before: whoever sent it again did not know. */
+  function isRead({ author, letterId }: OpenedMessage): boolean {
+    return Object.values(session.state().received).some(
+      ({ status, opened }) =>
+        status === 'accepted' && opened?.author === author && opened.letterId === letterId,
+    );
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   ListedPart,
   Received,
   ReceivedKey,
+  SentPart,
   Text64,
   TheirDrop,
 } from './state.ts';
@@ -76,6 +77,14 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
         sent: [...state.sent, { ...event.sent, number: state.nextNumber }],
         nextNumber: state.nextNumber + 1,
       };
+    case 'sent-again':
+      return sentAgain(state, event.number, event.parts);
+    case 'drops-given-up':
+      return withContact(state, event.address, {
+        gaveUp: Math.max(event.until, state.contacts[event.address]?.gaveUp ?? 0),
+      });
+    case 'silence-checked':
+      return { ...state, silenceAt: event.at };
     case 'directory-put':
       return { ...state, directory: { ...state.directory, [event.key]: event.value } };
     case 'directory-deleted':
@@ -92,6 +101,16 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     default:
       return reduceOwn(state, event);
   }
+}
+
+function sentAgain(state: ClientState, number: number, parts: readonly SentPart[]): ClientState {
+  const added = Object.fromEntries(parts.map((part) => [part.handle, part]));
+  return {
+    ...state,
+    sent: state.sent.map((sent) =>
+      sent.number === number ? { ...sent, again: { ...sent.again, ...added } } : sent,
+    ),
+  };
 }
 
 function without<T>(entries: Readonly<Record<string, T>>, key: string): Readonly<Record<string, T>> {

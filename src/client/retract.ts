@@ -88,12 +88,13 @@ function isCover({ mediaType }: SentPart): boolean {
 
 /** All of a sending by its number, one message of it by its trace handle. Throws `not_found`. */
 function found(
-  all: readonly Sent[],
+  everything: readonly Sent[],
   what: number | string,
 ): { readonly sent: Sent; readonly parts: readonly SentPart[] } {
-  for (const sent of all) {
-    if (sent.number === what) return { sent, parts: sent.parts };
-    const parts = sent.parts.filter(({ handle }) => handle === what);
+  for (const sent of everything) {
+    const all = [...sent.parts, ...Object.values(sent.again ?? {})];
+    if (sent.number === what) return { sent, parts: all };
+    const parts = all.filter(({ handle }) => handle === what);
     if (parts.length > 0) return { sent, parts };
   }
   throw new BeckonError('not_found', 'nothing was sent under this number or handle');

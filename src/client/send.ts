@@ -43,7 +43,8 @@ import type { ReplyDropFor } from './own-drops.ts';
 import { introducingKey, ownAddresses } from './own-records.ts';
 import { resolveRecipients, type Recipient, type Resolved } from './recipients.ts';
 import type { Share } from './share.ts';
-import type { ClientState, SentPart } from './state.ts';
+import { formatAddress, parseAddress } from '../wire/address.ts';
+import type { ClientState, Sent, SentPart } from './state.ts';
 import type { Session } from './store.ts';
 import { uploadPayload } from './upload.ts';
 
@@ -72,6 +73,8 @@ export type Send = (message: Outgoing, progress?: OnProgress, before?: OnRecipie
 interface Sending {
   readonly sender: Sender;
   readonly message: Outgoing;
+  /** What it repeats. */
+  readonly before: Sent | undefined;
   readonly routes: readonly Route[];
   readonly now: number;
   readonly expires: number;
@@ -84,24 +87,43 @@ interface Sending {
 export function createSend(parts: SendParts): Send {
   const { session, network, own, clock } = parts;
 
-  return async (message, progress, before) => {
+  return async (message, progress, inform) => {
     const now = clock.seconds();
     const expires = message.expires ?? now + times.transitDefault;
     checkOutgoing(message, expires, now);
     await parts.share.learn();
     await parts.upkeep();
     const resolved = await resolveRecipients(network.users, message.to, now);
-    await before?.(resolved.map(({ report }) => report));
+    await inform?.(resolved.map(({ report }) => report));
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
     const stopped = recipients.length < resolved.length && message.partial !== true;
     if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };
-    const sender = senderOf(session.state(), session.keys(), message.from, now);
+    const before = sentBefore(session.state(), message);
+    const sender = senderOf(session.state(), session.keys(), before?.from ?? message.from, now);
+    if (before !== undefined) await giveUpDrops(before, recipients);
     const routes = await routesTo(sender, recipients, { now, expires });
     await parts.share.share();
     const covers = message.parts.length > 1 ? 1 : 0;
     const ids = [...(await own.reserve(routes.length * (message.parts.length + covers)))];
-    return await sendAll({ sender, message, routes, now, expires, ids, sent: [], progress }, resolved);
+    return await sendAll(
+      { sender, message, before, routes, now, expires, ids, sent: [], progress },
+      resolved,
+    );
   };
+
+  /** What is sent again goes by introduction. */
+  async function giveUpDrops({ created }: Sent, recipients: readonly Recipient[]): Promise<void> {
+    await session.commit(
+      ...recipients.map(
+        ({ address }) =>
+          ({ type: 'drops-given-up', address, until: Math.max(created, contactDrop(address)) }) as const,
+      ),
+    );
+  }
+
+  function contactDrop(address: string): number {
+    return session.state().contacts[address]?.drop?.created ?? 0;
+  }
 
   async function routesTo(
     sender: Sender,
@@ -144,7 +166,8 @@ export function createSend(parts: SendParts): Send {
     const report = (done: number): void =>
       progress?.({ part: index, parts: message.parts.length, done, total: payloadSize(part.length) });
     const payload = await uploaded(part, report);
-    return await commit(sending, payload, routes, message.parts.length === 1);
+    const letter = sending.before && letterBefore(sending.before, index, payload);
+    return await commit(sending, payload, routes, message.parts.length === 1, letter);
   }
 
   async function sendCover(sending: Sending, route: Route): Promise<void> {
@@ -180,11 +203,14 @@ export function createSend(parts: SendParts): Send {
     payload: Uploaded,
     routes: readonly Route[],
     introduces: boolean,
+    before?: Uint8Array,
   ): Promise<string> {
     const { sender, message, now, expires } = sending;
-    const id = parts.random(sizes.letterId);
-    const { parents, retracts } = message;
-    const signed = letterFor(sender, payload, { id, parents, retracts, created: now });
+    const id = before ?? parts.random(sizes.letterId);
+    const repeated = before === undefined ? undefined : sending.before;
+    const { parents, retracts } = repeated ?? message;
+    const created = repeated?.created ?? now;
+    const signed = letterFor(sender, payload, { id, parents, retracts, created });
     const letter = { id, signed };
     const composed = routes.map((route) => {
       const messageId = taken(sending.ids);
@@ -207,9 +233,13 @@ export function createSend(parts: SendParts): Send {
   }
 
   async function writeDown(
-    { message, routes, sent, now, expires }: Sending,
+    { message, before, routes, sent, now, expires }: Sending,
     letterIds: readonly string[],
   ): Promise<{ readonly number: number; readonly expires: number }> {
+    if (before !== undefined) {
+      await session.commit({ type: 'sent-again', number: before.number, parts: sent });
+      return { number: before.number, expires };
+    }
     await session.commit(
       {
         type: 'sent',
@@ -219,6 +249,8 @@ export function createSend(parts: SendParts): Send {
           created: now,
           parts: sent,
           ...(message.from === undefined ? {} : { from: message.from }),
+          ...(message.parents === undefined ? {} : { parents: message.parents }),
+          ...(message.retracts === undefined ? {} : { retracts: message.retracts }),
         },
       },
       ...routes.map(({ recipient }) => ({ type: 'contact-known', address: recipient.address }) as const),
@@ -233,6 +265,35 @@ function senderOf(state: ClientState, keys: UserKeys, from: string | undefined, 
   if (!ownAddresses(state).includes(address))
     throw new BeckonError('request_invalid', 'this is not an address of yours');
   return { address, keys, addressing: introducingKey(state, keys, now) };
+}
+
+/** Throws `not_found`, and `request_invalid` for other recipients or parts than it had. */
+function sentBefore(state: ClientState, { again, to, parts }: Outgoing): Sent | undefined {
+  if (again === undefined) return undefined;
+  const found = state.sent.find(({ number }) => number === again);
+  if (found === undefined) throw new BeckonError('not_found', 'nothing was sent under this number');
+  const known = new Set(found.parts.map((part) => part.to));
+  const fits =
+    parts.length === found.letterIds.length && to.length > 0 && to.every((one) => known.has(addressOf(one)));
+  if (!fits)
+    throw new BeckonError('request_invalid', 'what is sent again has the recipients and parts that it had');
+  return found;
+}
+
+function addressOf(typed: string): string {
+  return formatAddress(parseAddress(typed).address);
+}
+
+/** The letter id of a part that is sent again. Throws `payload_mismatch` for other content: one letter has one content. */
+function letterBefore({ letterIds, parts }: Sent, index: number, payload: Uploaded): Uint8Array {
+  const part = parts.find(({ letterId }) => letterId === letterIds[index]);
+  const same =
+    part?.plaintextHash === bytesToJson(payload.plaintextHash) &&
+    part.mediaType === payload.mediaType &&
+    part.fileName === payload.fileName;
+  if (part === undefined || !same)
+    throw new BeckonError('payload_mismatch', 'this is not what was sent before: nothing was sent');
+  return base64urlnopad.decode(part.letterId);
 }
 
 function taken(ids: Uint8Array[]): Uint8Array {

@@ -3,7 +3,8 @@ import { mediaTypes } from '../wire/registry.ts';
 import type { SentEntry, SentMessageEntry, SentState } from './api.ts';
 import type { OwnDomain, SentMessage } from './own-domain.ts';
 import { foreign } from './own-request.ts';
-import type { ClientState, Sent, SentPart } from './state.ts';
+import type { ClientEvent, ClientState, Sent, SentPart } from './state.ts';
+import type { Session } from './store.ts';
 
 /** Most pages that are read. */
 const maxPages = 1000;
@@ -13,8 +14,7 @@ export async function listSent(
   state: ClientState,
   own: Pick<OwnDomain, 'sent'>,
 ): Promise<readonly SentEntry[]> {
-  const wanted = new Set(state.sent.flatMap(({ parts }) => parts.map(({ handle }) => handle)));
-  const known = await statesOf(own, wanted);
+  const known = await statesOf(own, new Set(state.sent.flatMap(allParts).map(({ handle }) => handle)));
   return state.sent.map((sent) => describe(sent, known)).reverse();
 }
 
@@ -43,11 +43,63 @@ function describe(sent: Sent, known: ReadonlyMap<string, SentMessage>): SentEntr
     created: sent.created,
     letterId: sent.letterIds[0] ?? '',
     recipients: addresses.map((to) => {
-      const parts = sent.parts.filter((part) => part.to === to);
+      const parts = lastSent(sent, to);
       const messages = parts.map((part) => describePart(part, known.get(part.handle)));
-      return { to, way: parts[0]?.way ?? 'drop', state: stateOf(messages), messages };
+      const way = parts[0]?.way ?? 'drop';
+      const silent = way === 'drop' && isSilent(parts, known) ? ({ silent: true } as const) : {};
+      return { to, way, ...silent, state: stateOf(messages), messages };
     }),
   };
+}
+
+function allParts({ parts, again = {} }: Sent): readonly SentPart[] {
+  return [...parts, ...Object.values(again)];
+}
+
+/** What somebody was sent last: the message, or what was sent again after it. */
+export function lastSent(sent: Sent, to: string): readonly SentPart[] {
+  const theirs = allParts(sent).filter((part) => part.to === to);
+  const last = Math.max(...theirs.map(({ expires }) => expires));
+  return theirs.filter(({ expires }) => expires === last);
+}
+
+/** All of it expired, and nobody ever came for any of it. */
+function isSilent(parts: readonly SentPart[], known: ReadonlyMap<string, SentMessage>): boolean {
+  return parts.every(({ handle }) => {
+    const message = known.get(handle);
+    return message?.state === 'expired' && message.fetched === undefined;
+  });
+}
+
+/**
+ * Gives up the drops of correspondents that went silent: what was sent over them expired unfetched since the last time.
+ * wire-spec/addressing.md section 4. Throws network codes.
+ */
+export async function giveUpSilentDrops(
+  session: Session,
+  own: Pick<OwnDomain, 'sent'>,
+  now: number,
+): Promise<void> {
+  const state = session.state();
+  const since = state.silenceAt ?? 0;
+  const ended = state.sent.flatMap((sent) =>
+    [...new Set(sent.parts.map(({ to }) => to))].flatMap((to) => {
+      const parts = lastSent(sent, to);
+      const over = parts.every(({ way, expires }) => way === 'drop' && expires <= now && expires > since);
+      return over ? [{ to, parts, created: sent.created }] : [];
+    }),
+  );
+  if (ended.length === 0) return;
+  const known = await statesOf(own, new Set(ended.flatMap(({ parts }) => parts.map(({ handle }) => handle))));
+  const silent = ended.filter(({ parts }) => isSilent(parts, known));
+  await session.commit(
+    ...silent.map(({ to, created }): ClientEvent => ({
+      type: 'drops-given-up',
+      address: to,
+      until: created,
+    })),
+    { type: 'silence-checked', at: now },
+  );
 }
 
 function describePart(part: SentPart, known: SentMessage | undefined): SentMessageEntry {

@@ -52,7 +52,7 @@ const theirDrop = keeping(
   { pollKey: key, suite: count, sealingKey: text64(), created: count, notAfter: count },
   { identity: hash },
 );
-const contact = keeping({ address: text, known: flag }, { drop: theirDrop, handedOut: key });
+const contact = keeping({ address: text, known: flag }, { drop: theirDrop, handedOut: key, gaveUp: count });
 
 const listedPart = keeping(
   { id: messageId, expires: count, mediaType: text, length: count },
@@ -117,7 +117,12 @@ const sentFields = {
   created: count,
   parts: arrayOf(sentPart),
 } as const;
-const sentMore = { from: text } as const;
+const sentMore = {
+  from: text,
+  parents: arrayOf(letterId),
+  retracts: letterId,
+  again: mapOf(sentPart),
+} as const;
 const sent = keeping({ ...sentFields, number: count }, sentMore);
 
 const drops = mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key);
@@ -194,6 +199,7 @@ const savedState: Reader<ClientState> = exactly(
     others: mapOf((value) => value),
     bucketCursors: mapOf(text64()),
     canaryAt: count,
+    silenceAt: count,
     records: mapOf(ownRecord, hash),
     rotateAt: count,
     aliases: mapOf(text64()),
@@ -221,7 +227,7 @@ const clientState: Reader<ClientState> = (value) => {
 
 const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept });
 const sharedSent = keeping(sentFields, sentMore);
-const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop });
+const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop, gaveUp: count });
 
 const stateContent: Reader<StateContent> = keeping(
   {

@@ -62,6 +62,8 @@ export interface Contact {
   readonly handedOut?: Text64;
   /** The user wrote to them, or opened a message of theirs: their headers are fetched without asking. */
   readonly known: boolean;
+  /** Drops that they handed over until then are given up: what was sent over one expired unfetched. */
+  readonly gaveUp?: number;
 }
 
 /** `waiting`: only the ref is known. `opened`: header and envelope verified. `accepted`: the payload is here. */
@@ -138,6 +140,11 @@ export interface SentPart {
 export interface Sent {
   /** The alias that wrote, where it was not the address itself. */
   readonly from?: string;
+  /** What its letters answer, and ask to forget: whoever sends it again makes the same letters. */
+  readonly parents?: readonly Text64[];
+  readonly retracts?: Text64;
+  /** Sent again after it expired unfetched, by handle. */
+  readonly again?: Readonly<Record<string, SentPart>>;
   /** As of a received message. */
   readonly number: number;
   /** Letter ids of the parts, the one that answers point to first. */
@@ -250,6 +257,8 @@ export interface DeviceFields {
   readonly blob?: KeptBlob;
   /** Places in the feeds of buckets, by bucket and k. */
   readonly bucketCursors?: Readonly<Record<string, Text64>>;
+  /** Until when it is known what became of sent messages that expired. */
+  readonly silenceAt?: number;
   /** When the own record is looked at again. */
   readonly canaryAt?: number;
   /** What is wrong with it, by what it is about (`alarmKey`): each stands until the user dealt with it on this device. */
@@ -323,6 +332,9 @@ export type ClientEvent =
   | { readonly type: 'accept-answered'; readonly key: ReceivedKey }
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }
+  | { readonly type: 'sent-again'; readonly number: number; readonly parts: readonly SentPart[] }
+  | { readonly type: 'drops-given-up'; readonly address: string; readonly until: number }
+  | { readonly type: 'silence-checked'; readonly at: number }
   | { readonly type: 'directory-put'; readonly key: string; readonly value: Text64 }
   | { readonly type: 'directory-deleted'; readonly key: string }
   /** The state blob as the domain shows it: what it says and what is known here become one. */

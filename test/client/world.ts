@@ -492,6 +492,7 @@ function profile(home: TestHome, user: string): unknown {
     devices: devicesOf(home.devices, user),
     used: 0,
     quota: 0,
+    keep: 0,
   };
 }
 
@@ -625,6 +626,7 @@ function sent(world: World, home: TestHome, user: string, query: URLSearchParams
     created: now,
     expires: message.expires,
     size: message.payload.length,
+    ...(message.fetched ? { fetched: now } : {}),
     ...(message.state === 'accepted' ? { accepted: world.clock.seconds() } : {}),
   }));
   return { messages, ...(start + 2 < own.length ? { next: String(start + 2) } : {}) };
