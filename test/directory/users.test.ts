@@ -1,5 +1,6 @@
 import test from 'ava';
 import { systemRandom } from '../../src/crypto/random.ts';
+import type { DnsRecord } from '../../src/dns/record.ts';
 import { createKeyPair } from '../../src/keys/key-pair.ts';
 import { createDomainKeys } from '../../src/keys/domain-keys.ts';
 import { signMandate } from '../../src/keys/mandate.ts';
@@ -206,9 +207,33 @@ test('a pinned address of a domain without SRV record waits in the same way', as
 });
 
 test('"by mail" from before the record that was seen is refused', async (t) => {
-  const { users, byMail } = await seen(t);
+  const { users, byMail, restarted } = await seen(t);
   byMail(now - 1);
   t.deepEqual(await users.user(address), { kind: 'later', reason: 'record_rollback' });
+  t.deepEqual(await restarted().users.user(address), { kind: 'later', reason: 'record_rollback' });
+});
+
+test('a pin outlives a restart, whatever makes the record vanish', async (t) => {
+  const { zone, site, restarted, byMail } = await seen(t);
+  const waits = { kind: 'later', reason: 'pinned_native' } as const;
+  const service = '_beckon._tcp.a.test';
+  const mx: DnsRecord = { type: 'MX', name: 'a.test', priority: 1, exchange: 'mx.a.test' };
+  const others = site.zone.filter(({ type }) => type !== 'SRV');
+  const target = site.zone.map((record) => (record.type === 'SRV' ? { ...record, target: '.' } : record));
+  const ways: readonly (readonly DnsRecord[])[] = [
+    [...others, mx],
+    [...others, mx, { type: 'TXT', name: service, text: 'else' }],
+    [...target, mx],
+    [mx],
+    [],
+  ];
+  for (const way of ways) {
+    zone(...way);
+    t.deepEqual(await restarted().users.user(address), waits);
+  }
+  zone(...site.zone);
+  byMail();
+  t.deepEqual(await restarted().users.user(address), waits);
 });
 
 test('a signing key that is newer than our copy makes the domain record be read again', async (t) => {
