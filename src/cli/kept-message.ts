@@ -1,5 +1,8 @@
-/** Messages that were read here are kept in the home directory: their domain does not keep them once they are accepted. */
-import { open, rm } from 'node:fs/promises';
+/**
+ * Messages that were read here are kept in the home directory: their domain does not keep them once they are accepted. What was read on another
+ * device comes from the own domain, where that keeps it.
+ */
+import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failed, isMissing, makePrivateDirectory } from '../admin/durable-file.ts';
 import type { Client, InboxEntry } from '../client/api.ts';
@@ -47,15 +50,19 @@ export async function keepMessage(
   face: Face,
   client: Client,
   home: Home,
-  { number, status }: InboxEntry,
+  { number, status, kept }: InboxEntry,
 ): Promise<string> {
   const path = keptPath(home, number);
-  if (status === 'accepted') return path;
+  if (status === 'accepted' && (kept !== true || (await isThere(path)))) return path;
   await makePrivateDirectory(home.messages);
   // What a crash left between writing the file and noting it.
   await rm(path, { force: true });
   await fetchTo(face, client, number, path);
   return path;
+}
+
+export async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
 }
 
 /** Streams the content of a message to a new file, resumed where an earlier attempt ended, and accepts it. */

@@ -11,7 +11,7 @@ import { safeFileName } from './file-name.ts';
 import { openFileSink } from './file-sink.ts';
 import { formatSize } from './format.ts';
 import type { Home } from './home.ts';
-import { fetchTo, keptPath, openEntry, openWhole } from './kept-message.ts';
+import { fetchTo, isThere, keptPath, openEntry, openWhole } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeLine } from './safe-text.ts';
@@ -98,12 +98,8 @@ function freeName(taken: Set<string>, entry: InboxEntry): string {
 }
 
 /** Saved by an earlier command, and kept neither here nor at the sender's domain. */
-async function isSpent(home: Home, { number, status }: InboxEntry): Promise<boolean> {
-  return status === 'accepted' && !(await isThere(keptPath(home, number)));
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
+async function isSpent(home: Home, { number, status, kept }: InboxEntry): Promise<boolean> {
+  return status === 'accepted' && kept !== true && !(await isThere(keptPath(home, number)));
 }
 
 async function saveOne(
@@ -113,10 +109,11 @@ async function saveOne(
   entry: InboxEntry,
   path: string,
 ): Promise<Saved> {
-  const { number, status, length = 0, sha256 = '' } = entry;
+  const { number, status, kept, length = 0, sha256 = '' } = entry;
   if (!(await stat(dirname(path)).catch(() => undefined))?.isDirectory())
     throw misused(`${dirname(path)} is no directory`);
-  if (status === 'accepted') await copyKept(keptPath(home, number), number, path);
+  const fromDomain = kept === true && !(await isThere(keptPath(home, number)));
+  if (status === 'accepted' && !fromDomain) await copyKept(keptPath(home, number), number, path);
   else await fetchTo(face, client, number, path);
   return { number, path, length, sha256 };
 }

@@ -70,7 +70,7 @@ export interface Client {
    */
   open(number: number): Promise<InboxEntry>;
   /**
-   * Writes the plaintext of a message into a sink, then accepts it. Opens it first where needed. A cover has no content of its own:
+   * Writes the plaintext of a message into a sink, then accepts it; what was accepted and is kept at the own domain comes from there. Opens it first where needed. A cover has no content of its own:
    * take its parts. Throws `not_found`, `message_gone`, `payload_mismatch` and other refusals, `unavailable`, network codes.
    */
   payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry>;
@@ -300,6 +300,8 @@ export interface InboxEntry {
   readonly retractedBy?: number;
   readonly cover?: boolean;
   readonly parts?: readonly InboxEntry[];
+  /** The content of what was accepted can be had from the own domain: `payload` gives it again. */
+  readonly kept?: boolean;
 }
 
 /** Where a payload goes. What was written before and may be resumed is kept by the sink. */

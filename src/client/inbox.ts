@@ -81,6 +81,7 @@ function describe(state: ClientState, lookup: Lookup, received: Received): Inbox
     ...(received.refusal === undefined ? {} : { refusal: received.refusal }),
     ...(received.held === undefined ? {} : { held: received.held }),
     ...(opened === undefined ? {} : openedFields(lookup, opened)),
+    ...(received.kept === 'kept' ? { kept: true } : {}),
     ...(isCover(received)
       ? { cover: true, parts: parts.map((found) => describePart(state, lookup, found)) }
       : {}),

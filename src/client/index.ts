@@ -6,6 +6,7 @@ import type { Client, ConnectNetwork, InboxEntry, OnProgress, PayloadSink, TextF
 import { deliverAccepts } from './accept.ts';
 import { createSync, openKnown } from './collect.ts';
 import { createListParts } from './cover.ts';
+import { createKeep } from './keep.ts';
 import { createDevices, renewPhrase } from './devices.ts';
 import { createEnroll } from './enroll.ts';
 import { claimedSender, entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
@@ -73,7 +74,12 @@ export async function createClient(parts: ClientParts): Promise<Client> {
   const openOne = createOpenOne({ session, network, clock, learn: share.tryLearn });
   const listParts = createListParts(session, network);
   const known = { session, openOne, listParts };
-  const readPayload = createReadPayload({ session, network, wait });
+  const readPayload = createReadPayload({
+    session,
+    network,
+    keep: createKeep({ own, random, wait }),
+    wait,
+  });
   const send = createSend({
     session,
     network,

@@ -53,6 +53,7 @@ const receivedMembers = members({
   firstSeen: least,
   sizeClass: greatest,
   kept: ranked(rankOf(keptRank)),
+  keptUntil: greatest,
   opened: entries(whole),
 });
 

@@ -5,7 +5,10 @@
  *  2. the rest is fetched, decrypted and written; a broken line is taken up again
  *  3. length and hashes are verified over everything, the kept part included
  *  4. the sink commits: the bytes are durable
- *  5. accepted, durable here; only then is the sender's domain told
+ *  5. small ones are kept at the own domain, for the user's other devices
+ *  6. accepted, durable here; only then is the sender's domain told
+ *
+ * What was accepted before is read from the own domain, as long as it is kept there.
  */
 import { base64urlnopad } from '@scure/base';
 import { CHUNKED_HEADER } from '../crypto/chunked.ts';
@@ -14,6 +17,7 @@ import type { PayloadStream } from '../directory/remote.ts';
 import { decryptPayload, resumePoint, type Resumption } from '../message/payload.ts';
 import type { ClientNetwork, OnProgress, PayloadSink } from './api.ts';
 import { expectedPayload, isCover } from './cover.ts';
+import type { Keep } from './keep.ts';
 import { notFetched, reach } from './open.ts';
 import { receivedKey } from './reduce.ts';
 import type { OpenedMessage, Received, ReceivedKey } from './state.ts';
@@ -22,6 +26,7 @@ import type { Session } from './store.ts';
 export interface ReadParts {
   readonly session: Session;
   readonly network: Pick<ClientNetwork, 'domains' | 'remote'>;
+  readonly keep: Keep;
   readonly wait: (ms: number) => Promise<void>;
 }
 
@@ -35,22 +40,52 @@ const refusing: readonly ErrorCode[] = ['payload_mismatch', 'open_failed', 'comm
 /** What another try may mend. */
 const passing: readonly ErrorCode[] = ['network_failed', 'payload_truncated'];
 
-export function createReadPayload({ session, network, wait }: ReadParts): ReadPayload {
+export function createReadPayload({ session, network, keep, wait }: ReadParts): ReadPayload {
   return async (received, sink, progress) => {
     const { opened } = received;
     const key = receivedKey(received);
+    if (opened?.contentKey !== undefined && received.kept === 'kept')
+      return await readKept(key, opened, sink, progress);
     if (opened === undefined || received.status !== 'opened') throw notReadable(received);
     if (isCover(received))
       throw new BeckonError('request_invalid', 'a cover has parts and no content of its own');
+    const copy: Copy | undefined = (await keep.wants(opened)) ? { pieces: [] } : undefined;
     try {
-      await transfer(received, opened, sink, progress);
+      await transfer(received, opened, sink, { progress, copy });
     } catch (error) {
       await noteFailure(key, codeOf(error));
       throw error;
     }
     await sink.commit();
-    await session.commit({ type: 'ended', key, status: 'accepted' });
+    const keptUntil = await kept(opened, copy);
+    await session.commit({
+      type: 'ended',
+      key,
+      status: 'accepted',
+      ...(keptUntil === undefined ? {} : { keptUntil }),
+    });
   };
+
+  /** Only what came in one piece, from its first byte on, is there to be kept. */
+  async function kept(opened: OpenedMessage, copy: Copy | undefined): Promise<number | undefined> {
+    const size = copy?.pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (copy === undefined || size !== opened.payloadSize) return undefined;
+    return await keep.keep(opened, session.keys().domain, copy.pieces);
+  }
+
+  async function readKept(
+    key: ReceivedKey,
+    opened: OpenedMessage,
+    sink: PayloadSink,
+    progress: OnProgress | undefined,
+  ): Promise<void> {
+    try {
+      await keep.read(opened, session.keys().domain, sink, progress);
+    } catch (error) {
+      if (codeOf(error) === 'message_gone') await session.commit({ type: 'kept-ended', key });
+      throw error;
+    }
+  }
 
   async function noteFailure(key: ReceivedKey, code: ErrorCode): Promise<void> {
     if (code === 'message_gone') await session.commit({ type: 'ended', key, status: 'expired' });
@@ -62,14 +97,14 @@ export function createReadPayload({ session, network, wait }: ReadParts): ReadPa
     received: Received,
     opened: OpenedMessage,
     sink: PayloadSink,
-    progress: OnProgress | undefined,
+    watching: Watching,
   ): Promise<void> {
     let failures = 0;
     let trusted = false;
     for (;;) {
       const before = await sink.size();
       try {
-        await attempt(received, opened, sink, progress);
+        await attempt(received, opened, sink, watching);
         return;
       } catch (error) {
         const code = codeOf(error);
@@ -89,7 +124,7 @@ export function createReadPayload({ session, network, wait }: ReadParts): ReadPa
     received: Received,
     opened: OpenedMessage,
     sink: PayloadSink,
-    progress: OnProgress | undefined,
+    { progress, copy }: Watching,
   ): Promise<void> {
     const { contentKey, ...expected } = expectedPayload(opened);
     const resumption = await resumptionOf(received, opened, sink);
@@ -98,7 +133,9 @@ export function createReadPayload({ session, network, wait }: ReadParts): ReadPa
     const resume = fetched.start === start ? resumption : undefined;
     let done = resume?.point.plaintextOffset ?? 0;
     if (resume === undefined) await sink.truncate(0);
-    for await (const piece of decryptPayload(contentKey, fetched.body, expected, resume)) {
+    if (copy !== undefined) copy.pieces = [];
+    const body = copy === undefined ? fetched.body : copied(fetched.body, copy);
+    for await (const piece of decryptPayload(contentKey, body, expected, resume)) {
       await sink.write(piece);
       done += piece.length;
       progress?.({ part: 0, parts: 1, done, total: opened.length });
@@ -125,6 +162,23 @@ export function createReadPayload({ session, network, wait }: ReadParts): ReadPa
     const fetched = await network.remote.fetchPayload(peer, base64urlnopad.decode(received.id), request);
     if (fetched.kind !== 'found') throw notFetched(fetched);
     return fetched;
+  }
+}
+
+/** What came of a payload in the last attempt. */
+interface Copy {
+  pieces: Uint8Array[];
+}
+
+interface Watching {
+  readonly progress: OnProgress | undefined;
+  readonly copy: Copy | undefined;
+}
+
+async function* copied(body: AsyncIterable<Uint8Array>, copy: Copy): AsyncGenerator<Uint8Array> {
+  for await (const piece of body) {
+    copy.pieces.push(piece.slice());
+    yield piece;
   }
 }
 

@@ -66,7 +66,9 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'refused':
       return finished(state, event.key, { status: 'refused', refusal: event.code });
     case 'ended':
-      return ended(state, event.key, event.status);
+      return ended(state, event);
+    case 'kept-ended':
+      return withReceived(state, event.key, noMoreKept);
     case 'accept-answered':
       return acceptAnswered(state, event.key);
     case 'done-reported':
@@ -235,7 +237,7 @@ function adopt(state: ClientState, address: string, drop: TheirDrop): ClientStat
 function finished(
   state: ClientState,
   key: ReceivedKey,
-  change: Pick<Received, 'status' | 'refusal'>,
+  change: Pick<Received, 'status' | 'refusal' | 'kept' | 'keptUntil'>,
 ): ClientState {
   const received = state.received[key];
   if (received === undefined || !isUnderWay(received)) return state;
@@ -243,11 +245,23 @@ function finished(
   return withDone(known, received);
 }
 
-/** What ended needs its keys no more; the token is owed as long as an accept is. */
+/** What ended needs its keys no more, but that of what is kept; the token is owed as long as an accept is. */
 function erased(received: Received, owed = received.status === 'accepted'): Received {
   if (received.opened === undefined) return received;
-  const { contentKey: _, acceptToken, ...opened } = received.opened;
-  return { ...received, opened: owed && acceptToken !== undefined ? { ...opened, acceptToken } : opened };
+  const { contentKey, acceptToken, ...opened } = received.opened;
+  return {
+    ...received,
+    opened: {
+      ...opened,
+      ...(received.kept === 'kept' && contentKey !== undefined ? { contentKey } : {}),
+      ...(owed && acceptToken !== undefined ? { acceptToken } : {}),
+    },
+  };
+}
+
+/** The key of what is kept nowhere opens nothing any more. */
+function noMoreKept(received: Received): Received {
+  return received.kept === 'kept' ? erased({ ...received, kept: 'gone' }) : received;
 }
 
 function acceptAnswered(state: ClientState, key: ReceivedKey): ClientState {
@@ -263,16 +277,17 @@ function pastItsEnd(received: Received): Received {
   return erased({ ...rest, status: 'expired' });
 }
 
-type Ended = Extract<ClientEvent, { type: 'ended' }>['status'];
+type Ended = Extract<ClientEvent, { type: 'ended' }>;
 
 /** What was accepted is owed to the sender's domain until it answered. */
-function ended(state: ClientState, key: ReceivedKey, status: Ended): ClientState {
+function ended(state: ClientState, { key, status, keptUntil }: Ended): ClientState {
   const received = state.received[key];
   if (status !== 'accepted') return finished(state, key, { status });
   if (received?.status !== 'opened') return state;
   const { accepts } = state;
+  const kept = keptUntil === undefined ? {} : { kept: 'kept' as const, keptUntil };
   return {
-    ...finished(state, key, { status }),
+    ...finished(state, key, { status, ...kept }),
     accepts: accepts.includes(key) ? accepts : [...accepts, key],
   };
 }
@@ -300,7 +315,8 @@ function forgetPast(state: ClientState, now: number): ClientState {
   const live = Object.entries(state.drops).filter(([, drop]) => drop.notAfter > now);
   const received = Object.entries(state.received)
     .filter(([, { opened, expires }]) => opened !== undefined || expires + unopenedKept > now)
-    .map(([key, entry]) => [key, entry.expires > now ? entry : pastItsEnd(entry)]);
+    .map(([key, entry]) => [key, entry.expires > now ? entry : pastItsEnd(entry)] as const)
+    .map(([key, entry]) => [key, (entry.keptUntil ?? now) > now ? entry : noMoreKept(entry)]);
   const drops = Object.fromEntries(live);
   const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
   const accepts = state.accepts.filter((key) => (state.received[key]?.expires ?? 0) > now);

@@ -94,7 +94,10 @@ const receivedFields = {
   sizeClass: count,
   status: oneOf('waiting', 'opened', 'accepted', 'withdrawn', 'expired', 'refused', 'ignored'),
 } as const;
-const received = keeping({ ...receivedFields, number: count }, { refusal: text, held: text, opened, kept });
+const received = keeping(
+  { ...receivedFields, number: count },
+  { refusal: text, held: text, opened, kept, keptUntil: count },
+);
 
 const sentPart = keeping(
   {
@@ -225,7 +228,7 @@ const clientState: Reader<ClientState> = (value) => {
   };
 };
 
-const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept });
+const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept, keptUntil: count });
 const sharedSent = keeping(sentFields, sentMore);
 const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop, gaveUp: count });
 

@@ -121,6 +121,8 @@ export interface Received {
   readonly opened?: OpenedMessage;
   /** Whether the own domain keeps the payload of what was accepted, or no more. */
   readonly kept?: 'kept' | 'gone';
+  /** When that ends. */
+  readonly keptUntil?: number;
 }
 
 export interface SentPart {
@@ -328,7 +330,11 @@ export type ClientEvent =
       readonly type: 'ended';
       readonly key: ReceivedKey;
       readonly status: 'accepted' | 'expired' | 'ignored';
+      /** Of what was accepted: the own domain keeps the payload until then. */
+      readonly keptUntil?: number;
     }
+  /** The own domain keeps it no more. */
+  | { readonly type: 'kept-ended'; readonly key: ReceivedKey }
   | { readonly type: 'accept-answered'; readonly key: ReceivedKey }
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }

@@ -76,6 +76,7 @@ export const purposes = [
   'identity change',
   'introduction',
   'introduction seal',
+  'kept',
   'key id',
   'ledger',
   'letter',

@@ -339,3 +339,70 @@ test('a phrase that was cut off in the making is made again', async (t) => {
     t.is((await restored.restore('ann@alpha.test', phrase, '')).address, 'ann@alpha.test');
   }
 });
+
+/** Ann reads what Bob wrote, at a domain that keeps what she reads. */
+async function readAndKept(keep: number) {
+  const known = await annAndBob();
+  const { world, ann, bob } = known;
+  homeOf(world, 'alpha.test').keep = keep;
+  await ann.client.send({ to: [bob.address], ...letter('hello') });
+  await bob.client.sync();
+  await bob.client.payload(1, memorySink());
+  await bob.client.send({ to: ['ann@alpha.test'], ...letter('worth keeping') });
+  await ann.client.sync();
+  const number = ann.client.inbox()[0]?.number ?? 0;
+  await ann.client.payload(number, memorySink());
+  return { ...known, number };
+}
+
+test('what was read opens on another device, and after a loss, where the domain keeps it', async (t) => {
+  const { world, ann, phrase, number } = await readAndKept(90 * 86_400);
+  t.like(ann.client.entry(number), { status: 'accepted', kept: true });
+  t.is(world.messages().filter(({ state }) => state === 'accepted').length, 2, 'the sender may drop it');
+  const phone = await paired(world, ann);
+  const restored = await world.client(files(), 'restored');
+  await restored.restore('ann@alpha.test', phrase, '');
+  for (const client of [phone.client, restored, ann.client]) {
+    const [entry] = client.inbox();
+    t.like(entry, { status: 'accepted', kept: true });
+    t.is(await read(client, entry?.number ?? 0), 'worth keeping');
+    t.is(client.inbox().length, 1);
+  }
+});
+
+test('a domain that keeps nothing changes nothing else', async (t) => {
+  const { world, ann, number } = await readAndKept(0);
+  t.is(ann.client.entry(number).kept, undefined);
+  t.is(homeOf(world, 'alpha.test').kept.size, 0);
+  t.is(await rejected(ann.client.payload(number, memorySink())), 'message_gone');
+  t.false((ann.state.text ?? '').includes('contentKey'));
+});
+
+test('the key of what is kept goes when the domain lets it go, or says that it is not there', async (t) => {
+  for (const ending of ['time', 'word'] as const) {
+    const { world, ann, number } = await readAndKept(86_400);
+    const phone = await paired(world, ann);
+    t.true((ann.state.text ?? '').includes('contentKey'));
+    homeOf(world, 'alpha.test').kept.clear();
+    if (ending === 'time') world.clock.advance(2 * 86_400);
+    else t.is(await rejected(ann.client.payload(number, memorySink())), 'message_gone');
+    await ann.client.sync();
+    await phone.client.sync();
+    for (const { state } of [ann, phone]) t.false((state.text ?? '').includes('contentKey'), ending);
+    t.is(ann.client.entry(number).kept, undefined);
+  }
+});
+
+test('what the domain gives back instead of what was kept is refused', async (t) => {
+  const { world, ann, number } = await readAndKept(86_400);
+  const { kept } = homeOf(world, 'alpha.test');
+  for (const [name, bytes] of kept)
+    kept.set(
+      name,
+      bytes.map((byte, index) => (index === 70 ? byte ^ 1 : byte)),
+    );
+  t.is(await rejected(ann.client.payload(number, memorySink())), 'open_failed');
+  for (const [name, bytes] of kept) kept.set(name, bytes.subarray(1));
+  t.is(await rejected(ann.client.payload(number, memorySink())), 'payload_mismatch');
+  t.like(ann.client.entry(number), { status: 'accepted', kept: true });
+});

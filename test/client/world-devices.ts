@@ -21,6 +21,8 @@ export type States = Map<string, Uint8Array>;
 export interface Tagged {
   readonly etag?: string;
   readonly bytes?: Uint8Array;
+  /** Content-Range, where it is a part. */
+  readonly range?: string;
 }
 
 export interface DeviceRequest {

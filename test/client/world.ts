@@ -151,6 +151,9 @@ function createHome(domain: string, random: Random) {
     aliases: new Map<string, { readonly address: string; readonly of: string }>(),
     devices: new Map() as Devices,
     states: new Map() as States,
+    /** For how many seconds it keeps ciphertext, and what, by name. */
+    keep: 0,
+    kept: new Map<string, Uint8Array>(),
     /** Address hashes whose user is invited anew. */
     replaced: new Set<string>(),
     reserved: new Set<string>(),
@@ -403,13 +406,19 @@ async function answer(world: World, request: HttpsRequest): Promise<Answer> {
 }
 
 function isTagged(value: unknown): value is Tagged {
-  return typeof value === 'object' && value !== null && ('etag' in value || Object.keys(value).length === 0);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ('etag' in value || 'bytes' in value || Object.keys(value).length === 0)
+  );
 }
 
-function taggedAnswer({ etag, bytes }: Tagged): Answer {
+function taggedAnswer({ etag, bytes, range }: Tagged): Answer {
   const tag = etag === undefined ? {} : { etag };
   if (bytes === undefined) return { status: 204, headers: tag, body: new Uint8Array() };
-  return { status: 200, headers: { 'content-type': 'application/octet-stream', ...tag }, body: bytes };
+  const status = range === undefined ? 200 : 206;
+  const headers = { ...tag, ...(range === undefined ? {} : { 'content-range': range }) };
+  return { status, headers: { 'content-type': 'application/octet-stream', ...headers }, body: bytes };
 }
 
 function json(value: unknown): Uint8Array {
@@ -440,6 +449,7 @@ function route(world: World, home: TestHome, request: HttpsRequest, path: string
   if (user === undefined || kind !== 'device') throw new BeckonError('unauthorized', 'no such device');
   if (parts[0] === 'introductions') return feed(home, new URLSearchParams(query));
   if (where === 'account/user') return profile(home, user);
+  if (parts[1] === 'kept') return kept(world, home, request, parts[2], read);
   if (where === 'account/record') return putRecord(world, home, user, read().record);
   if (parts[1] === 'reservations') return reserve(home, read().count);
   if (parts[1] === 'uploads') return upload(home, request, parts, read);
@@ -490,10 +500,33 @@ function profile(home: TestHome, user: string): unknown {
     ...recordOf(user),
     aliases: aliases.map(([hash, { address }]) => ({ address, ...recordOf(hash) })),
     devices: devicesOf(home.devices, user),
+    keep: home.keep,
     used: 0,
     quota: 0,
-    keep: 0,
   };
+}
+
+function kept(
+  world: World,
+  home: TestHome,
+  { headers = {} }: HttpsRequest,
+  name: string | undefined,
+  read: () => Json,
+): unknown {
+  if (name === undefined) {
+    const { name: own, upload: of, payloadHash } = read();
+    const bytes = home.uploads.get(of)?.bytes;
+    if (home.keep === 0) throw new BeckonError('unsupported', 'nothing is kept here');
+    if (bytes === undefined || b64(sha256(bytes)) !== payloadHash)
+      throw new BeckonError('payload_mismatch', 'other bytes');
+    home.kept.set(own, bytes);
+    return { name: own, size: bytes.length, created: now, expires: world.clock.seconds() + home.keep };
+  }
+  const bytes = home.kept.get(name);
+  if (bytes === undefined) throw new BeckonError('not_found', 'nothing is kept under this name');
+  const [start = 0, end = 0] = (headers['range'] ?? '').replace('bytes=', '').split('-').map(Number);
+  const part = bytes.subarray(start, end + 1);
+  return { bytes: part, range: `bytes ${start}-${start + part.length - 1}/${bytes.length}` };
 }
 
 /** Of the user or of an alias, in the place of the one that it names. */

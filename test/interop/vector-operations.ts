@@ -137,6 +137,7 @@ export const operations: Record<string, Operation> = {
   'parse invitation': (i) => shown(keys.readInvitation(i['word'])),
   'seal state': (i) => hex(sealState(b(i['stateKey']), i['address'], b(i['content']), random(i))),
   'open state': (i) => hex(openState(b(i['stateKey']), i['address'], b(i['blob']))),
+  'kept name': (i) => hex(primitives.hkdf(b(i['contentKey']), primitives.context('kept', at(i)))),
   'parse pairing': (i) => shown(readPairing(i['word'])),
 };
 

@@ -72,9 +72,12 @@ test('two devices at once: both write, both poll, both read; nothing is lost and
   t.is(laptop.inbox().length, 3);
   t.is(phone.inbox().length, 3);
 
-  t.is(await read(laptop, here[0]?.number ?? 0), await textOf(bob.client(), here[0]?.sha256, 'answer'));
+  const first = await textOf(bob.client(), here[0]?.sha256, 'answer');
+  t.is(await read(laptop, here[0]?.number ?? 0), first);
   await phone.sync();
-  t.is(phone.inbox().filter(({ status }) => status === 'accepted').length, 1, 'read here is read there');
+  const [accepted, ...more] = phone.inbox().filter(({ status }) => status === 'accepted');
+  t.is(more.length, 0);
+  t.is(await read(phone, accepted?.number ?? 0), first, 'read here is read there');
   await Promise.all([laptop.sync(), phone.sync()]);
   t.deepEqual(await subjects(laptop), ['laptop 1', 'laptop 2', 'phone 1', 'phone 2']);
   t.deepEqual(await subjects(phone), await subjects(laptop));
@@ -99,11 +102,21 @@ test('a lost device: address and phrase bring back what was known, and what stil
   await lost.client.send(letter(bob.address, 'before the loss'));
   await bob.arrivals();
   t.is(await bob.read(1), 'before the loss');
+  await bob.send(['ann@alpha.test'], 'read before the loss');
+  const [known] = await holds(lost.client, 1);
+  t.is(await read(lost.client, known?.number ?? 0), 'read before the loss');
   await bob.send(['ann@alpha.test'], 'to a drop of the lost one');
 
   const found = await device(town, stack);
-  t.like(await found.client.restore('ann@alpha.test', phrase, 'new laptop'), { sent: 1, contacts: 1 });
-  const [arrived] = await holds(found.client, 1);
+  t.like(await found.client.restore('ann@alpha.test', phrase, 'new laptop'), {
+    received: 1,
+    sent: 1,
+    contacts: 1,
+  });
+  const [kept] = found.client.inbox();
+  t.like(kept, { status: 'accepted', kept: true });
+  t.is(await read(found.client, kept?.number ?? 0), 'read before the loss');
+  const [, arrived] = await holds(found.client, 2);
   t.like(arrived, { from: bob.address, way: 'drop', answers: undefined });
   t.is(await read(found.client, arrived?.number ?? 0), 'to a drop of the lost one');
   t.like((await found.client.send(letter(bob.address, 'after the loss'))).recipients, [{ way: 'drop' }]);

@@ -17,6 +17,7 @@ export function state(): readonly Case[] {
   addSealing(cases);
   addOpening(cases);
   addPairings(cases);
+  addKeptNames(cases);
   return cases.cases;
 }
 
@@ -247,5 +248,17 @@ function addPairings(cases: Collection): void {
       ...base,
       description: `a pairing code ${description}`,
       inputs: { word: typed },
+    });
+}
+
+function addKeptNames(cases: Collection): void {
+  const contentKey = seeded('kept content key')(32);
+  for (const where of [domain, 'beta.test'])
+    cases.positive(nameOf('kept-name', where), {
+      spec: 'state.md section 8',
+      description: `what a payload is called where ${where} keeps it`,
+      operation: 'kept name',
+      inputs: { contentKey, domain: where },
+      output: hkdf(contentKey, ctx('kept', where)),
     });
 }

@@ -6,6 +6,7 @@ import {
   stateKeyId,
   stateKeyOf,
 } from '../../../src/keys/recovery-phrase.ts';
+import { keptName } from '../../../src/client/keep.ts';
 import { openState, sealState } from '../../../src/message/state-blob.ts';
 import { parsePairing } from '../../../src/wire/state.ts';
 import type { Operation } from '../inputs.ts';
@@ -29,5 +30,6 @@ export const state: Readonly<Record<string, Operation>> = {
     ),
   'open state': (inputs) =>
     openState(inputs.secret('stateKey'), inputs.text('address'), inputs.bytes('blob')),
+  'kept name': (inputs) => keptName(inputs.secret('contentKey'), inputs.text('domain')),
   'parse pairing': (inputs) => parsePairing(inputs.text('word')),
 };
