@@ -16,6 +16,7 @@ import { decodeSign1 } from '../../src/wire/sign1.ts';
 import { userAnswer, userListing } from '../../src/wire/users.ts';
 import { rejected } from '../support/identities.ts';
 import { b64, deviceOf, openCaller, type Caller } from './caller.ts';
+import { openPerson } from './person.ts';
 import { startTown, type Town } from './town.ts';
 
 /** The own domain as whoever has a key sees it. */
@@ -216,3 +217,27 @@ test('what one device keeps the other reads, until its end', async (t) => {
   t.is(await rejected(phone.keptPart(name, 0)), 'not_found');
   t.is((await laptop.user()).used, 0);
 });
+
+for (const revoke of [false, true])
+  test(`a client begins anew with the invitation alone, the old device ${revoke ? 'revoked' : 'going on'}`, async (t) => {
+    await using town = await startTown();
+    const ann = await town.enroll('ann@alpha.test');
+    const bob = await town.enroll('bob@beta.test');
+    await ann.send([bob.address], 'before');
+    await bob.arrivals();
+    await bob.read(1);
+    const { invitation } = await town.hoster('alpha').admin.reinviteUser(ann.address, { revoke });
+    const anew = await openPerson(ann.address, invitation, town.clock, town.surroundings);
+    await using _ = { [Symbol.asyncDispose]: () => anew.close() };
+    t.is(await rejected(ann.client().sync()), 'unauthorized');
+
+    await bob.restart();
+    town.clock.advance(86_400);
+    const refused = await bob.send([ann.address], 'is it you?');
+    t.like(refused.recipients[0], { outcome: 'changed', code: 'trust_changed' });
+    // Ann reads hers aloud.
+    await bob.client().trust.accept(ann.address, (await anew.client().trust.show()).words);
+    await bob.send([ann.address], 'after');
+    await anew.arrivals();
+    t.is(await anew.read(1), 'after');
+  });
