@@ -22,6 +22,7 @@ import { createDnsOf, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
 import { createDomain } from './new-domain.ts';
 import type { LookAtOwnDns } from './own-dns.ts';
+import { exportOperations } from './user-export.ts';
 
 export interface RunningParts {
   readonly version: string;
@@ -58,6 +59,7 @@ export function createRunningOperations(parts: RunningParts) {
     ...domainOperations(parts),
     ...userOperations(parts),
     ...aliasOperations(parts),
+    ...exportOperations(parts),
   };
 }
 

@@ -3,7 +3,7 @@ import { formatAddress, parseAddress } from '../wire/address.ts';
 import { askDaemon, type AdminParts } from './admin.ts';
 import { command, configOption, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
 import { misused } from './failure.ts';
-import { formatTime } from './format.ts';
+import { formatNumber, formatSize, formatTime } from './format.ts';
 import { safeLine } from './safe-text.ts';
 
 /** `beckon user reinvite`: for who lost device and phrase, or had them stolen. */
@@ -34,6 +34,30 @@ export function reinviteCommand(parts: AdminParts): Command {
         '        and correspondents are told that the keys changed: they should compare fingerprints',
       );
       face.print('next    make sure who asks, and hand it over by a safe way: beckon enroll INVITATION');
+    });
+}
+
+/** `beckon user export`: for the user who asks what is here about them. */
+export function exportCommand(parts: AdminParts): Command {
+  const { face } = parts;
+  return command('export', 'write all that is here about a user into a new directory', [
+    'user export alice@example.org /tmp/alice',
+  ])
+    .argument('<address>')
+    .argument('<dir>', 'is made, by the daemon; the daemon must be allowed to write there')
+    .addOption(configOption())
+    .addOption(jsonOption())
+    .action(async (typed: string, dir: string, options: ConfigOption & JsonOption) => {
+      const address = formatAddress(parseAddress(typed).address);
+      const made = await askDaemon(parts, options, (admin) => admin.exportUser(address, face.path(dir)));
+      if (options.json) return face.printJson(made);
+      face.print(
+        `wrote   ${safeLine(made.directory)}: ${formatNumber(made.files, 'file')}, ${formatSize(made.bytes)} of ciphertext`,
+      );
+      face.print(
+        '        user.json says what is known: keys, devices, aliases, what was sent where and when',
+      );
+      face.print('        content, and who writes to this user, is not here: only the user can open it');
     });
 }
 

@@ -6,7 +6,7 @@ import { command, configOption, group, jsonOption, type ConfigOption, type JsonO
 import { misused } from './failure.ts';
 import { formatSize, formatTime, table } from './format.ts';
 import { safeLine } from './safe-text.ts';
-import { reinviteCommand, removeCommand } from './user-life.ts';
+import { exportCommand, reinviteCommand, removeCommand } from './user-life.ts';
 
 /** `beckon user ...`: the users of the domains of a running daemon. */
 export function userCommand(parts: AdminParts): Command {
@@ -15,6 +15,7 @@ export function userCommand(parts: AdminParts): Command {
     listCommand(parts),
     suspendCommand(parts),
     reinviteCommand(parts),
+    exportCommand(parts),
     removeCommand(parts),
     aliasCommand(parts),
   ]);

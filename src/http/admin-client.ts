@@ -42,6 +42,7 @@ export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClie
     inviteUser: (address) => ask(operations.inviteUser, {}, { address }),
     reinviteUser: (address, how) => ask(operations.reinviteUser, { address }, how),
     removeUser: (address) => ask(operations.removeUser, { address }),
+    exportUser: (address, directory) => ask(operations.exportUser, { address }, { directory }),
     suspendUser: (address, suspended) => ask(operations.suspendUser, { address }, { suspended }),
     aliases: (address) => ask(operations.aliases, { address }),
     setAlias: (address, alias, held) => ask(operations.setAlias, { address }, { alias, held }),

@@ -26,6 +26,11 @@ export interface AdminHandlers extends IdentityHandlers {
   reinviteUser(address: string, how: { readonly revoke: boolean }): Promise<IssuedInvitation>;
   /** What the user has at the domain goes, but for what they sent. Throws `not_found`. */
   removeUser(address: string): Promise<{ readonly address: string }>;
+  /**
+   * Writes all that is here about a user into a directory that does not exist. Throws `not_found`, `request_invalid` for a path that
+   * is not absolute, `exists`, `storage_failed`.
+   */
+  exportUser(address: string, directory: string): Promise<ExportedUser>;
   /** Suspends, or takes it back. Throws `not_found`. */
   suspendUser(address: string, suspended: boolean): Promise<UserSummary>;
   /** Throws `not_found`, `address_invalid`. */
@@ -155,6 +160,14 @@ export interface UserAliases {
   readonly address: string;
   /** `listed`: the user's client signed a record for it, so it can be written to. */
   readonly aliases: readonly { readonly address: string; readonly listed: boolean }[];
+}
+
+export interface ExportedUser {
+  readonly address: string;
+  readonly directory: string;
+  readonly files: number;
+  /** Of ciphertexts. */
+  readonly bytes: number;
 }
 
 export interface IssuedInvitation {

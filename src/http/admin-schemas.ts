@@ -54,6 +54,12 @@ export const adminOperations = {
     body: object({ revoke: { type: 'boolean' } }),
   },
   removeUser: { method: 'DELETE', path: '/users/:address', params: object({ address }) },
+  exportUser: {
+    method: 'POST',
+    path: '/users/:address/exports',
+    params: object({ address }),
+    body: object({ directory: text(4096) }),
+  },
   suspendUser: {
     method: 'PATCH',
     path: '/users/:address',

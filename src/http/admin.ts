@@ -59,6 +59,7 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     reinviteUser: (request) =>
       handlers.reinviteUser(param(request, 'address'), request.body as { revoke: boolean }),
     removeUser: (request) => handlers.removeUser(param(request, 'address')),
+    exportUser: (request) => handlers.exportUser(param(request, 'address'), member(request, 'directory')),
     suspendUser: (request) =>
       handlers.suspendUser(param(request, 'address'), (request.body as { suspended: boolean }).suspended),
     domainKeys: (request) => handlers.domainKeys(param(request, 'domain')),

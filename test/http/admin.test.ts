@@ -66,6 +66,7 @@ test('every operation passes through, with its arguments', async (t) => {
     ['inviteUser', 'zoë/x@alpha.test'],
     ['reinviteUser', 'zoë/x@alpha.test', { revoke: true }],
     ['removeUser', 'zoë/x?y@alpha.test'],
+    ['exportUser', 'zoë@alpha.test', '/tmp/a b'],
     ['suspendUser', 'zoë/x?y#z%2F@alpha.test', true],
     ['suspendUser', 'a@alpha.test', false],
     ['aliases', 'a@alpha.test'],
