@@ -228,7 +228,7 @@ for (const revoke of [false, true])
     await bob.read(1);
     const { invitation } = await town.hoster('alpha').admin.reinviteUser(ann.address, { revoke });
     const anew = await openPerson(ann.address, invitation, town.clock, town.surroundings);
-    await using _ = { [Symbol.asyncDispose]: () => anew.close() };
+    t.teardown(() => anew.close());
     t.is(await rejected(ann.client().sync()), 'unauthorized');
 
     await bob.restart();
