@@ -11,7 +11,7 @@ import { problemHandler } from './app.ts';
 import { addCors } from './cors.ts';
 import { addDoor } from './door.ts';
 import { requestedDomain } from './domain.ts';
-import { bytesOf, gatherSigned } from './gather.ts';
+import { bytesOf, gatherSigned, textOf } from './gather.ts';
 import { sendPayload } from './payload.ts';
 import type { FeedPage, PublicHandlers } from './public-handlers.ts';
 import type { BodyDigests } from './signed-request.ts';
@@ -23,8 +23,6 @@ export interface PublicParts {
   readonly log: Log;
 }
 
-/** An id that nobody has: malformed ids go the way of dead ones. */
-const noId = new Uint8Array(sizes.messageId);
 const maxAcceptRequest = 1024;
 const maxCursor = 64;
 
@@ -140,8 +138,15 @@ function addMessages(scope: FastifyInstance, { handlers, metrics }: PublicParts)
   });
 }
 
+/** A malformed id becomes one that nobody has, by the same work: so it goes the way of dead ones, in their time. */
 function idOf(request: FastifyRequest): Uint8Array {
-  return bytesOf((request.params as Params)['id'], sizes.messageId) ?? noId;
+  const text = (request.params as Params)['id'] ?? '';
+  const id = new Uint8Array(sizes.messageId);
+  id.set(Buffer.from(text, 'base64url').subarray(0, id.length));
+  // What reads as the id of somebody's message, and is not written as one, must not lead there.
+  const change = textOf(id) === text ? 0 : 0xff;
+  for (let at = 0; at < id.length; at++) id[at] = (id[at] as number) ^ change;
+  return id;
 }
 
 /** Never existed, expired, retracted, accepted, malformed, wrong token: one answer. */

@@ -32,7 +32,7 @@ import type { UsageCounts } from './usage.ts';
 
 export interface TransitTables {
   get(idHash: Uint8Array): TransitRow | undefined;
-  /** As `get`, and reads another row in the place of one that is not there: an id that never was takes the time of others. */
+  /** As `get`, by the same work whether it is there: one look for a row that is, and one for a row that is not. */
   getAlike(idHash: Uint8Array): TransitRow | undefined;
   /** The row of an owner's message, by trace handle or id hash; rows of others are as good as none. */
   find(owner: Owner, handleOrIdHash: Uint8Array): [idHash: Uint8Array, row: TransitRow] | undefined;
@@ -120,7 +120,8 @@ export function createTransitTables({ engine, blobs, refs, usage, clock }: Trans
     getAlike(idHash) {
       const row = rows.get(idHash);
       if (row?.content !== undefined) lastRead = idHash;
-      if (row === undefined && (lastRead ??= rows.lastKey()) !== undefined) rows.get(lastRead);
+      const other = row === undefined ? (lastRead ??= rows.lastKey()) : absent(idHash);
+      if (other !== undefined) rows.get(other);
       return row;
     },
     find(owner, handleOrIdHash) {
@@ -191,4 +192,11 @@ function isSame(a: Life, b: Life): boolean {
   return (
     a.state === b.state && a.firstFetch === b.firstFetch && a.fetches === b.fetches && a.ended === b.ended
   );
+}
+
+/** A hash that is nobody's, beside another. */
+function absent(idHash: Uint8Array): Uint8Array {
+  const other = idHash.slice();
+  other[other.length - 1] = (other[other.length - 1] as number) ^ 1;
+  return other;
 }

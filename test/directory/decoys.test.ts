@@ -139,6 +139,11 @@ function renewSigning(home: House): void {
   };
 }
 
+function keysIn(answer: Uint8Array): number {
+  const { inner } = decode(userListing, decodeSign1(decode(userAnswer, answer).listing!).payload);
+  return decode(userRecord, decodeSign1(inner).payload).keys.length;
+}
+
 /** All of an answer that is not keys, hashes, signatures and times. */
 function form(answer: Uint8Array): unknown {
   const outer = decode(userAnswer, answer);
@@ -166,15 +171,16 @@ test('the answer for an address without a user has the form of one with a user, 
   const home = await house(t);
   let keys = await enrol(home, 'anna@a.test');
   const decoys = Array.from({ length: 6 }, (_, n) => `nobody${n}@a.test`);
-  const sizes = { user: new Set<number>(), decoy: new Set<number>() };
+  /** By the number of keys in the record. */
+  const sizes = { user: new Map<number, number>(), decoy: new Map<number, number>() };
   let rotated = false;
   renewSigning(home);
   for (let months = 0; months < 10; months++) {
     const user = await home.bytes('anna@a.test');
-    sizes.user.add(user.length);
+    sizes.user.set(keysIn(user), user.length);
     for (const decoy of decoys) {
       const bytes = await home.bytes(decoy);
-      sizes.decoy.add(bytes.length);
+      sizes.decoy.set(keysIn(bytes), bytes.length);
       const [expected, seen] = [form(user), form(bytes)] as [
         Record<string, unknown>,
         Record<string, unknown>,
@@ -190,8 +196,12 @@ test('the answer for an address without a user has the form of one with a user, 
     keys = await rotate(home, 'anna@a.test', keys);
     rotated = true;
   }
-  t.is(sizes.user.size, 4);
-  for (const size of sizes.user) t.true(sizes.decoy.has(size));
+  t.deepEqual(
+    [...sizes.user.keys()].sort((a, b) => a - b),
+    [2, 4, 6, 8],
+  );
+  t.true(sizes.decoy.has(8));
+  for (const [keysListed, size] of sizes.decoy) t.is(sizes.user.get(keysListed), size);
 });
 
 test('a client that pinned a decoy sees orderly rotations for a year, and now and then somebody who lost all keys', async (t) => {
