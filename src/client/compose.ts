@@ -63,8 +63,11 @@ export function routeTo(
 }
 
 /** Withdrawn by the recipient, or handed over by another identity than the one that is pinned now. wire-spec/keys.md section 9. */
-function isVoid(their: TheirDrop, { user, dropsSince = 0 }: Recipient): boolean {
-  const ofAnother = their.identity !== undefined && their.identity !== bytesToJson(user.identityFingerprint);
+function isVoid(their: TheirDrop, { user, since, dropsSince = 0 }: Recipient): boolean {
+  const { identity } = their;
+  // Drops of version 0.1.0 do not say whose they are: those from before the present identity may be another's.
+  const ofAnother =
+    identity === undefined ? their.created < since : identity !== bytesToJson(user.identityFingerprint);
   return ofAnother || their.created < dropsSince;
 }
 

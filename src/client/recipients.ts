@@ -18,6 +18,8 @@ export interface Recipient {
   readonly domain: NativePeer;
   readonly addressing: PublishedKey;
   readonly sealing: PublishedKey;
+  /** Since when their identity is pinned. */
+  readonly since: number;
   /** Drops that they handed over before this time are void. */
   readonly dropsSince?: number;
 }
@@ -87,13 +89,14 @@ function writable(
   outcome: Extract<UserOutcome, { kind: 'native' }>,
   now: number,
 ): Resolved {
-  const { user, domain, trust, dropsSince } = outcome;
+  const { user, domain, trust, since, dropsSince } = outcome;
   try {
     const recipient = {
       address: named.address,
       ...tag,
       user,
       domain,
+      since,
       ...keysToWriteTo(user, now),
       ...(dropsSince === undefined ? {} : { dropsSince }),
     };
