@@ -1,5 +1,7 @@
 /** Sending, as `send` and `reply` share it. */
-import type { Client, Outgoing, OutgoingPart, SendResult } from '../client/api.ts';
+import { writeFile } from 'node:fs/promises';
+import { makePrivateDirectory } from '../admin/durable-file.ts';
+import type { Client, Outgoing, SendResult } from '../client/api.ts';
 import type { Clock } from '../clock.ts';
 import { BeckonError, type ErrorCode } from '../errors.ts';
 import { warnOfAlarms } from './alarms.ts';
@@ -10,6 +12,8 @@ import { AdvisedError, misused } from './failure.ts';
 import { formatFingerprint } from './fingerprint.ts';
 import { formatTime, table } from './format.ts';
 import { filePart, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
+import type { Home } from './home.ts';
+import { keptPath } from './kept-message.ts';
 import { createProgressBar } from './progress.ts';
 import { quantity } from './quantity.ts';
 import { reasonInWords } from './reasons.ts';
@@ -44,8 +48,30 @@ export interface Delivery {
  * Shows what is to be known of the recipients, sends, shows progress, and gives what became of it. Throws `usage` where there is nothing to
  * send.
  */
-export async function deliver(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<SendResult> {
-  const message = await outgoing(parts, client, delivery);
+export async function deliver(
+  parts: DeliveryParts,
+  client: Client,
+  delivery: Delivery,
+  home: Home,
+): Promise<SendResult> {
+  const letter = await letterOf(parts, client, delivery);
+  const result = await deliverMessage(parts, client, await outgoing(parts, delivery, letter));
+  if (letter !== undefined && result.number !== undefined) await keepSent(home, result.number, letter);
+  return result;
+}
+
+/** The text as it was sent, should it be sent again. */
+async function keepSent(home: Home, number: number, letter: Uint8Array): Promise<void> {
+  await makePrivateDirectory(home.messages);
+  await writeFile(keptPath(home, number), letter, { mode: 0o600 });
+}
+
+/** As `deliver`, for what is a message already. */
+export async function deliverMessage(
+  parts: DeliveryParts,
+  client: Client,
+  message: Outgoing,
+): Promise<SendResult> {
   const bar = createProgressBar(parts.face, 'sending');
   try {
     const result = await client.send(message, bar.show, (recipients) =>
@@ -73,13 +99,16 @@ async function acknowledge(client: Client, { recipients }: SendResult): Promise<
       await client.trust.acknowledge(address);
 }
 
-async function outgoing(parts: DeliveryParts, client: Client, delivery: Delivery): Promise<Outgoing> {
+async function outgoing(
+  parts: DeliveryParts,
+  delivery: Delivery,
+  letter: Uint8Array | undefined,
+): Promise<Outgoing> {
   const { to, files, subject, expires, partial = false, parents, from } = delivery;
-  const letter = await letterOf(parts, client, delivery);
   const attached = await Promise.all(files.map(filePart));
   return {
     to,
-    parts: letter === undefined ? attached : [letter, ...attached],
+    parts: letter === undefined ? attached : [textPart(letter), ...attached],
     subject: subject ?? (await subjectOf(files)),
     ...(expires === undefined ? {} : { expires: parts.clock.seconds() + quantity.duration(expires) }),
     partial,
@@ -93,7 +122,7 @@ async function letterOf(
   { clock, random }: DeliveryParts,
   client: Client,
   { to, files, body, subject, references, from: alias }: Delivery,
-): Promise<OutgoingPart | undefined> {
+): Promise<Uint8Array | undefined> {
   const from = alias === undefined ? client.address() : canonicalAddress(alias);
   if (from === undefined) throw new BeckonError('unauthorized', 'nobody is enrolled here');
   const wordless = body === undefined && subject === undefined;
@@ -101,7 +130,7 @@ async function letterOf(
     throw misused('nothing to send', 'give a file, --body TEXT, or a text on standard input');
   if (wordless) return undefined;
   const draft = { from, to, subject: subject ?? '', text: body ?? '', date: clock.seconds() };
-  return textPart(await composeMail({ ...draft, ...(references && { references }) }, random));
+  return await composeMail({ ...draft, ...(references && { references }) }, random);
 }
 
 /** Throws `address_invalid`. */

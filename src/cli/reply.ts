@@ -39,15 +39,20 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
         const { subject, references } = await threadOf(home, entry);
         const chosen = options.subject ?? (body === undefined ? undefined : subject);
         const { expires } = options;
-        return await deliver(parts, client, {
-          to: [to],
-          files,
-          body,
-          subject: chosen,
-          expires,
-          parents,
-          references,
-        });
+        return await deliver(
+          parts,
+          client,
+          {
+            to: [to],
+            files,
+            body,
+            subject: chosen,
+            expires,
+            parents,
+            references,
+          },
+          home,
+        );
       });
       showDelivery(face, result, options.json);
     });

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { readBody } from './body.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
-import { deliver, showDelivery, type DeliveryParts } from './delivery.ts';
+import { deliver, deliverMessage, showDelivery, type DeliveryParts } from './delivery.ts';
 import { misused } from './failure.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { quantity } from './quantity.ts';
-import { sortWords } from './recipients.ts';
+import { messageNumber } from './number.ts';
+import { sortWords, type SendWords } from './recipients.ts';
+import { sentAgain } from './send-again.ts';
 
 export interface MessageOptions extends HomeOption, JsonOption {
   readonly subject?: string;
@@ -13,6 +15,7 @@ export interface MessageOptions extends HomeOption, JsonOption {
   readonly expires?: string;
   readonly partial?: boolean;
   readonly from?: string;
+  readonly again?: string;
 }
 
 /** `beckon send`: to all recipients or, without --partial, to none. */
@@ -21,11 +24,16 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
   return command('send', 'send a text, files, or both; shows how each recipient is reached', [
     'send bob@beta.test -s "The drawing" --body "Here it is." lighthouse.png',
     'send bob@beta.test carol@gamma.test < letter.txt',
+    'send --again 12 lighthouse.png',
   ])
-    .argument('<to-or-file...>', 'addresses and files; what contains @ and is no file is an address')
+    .argument('[to-or-file...]', 'addresses and files; what contains @ and is no file is an address')
     .option('-s, --subject <text>', 'subject of the text')
     .option('--body <text>', 'the text (default: standard input, else your editor)')
     .option('--expires <duration>', 'how long it may wait at your domain, from 1h to 90d (default: 14d)')
+    .option(
+      '--again <number>',
+      'what expired unfetched, to whom it did, with all its files: by introduction now',
+    )
     .option('--from <address>', 'an alias of yours (default: your address)')
     .option('--partial', 'send to those who can be written to though others cannot')
     .addOption(homeOption())
@@ -33,12 +41,32 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
     .action(async (words: string[], options: MessageOptions) => {
       if (options.expires !== undefined) quantity.duration(options.expires);
       const { to, files } = await sortWords(face, words);
+      if (options.again !== undefined) return await sendAgain(parts, options, options.again, { to, files });
       if (to.length === 0) throw misused('no recipient', 'an address looks like alice@example.org');
       const body = await readBody(face, options.body, files.length > 0);
       const { subject, expires, partial, from } = options;
-      const result = await withClient(parts, options, (client) =>
-        deliver(parts, client, { to, files, body, subject, expires, partial, from }),
+      const result = await withClient(parts, options, (client, home) =>
+        deliver(parts, client, { to, files, body, subject, expires, partial, from }, home),
       );
       showDelivery(face, result, options.json);
     });
+}
+
+async function sendAgain(
+  parts: ClientParts & DeliveryParts,
+  options: MessageOptions,
+  typed: string,
+  { to, files }: SendWords,
+): Promise<void> {
+  const number = messageNumber(typed);
+  const { body, subject, from, expires, partial = false } = options;
+  if (to.length > 0 || [body, subject, from].some((option) => option !== undefined))
+    throw misused('--again takes nothing but files', 'recipients, text and subject are those that it had');
+  const result = await withClient(parts, options, async (client, home) => {
+    const message = await sentAgain(client, home, number, files);
+    const until =
+      expires === undefined ? {} : { expires: parts.clock.seconds() + quantity.duration(expires) };
+    return await deliverMessage(parts, client, { ...message, partial, ...until });
+  });
+  showDelivery(parts.face, result, options.json);
 }

@@ -25,11 +25,12 @@ export function sentLines({ number, subject, created, recipients }: SentEntry): 
   const head = `${String(number).padStart(4)}  ${formatTime(created)}  ${shortLine(subject, 80)}`;
   return [
     head.trimEnd(),
-    ...recipients.map(({ to, way, state, messages }) => {
+    ...recipients.map(({ to, way, state, silent, messages }) => {
       const content = messages.filter(({ mediaType }) => mediaType !== mediaTypes.cover);
       const size = content.reduce((sum, { length }) => sum + length, 0);
       const handle = (messages.find((message) => !content.includes(message)) ?? messages[0])?.handle ?? '';
-      return `      ${shortLine(to, 80)}  ${states[state]}  (${way}, ${formatSize(size)}, trace ${handle})`;
+      const line = `      ${shortLine(to, 80)}  ${states[state]}  (${way}, ${formatSize(size)}, trace ${handle})`;
+      return silent ? `${line}\n      nobody came for it: beckon send --again ${number}` : line;
     }),
   ];
 }

@@ -2,14 +2,15 @@
  * What is new for this user.
  *
  *  1. time     what is past its end is forgotten
- *  2. learn    what other devices of the user know
- *  3. keys     own keys rotate where they are due, the own record is looked at, drops of others that went silent are given up
- *  4. feed     introductions since the last time: drops to poll
- *  5. poll     refs for all drops, telling what is done with
- *  6. open     headers of known contacts; others wait for the user's word
- *  7. list     what opened covers hold
- *  8. accept   what is owed to senders' domains
- *  9. share    what is new, with the user's other devices
+ *  2. look     at the own record, as anybody can: also where the domain does not know this user any more
+ *  3. learn    what other devices of the user know
+ *  4. keys     own keys rotate where they are due, and drops of others that went silent are given up
+ *  5. feed     introductions since the last time: drops to poll
+ *  6. poll     refs for all drops, telling what is done with
+ *  7. open     headers of known contacts; others wait for the user's word
+ *  8. list     what opened covers hold
+ *  9. accept   what is owed to senders' domains
+ * 10. share    what is new, with the user's other devices
  */
 import type { Clock } from '../clock.ts';
 import { codeOf } from '../errors.ts';
@@ -46,9 +47,9 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
   return async () => {
     const before = session.state();
     await session.commit({ type: 'time-passed', now: clock.seconds() });
+    await lookAtOwn();
     await share.learn().catch(unlessOtherPhrase);
     await upkeep();
-    await lookAtOwn();
     await giveUpSilentDrops(session, own, clock.seconds());
     const { record } = expectNative(await network.domains.domain(session.keys().domain));
     await readFeed(session, own, record.bucketBits);

@@ -37,6 +37,8 @@ test.serial(
     const send = (from: string, to: string, body: string) =>
       hosters.as(from, ['send', to, '--body', body, '--json']);
     t.is((await send('ann', 'ben@beta.test', 'one')).code, 0);
+    t.is((await hosters.as('ann', ['send', '--again', '1'])).code, 2, 'it waits');
+    t.is((await hosters.as('ann', ['send', '--again', '1', 'ben@beta.test'])).code, 2);
     await arrived('ben', 1);
     t.is((await hosters.as('ben', ['read', '1'])).code, 0);
 
