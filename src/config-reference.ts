@@ -22,7 +22,8 @@ export function configReference(): string {
     '## The commands of users',
     '`beckon enroll`, `send`, `inbox` and the others of users read no file. Three variables of the environment say how they reach ' +
       'the outside, each a list as the key beside it: `BECKON_RESOLVERS` (`dns.resolvers`), `BECKON_ALLOW` (`outbound.allow`) and ' +
-      '`BECKON_CA_FILES` (`outbound.ca_files`).',
+      '`BECKON_CA_FILES` (`outbound.ca_files`). `BECKON_PASSPHRASE_FILE` names a file whose first line is the passphrase over a ' +
+      "client's keys and state.",
     '',
   ]
     .join('\n\n')

@@ -18,6 +18,7 @@ import { safeLine } from './safe-text.ts';
 interface Options extends HomeOption, JsonOption {
   readonly restore?: string;
   readonly name?: string;
+  readonly passphrase?: boolean;
 }
 
 /** `beckon enroll`: becomes a user, or another device of one. Repeating it finishes what was cut off. */
@@ -31,6 +32,10 @@ export function enrollCommand(parts: ClientParts): Command {
     .argument('[invitation]', 'as the hoster gave it, or the code that "beckon devices add" shows')
     .option('--restore <address>', 'after a loss: asks for the recovery phrase (from a pipe: the first line)')
     .option('--name <name>', "your word for this device (default: the machine's name)")
+    .option(
+      '--passphrase',
+      'keep the keys on this machine under a passphrase (asked for, or BECKON_PASSPHRASE_FILE)',
+    )
     .addOption(homeOption())
     .addOption(jsonOption())
     .action(async (word: string | undefined, options: Options) => {
@@ -50,9 +55,12 @@ export function enrollCommand(parts: ClientParts): Command {
 async function enroll(parts: ClientParts, options: Options, invitation: string, name: string): Promise<void> {
   const { face } = parts;
   parseInvitation(invitation);
-  const enrolled = await withNewClient(parts, options, (client) => client.enroll(invitation, name)).catch(
-    adviseOnHome,
-  );
+  const enrolled = await withNewClient(
+    parts,
+    options,
+    (client) => client.enroll(invitation, name),
+    options.passphrase,
+  ).catch(adviseOnHome);
   if (options.json) return face.printJson(enrolled);
   face.print(`enrolled     ${enrolled.address}; keys in ${homeDirectory(face, options)} (0600)`);
   face.print(`fingerprint  ${formatFingerprint(enrolled.fingerprint)}`);
@@ -75,7 +83,7 @@ async function join(
   action: (client: Client) => Promise<Joined>,
 ): Promise<void> {
   const { face } = parts;
-  const joined = await withNewClient(parts, options, action).catch(adviseOnJoining);
+  const joined = await withNewClient(parts, options, action, options.passphrase).catch(adviseOnJoining);
   if (options.json) return face.printJson(joined);
   printJoined(face, joined, homeDirectory(face, options));
 }

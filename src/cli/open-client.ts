@@ -7,6 +7,7 @@ import type { HomeOption } from './command.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
 import { homeDirectory, openHome, type Home } from './home.ts';
+import { protectedHome } from './passphrase.ts';
 
 /** How the outside is reached, from BECKON_RESOLVERS, BECKON_ALLOW and BECKON_CA_FILES: lists separated by commas. */
 export interface Surroundings {
@@ -72,15 +73,17 @@ export async function withClient<T>(
   });
 }
 
-/** The same where there may be no user yet. */
+/** The same where there may be no user yet. `underPassphrase`: the files are to be, if they are not. */
 export async function withNewClient<T>(
   { face, createClient }: ClientParts,
   options: HomeOption,
   action: (client: Client, home: Home) => Promise<T>,
+  underPassphrase = false,
 ): Promise<T> {
   const surroundings = readSurroundings(face);
-  const home = await openHome(homeDirectory(face, options));
+  const plain = await openHome(homeDirectory(face, options));
   try {
+    const home = await protectedHome(face, plain, underPassphrase);
     const client = await createClient(home, surroundings);
     try {
       return await action(client, home);
@@ -88,6 +91,6 @@ export async function withNewClient<T>(
       await client.close();
     }
   } finally {
-    await home.unlock();
+    await plain.unlock();
   }
 }
