@@ -73,7 +73,7 @@ export function accountRoutes<User>(app: FastifyInstance, parts: AccountParts<Us
         if (request.is404) return;
         const domain = requestedDomain(request, handlers.serves);
         const signed = gatherSigned(request, domain, digests);
-        const { signers = [] } = request.routeOptions.config;
+        const { signers = ['device'] } = request.routeOptions.config;
         const user =
           signers.length === 0 ? {} : { user: await handlers.authenticate(domain, signed, signers) };
         callers.set(request, { domain, signed, ...user });

@@ -7,7 +7,7 @@ import { checkStore } from '../../src/store/check.ts';
 import type { Store } from '../../src/store/api/store.ts';
 import type { SentMessage } from '../../src/store/api/transit.ts';
 import { openStore } from '../../src/store/store.ts';
-import { headerOf, owner, payloadOf } from './crash-worker.ts';
+import { headerOf, keptOf, owner, payloadOf, readNumber, stateOf } from './crash-worker.ts';
 import { sha256 } from './fixture.ts';
 
 /** What the worker acknowledged, by word: hex of ids. */
@@ -81,6 +81,8 @@ export async function losses(dir: string, said: Said): Promise<readonly string[]
       ...lostMessages(said, sent),
       ...(await changedMessages(store, sent)),
       ...(await lostRefs(store, said)),
+      ...(await lostStates(store, said)),
+      ...(await lostKept(store, said)),
     ];
   } finally {
     await store.close();
@@ -123,6 +125,27 @@ async function changedMessages(store: Store, sent: readonly SentMessage[]): Prom
       Buffer.compare(live.header, headerOf(idHash)) === 0 &&
       Buffer.compare(live.blob.hash, sha256(payloadOf(idHash))) === 0;
     if (!isSame) wrong.push('a message is another than was stored');
+  }
+  return wrong;
+}
+
+/** The last state that was acknowledged, or the one after it. */
+async function lostStates(store: Store, said: Said): Promise<readonly string[]> {
+  const numbers = [...(said.get('state') ?? [])].map((hex) => readNumber(bytes(hex)));
+  const last = numbers.reduce((most, n) => Math.max(most, n), 0);
+  const found = await store.states.get(owner);
+  const isSame = (n: number) => found !== undefined && Buffer.compare(found.hash, sha256(stateOf(n))) === 0;
+  const isGood = last === 0 ? found === undefined || isSame(1) : isSame(last) || isSame(last + 1);
+  return isGood ? [] : [`state ${last}: lost`];
+}
+
+async function lostKept(store: Store, said: Said): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  for (const hex of said.get('kept') ?? []) {
+    const found = await store.kept.get(owner, bytes(hex));
+    const isGone = found === undefined && said.get('dropping')?.has(hex) === true;
+    const isSame = found !== undefined && Buffer.compare(found.hash, sha256(keptOf(bytes(hex)))) === 0;
+    if (!isGone && !isSame) wrong.push(`kept ${hex}: lost`);
   }
   return wrong;
 }

@@ -8,7 +8,7 @@ import type { Owner } from '../../src/store/api/terms.ts';
 import type { NewMessage } from '../../src/store/api/transit.ts';
 import { endProcess } from '../../src/store/end-process.ts';
 import { openStore } from '../../src/store/store.ts';
-import { filled, pieces, random, sha256 } from './fixture.ts';
+import { collected, filled, pieces, random, sha256 } from './fixture.ts';
 
 export const owner: Owner = { domain: 'alpha.test', user: filled(1) };
 const workers = 12;
@@ -21,6 +21,10 @@ export function headerOf(idHash: Uint8Array): Uint8Array {
 
 export function payloadOf(idHash: Uint8Array): Uint8Array {
   return filled(idHash[2] ?? 0, 4096 + (idHash[3] ?? 0) * 3000);
+}
+
+export function readNumber(state: Uint8Array): number {
+  return new DataView(state.buffer, state.byteOffset).getUint32(0);
 }
 
 export function tokenOf(idHash: Uint8Array): Uint8Array {
@@ -40,6 +44,18 @@ function messageOf(id: Uint8Array, expires: number): NewMessage {
     expires,
     traceHandle: idHash.slice(0, 10),
   };
+}
+
+/** The n-th state that this user's client writes: it begins with its number. */
+export function stateOf(n: number): Uint8Array {
+  const state = filled(n % 251, 5000 + (n % 5) * 200_000);
+  new DataView(state.buffer).setUint32(0, n);
+  return state;
+}
+
+/** What is kept under a name. */
+export function keptOf(name: Uint8Array): Uint8Array {
+  return filled(name[0] ?? 0, 4096 + (name[1] ?? 0) * 2000);
 }
 
 function acknowledged(word: string, bytes: Uint8Array): void {
@@ -85,10 +101,37 @@ async function work(dir: string): Promise<void> {
     acknowledged('done', messageId);
   }
 
+  /** States follow one another: whatever number is there is the last one, or the one that was under way. */
+  async function writeStates(): Promise<never> {
+    const found = await store.states.get(owner);
+    const first = found && (await collected(store.blobs.read(found, 0, 4)));
+    for (let n = first === undefined ? 0 : readNumber(first); ; n++) {
+      const next = stateOf(n + 1);
+      const previous = n === 0 ? undefined : sha256(stateOf(n));
+      const content = { size: next.length, hash: sha256(next), bytes: pieces(next), previous };
+      await store.states.put(owner, content);
+      acknowledged('state', next.slice(0, 4));
+    }
+  }
+
+  async function keep(): Promise<void> {
+    const [name, upload] = [random(32), random(16)];
+    const content = keptOf(name);
+    await store.uploads.open(owner, upload, content.length);
+    await store.uploads.write(owner, upload, 0, pieces(content));
+    const expires = systemClock.seconds() + 86_400;
+    await store.kept.keep(owner, { name, upload, hash: sha256(content), expires });
+    acknowledged('kept', name);
+    if (name[2]! % 2 === 0) return;
+    acknowledged('dropping', name);
+    await store.kept.remove(owner, name);
+  }
+
   async function workOn(): Promise<never> {
     for (;;) {
       const idHash = await send();
       await receive();
+      await keep();
       const now = systemClock.seconds();
       if (idHash[4]! % 3 === 0) {
         acknowledged('ending', idHash);
@@ -104,7 +147,7 @@ async function work(dir: string): Promise<void> {
   }
 
   writeSync(1, 'ready -\n');
-  await Promise.all(Array.from({ length: workers }, workOn));
+  await Promise.all([writeStates(), ...Array.from({ length: workers }, workOn)]);
 }
 
 const [dir] = process.argv.slice(2);

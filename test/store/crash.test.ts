@@ -19,6 +19,6 @@ test('kill -9 under load loses nothing that was acknowledged and leaves nothing 
     t.deepEqual(await losses(dir, said), []);
   }
   t.log(`${rounds} rounds`, figures(said));
-  for (const word of ['stored', 'accepted', 'withdrawn', 'done'])
+  for (const word of ['stored', 'accepted', 'withdrawn', 'done', 'state', 'kept'])
     t.true((said.get(word)?.size ?? 0) > 0, word);
 });
