@@ -71,7 +71,7 @@ async function writeAll(store: ExportStore, user: User, directory: string) {
 }
 
 function described(user: User) {
-  const { local, domain, status, created, gone, invitedUntil, record, listing } = user;
+  const { local, domain, status, created, gone, invitedUntil, record } = user;
   return {
     address: formatAddress({ local, domain }),
     addressHash: text(user.addressHash),
@@ -80,7 +80,6 @@ function described(user: User) {
     ...(gone === undefined ? {} : { removed: gone }),
     ...(invitedUntil === undefined ? {} : { invitedUntil }),
     ...(record === undefined ? {} : { record: text(record) }),
-    ...(listing === undefined ? {} : { listing: text(listing) }),
     devices: user.devices.map(({ device, kind, name, added }) => ({
       device: text(device),
       kind,

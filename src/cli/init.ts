@@ -163,6 +163,8 @@ function show(face: Face, made: Made, mail: MailRemark | undefined, missing: rea
   if (!dns.some(({ type }) => type === 'CNAME')) face.print(`  and A or AAAA records of ${host}`);
   if (mail?.kind === 'mail')
     face.print(`MX is ${mail.exchange}: mail stays there (unknown_users = "${unknownUsers}")`);
+  if (mail?.kind === 'mail' && unknownUsers === 'decoy')
+    face.print(`warn    decoys hide nothing where ${mail.exchange} refuses addresses that it does not know`);
   if (mail?.kind === 'no-mail' && unknownUsers === 'mail')
     face.print(`no MX: ${domain} takes no mail, so set unknown_users = "404" below [defaults]`);
   for (const line of missing) face.print(line);

@@ -36,6 +36,7 @@ export const userRow = record('user', {
   created: field(4, time),
   invitation: optional(5, invitationItem),
   record: optional(6, signed),
+  /** As version 0.1 signed and kept it; goes with the next change of keys. */
   listing: optional(7, signed),
   /** Devices without names, as versions before `signers` wrote them; empty since. */
   nameless: field(8, list(publicKey, { max: 32 })),
@@ -76,7 +77,7 @@ function statusOf(row: UserRow): UserStatus {
 }
 
 export function userOf(row: UserRow): User {
-  const { domain, addressHash, local, created, invitation, record: inner, listing, gone } = row;
+  const { domain, addressHash, local, created, invitation, record: inner, gone } = row;
   return {
     domain,
     addressHash,
@@ -86,7 +87,6 @@ export function userOf(row: UserRow): User {
     devices: signersOf(row).flatMap((signer) => deviceOf(signer) ?? []),
     ...(invitation === undefined || invitation.used ? {} : { invitedUntil: invitation.expires }),
     ...(inner === undefined ? {} : { record: inner }),
-    ...(listing === undefined ? {} : { listing }),
     ...(gone === undefined ? {} : { gone }),
   };
 }

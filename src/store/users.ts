@@ -166,13 +166,6 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
           throw new BeckonError('conflict', 'another record came in between');
         put({ ...row, record: change.record });
       }),
-    putListing: (domain, addressHash, change) =>
-      watched.write(() => {
-        const row = users.get(keyOf(domain, addressHash));
-        if (row?.record === undefined || !equal(row.record, change.record)) return false;
-        put({ ...row, listing: change.listing });
-        return true;
-      }),
     suspend: (domain, addressHash, suspended) =>
       watched.write(() => {
         const row = users.get(keyOf(domain, addressHash));

@@ -2,6 +2,9 @@
 import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { addressHash } from '../../src/keys/fingerprints.ts';
+import { decode } from '../../src/wire/schema.ts';
+import { decodeSign1 } from '../../src/wire/sign1.ts';
+import { userAnswer, userListing } from '../../src/wire/users.ts';
 import { openCaller, type Caller } from './caller.ts';
 import { startTown, type Town } from './town.ts';
 
@@ -77,6 +80,22 @@ test('answers for addresses with and without a user are alike to the last header
   t.deepEqual((await lookUp(caller, 'nobody@beta.test')).bytes, decoy.bytes);
   t.deepEqual((await lookUp(caller, 'bob@beta.test')).bytes, user.bytes);
   t.deepEqual((await lookUp(caller, 'dora@beta.test')).bytes, dora.bytes);
+});
+
+test('new keys of the domain sign for the same decoys', async (t) => {
+  await using town = await startTown();
+  await decoysAtBeta(town);
+  await town.enroll('bob@beta.test');
+  await using caller = openCaller(town);
+  const innerOf = async (): Promise<Uint8Array> => {
+    const { listing } = decode(userAnswer, (await lookUp(caller, 'nobody@beta.test')).bytes);
+    return decode(userListing, decodeSign1(listing as Uint8Array).payload).inner;
+  };
+  const before = await innerOf();
+  const beta = town.hoster('beta');
+  await beta.admin.rotateKeys('beta.test');
+  await beta.restart();
+  t.deepEqual(await innerOf(), before);
 });
 
 test('one user of a domain starts while its mail stays where it is', async (t) => {

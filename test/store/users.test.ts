@@ -224,17 +224,12 @@ test('users whose devices had no names yet keep them', async (t) => {
   t.deepEqual(names((await store.users.get('beta.test', hash))!), ['', 'phone']);
 });
 
-test('a listing holds for the record it was signed for', async (t) => {
+test('a record takes the place of the one that it is said to, once', async (t) => {
   const { store } = await opened(t);
   await store.users.invite('beta.test', invitation);
-  const signed = { record: enrolment.record, listing: filled(3, 400) };
-  t.false(await store.users.putListing('beta.test', hash, signed));
   await store.users.enroll('beta.test', hash, enrolment);
-  t.true(await store.users.putListing('beta.test', hash, signed));
-  t.deepEqual((await store.users.get('beta.test', hash))?.listing, signed.listing);
   const change = { previous: enrolment.record, record: filled(8, 310) };
   await store.users.putRecord('beta.test', hash, change);
-  t.false(await store.users.putListing('beta.test', hash, signed));
   await t.throwsAsync(store.users.putRecord('beta.test', hash, change), { code: 'conflict' });
   t.deepEqual((await store.users.get('beta.test', hash))?.record, change.record);
 });
@@ -309,7 +304,7 @@ test('who begins anew keeps what waits at the domain, and nothing else of before
     user.devices.map(({ device }) => device),
     [anew.device, anew.recovery],
   );
-  t.deepEqual([user.record, user.listing, user.invitedUntil], [anew.record, undefined, undefined]);
+  t.deepEqual([user.record, user.invitedUntil], [anew.record, undefined]);
   for (const value of [5, 6, 77]) t.is(await later.users.byDevice(filled(value)), undefined);
   t.is(await later.states.get(owner), undefined);
   t.is(await later.kept.get(owner, filled(4)), undefined);

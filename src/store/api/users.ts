@@ -32,8 +32,6 @@ export interface User {
   readonly gone?: number;
   /** Inner record, signed by the user. */
   readonly record?: Uint8Array;
-  /** The domain's listing of it, signed daily. */
-  readonly listing?: Uint8Array;
   /** In the order in which they came; recovery key and pairings among them. */
   readonly devices: readonly Device[];
 }
@@ -112,12 +110,6 @@ export interface UserStore {
     addressHash: Uint8Array,
     change: { readonly previous: Uint8Array; readonly record: Uint8Array },
   ): Promise<void>;
-  /** The listing that the domain signed for `record`; false when the record changed meanwhile. */
-  putListing(
-    domain: string,
-    addressHash: Uint8Array,
-    signed: { readonly record: Uint8Array; readonly listing: Uint8Array },
-  ): Promise<boolean>;
   /** Suspends, or lets an enrolled user in again. Throws `not_found`. */
   suspend(domain: string, addressHash: Uint8Array, suspended: boolean): Promise<void>;
   /**
