@@ -7,6 +7,7 @@ import { nameOf } from './conventions.ts';
 import { encode, map, type Node } from './encode.ts';
 import { seeded } from './random.ts';
 import { base64url, ctx, ed25519Public, hkdf, sha256 } from './reference.ts';
+import { stateJoin } from './state-join.ts';
 import { addDecoding, sampleNode } from './structures.ts';
 
 export function state(): readonly Case[] {
@@ -18,7 +19,7 @@ export function state(): readonly Case[] {
   addOpening(cases);
   addPairings(cases);
   addKeptNames(cases);
-  return cases.cases;
+  return [...cases.cases, ...stateJoin()];
 }
 
 const address = 'alice@alpha.test';

@@ -6,6 +6,9 @@ import {
   stateKeyId,
   stateKeyOf,
 } from '../../../src/keys/recovery-phrase.ts';
+import { canonicalJson, type Json } from '../../../src/client/join-values.ts';
+import { joinContents } from '../../../src/client/join.ts';
+import type { StateContent } from '../../../src/client/state.ts';
 import { keptName } from '../../../src/client/keep.ts';
 import { openState, sealState } from '../../../src/message/state-blob.ts';
 import { parsePairing } from '../../../src/wire/state.ts';
@@ -30,6 +33,10 @@ export const state: Readonly<Record<string, Operation>> = {
     ),
   'open state': (inputs) =>
     openState(inputs.secret('stateKey'), inputs.text('address'), inputs.bytes('blob')),
+  'join states': (inputs) => {
+    const [a, b] = ['a', 'b'].map((name) => JSON.parse(inputs.text(name)) as StateContent);
+    return canonicalJson(joinContents(a as StateContent, b as StateContent) as unknown as Json);
+  },
   'kept name': (inputs) => keptName(inputs.secret('contentKey'), inputs.text('domain')),
   'parse pairing': (inputs) => parsePairing(inputs.text('word')),
 };
