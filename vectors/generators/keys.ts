@@ -28,6 +28,7 @@ import {
   recordNode,
   userRecordOf,
 } from './people.ts';
+import { addUserRecordSequences } from './user-records.ts';
 import { seeded } from './random.ts';
 import { ctx, sha256 } from './reference.ts';
 import { addDecoding, mapRulesOf } from './structures.ts';
@@ -301,6 +302,7 @@ function addDomainRecords(cases: Collection): void {
 }
 
 function addUserRecords(cases: Collection): void {
+  addUserRecordSequences(cases);
   const base = { spec: 'keys.md section 5', operation: 'verify user record' };
   const inputs = (inner: Uint8Array, over: Inputs = {}): Inputs => ({
     inner,

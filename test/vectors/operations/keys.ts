@@ -8,12 +8,20 @@ import {
   recordFingerprint,
   recoveryHash,
 } from '../../../src/keys/fingerprints.ts';
-import { findKey, keyPairOf } from '../../../src/keys/key-pair.ts';
+import { endOfTime, findKey, keyPairOf } from '../../../src/keys/key-pair.ts';
 import { usableKey } from '../../../src/keys/published-key.ts';
 import type { KeyStatus, KeyUse } from '../../../src/wire/registry.ts';
 import { verifyMandate } from '../../../src/keys/mandate.ts';
 import { verifyUserAnswer, type SeenUser } from '../../../src/keys/user-answer.ts';
-import { keysToWriteTo, verifyInnerRecord, type VerifiedRecord } from '../../../src/keys/user-record.ts';
+import { nextSerial } from '../../../src/keys/serial.ts';
+import type { UserKeys } from '../../../src/keys/user-keys.ts';
+import { revokeUserKeys, rotateUserKeys } from '../../../src/keys/user-life.ts';
+import {
+  keysToWriteTo,
+  signUserRecord,
+  verifyInnerRecord,
+  type VerifiedRecord,
+} from '../../../src/keys/user-record.ts';
 import { decode } from '../../../src/wire/schema.ts';
 import { decodeSign1 } from '../../../src/wire/sign1.ts';
 import { userRecord } from '../../../src/wire/users.ts';
@@ -115,6 +123,41 @@ export const keys: Readonly<Record<string, Operation>> = {
     );
     return findKey(pairs, inputs.text('use') as KeyUse, inputs.bytes('keyId'), inputs.number('now'))
       .publicKey;
+  },
+  'sign user records': (inputs) => {
+    const domain = inputs.text('domain');
+    const life = { status: 'active', notBefore: 0, notAfter: endOfTime } as const;
+    const identity = keyPairOf(domain, 'userIdentity', inputs.secret('identity'), life);
+    let keys: UserKeys = {
+      domain,
+      identity,
+      identityFingerprint: identityFingerprint(identity.publicKey),
+      keys: [],
+    };
+    const records: Uint8Array[] = [];
+    let serial: number | undefined;
+    let dropsSince: number | undefined;
+    for (const step of inputs.list('records')) {
+      const now = step.number('at');
+      const drawn = [step.bytes('addressing'), step.bytes('sealing')];
+      const random = (): Uint8Array => drawn.shift() ?? new Uint8Array(32);
+      const revokes = step.text('kind') === 'revoke';
+      keys = (revokes ? revokeUserKeys : rotateUserKeys)(keys, random, now);
+      if (revokes) dropsSince = now;
+      serial = nextSerial(serial, now);
+      const before = records.at(-1);
+      records.push(
+        signUserRecord({
+          keys,
+          address: inputs.text('address'),
+          serial,
+          ...(before === undefined ? {} : { previous: recordFingerprint(before) }),
+          ...(dropsSince === undefined ? {} : { dropsSince }),
+          now,
+        }),
+      );
+    }
+    return records;
   },
   'verify user record': (inputs) => {
     const record = verifiedRecord(inputs);
