@@ -90,7 +90,8 @@ const theirDrop = fc.record({
   notAfter: time,
 });
 const sent = fc.record({
-  letterIds: fc.array(letterId, { minLength: 1 }),
+  // No letter id is used twice.
+  letterIds: fc.array(fc.uint8Array({ minLength: 16, maxLength: 16 }).map(b64), { minLength: 1 }),
   subject: fc.string({ unit: 'binary' }),
   created: time,
   parts: fc.constant([]),
@@ -144,6 +145,18 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
   }),
   fc.record({ type: fc.constant('drop-adopted' as const), address, drop: theirDrop }),
   fc.record({ type: fc.constant('sent' as const), sent }),
+  fc.record({ type: fc.constant('rotation-planned' as const), at: time }),
+  fc.record({ type: fc.constant('canary-planned' as const), at: time }),
+  fc.record({ type: fc.constant('silence-checked' as const), at: time }),
+  fc.record({ type: fc.constant('drops-given-up' as const), address, until: time }),
+  fc.record({ type: fc.constant('record-published' as const), fingerprint: messageId, at: time }),
+  fc.record({
+    type: fc.constant('record-seen' as const),
+    address,
+    wrong: fc.subarray(['identity_other', 'escrow', 'record_missing'] as const),
+    at: time,
+  }),
+  fc.constant({ type: 'alarms-dismissed' as const }),
   fc.record({
     type: fc.constant('directory-put' as const),
     key: fc.constant('domain-pin:x'),
