@@ -1,7 +1,13 @@
 /** The state as text and back, strictly: a file that was damaged is never taken for an empty or a smaller one. */
+import { base64urlnopad } from '@scure/base';
+import { isPin, pinnedIdentity } from '../directory/pin-join.ts';
 import { BeckonError } from '../errors.ts';
+import { bytesToJson } from '../keys/key-file.ts';
 import { userKeysFromJson } from '../keys/user-key-file.ts';
 import { sizes } from '../wire/registry.ts';
+import { decode } from '../wire/schema.ts';
+import { decodeSign1 } from '../wire/sign1.ts';
+import { userRecord } from '../wire/users.ts';
 import {
   arrayOf,
   byKind,
@@ -232,22 +238,46 @@ const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept, ke
 const sharedSent = keeping(sentFields, sentMore);
 const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop, gaveUp: count });
 
+/** A signed record of the user's own. */
+const ownRecordText: Reader<string> = (value) => {
+  const signed = text64()(value);
+  decode(userRecord, decodeSign1(base64urlnopad.decode(signed)).payload);
+  return signed;
+};
+
+const sharedMessages: Reader<StateContent['received']> = (value) => {
+  const read = mapOf(sharedReceived, sharedName)(value);
+  if (Object.entries(read).some(([name, entry]) => name !== receivedKey(entry)))
+    throw new Error('not its own name');
+  return read;
+};
+
+/** Each under the identity that it names; what later versions pin is kept as it is. */
+const sharedPins: Reader<StateContent['pins']> = (value) => {
+  const read = pins(value);
+  for (const [name, byIdentity] of Object.entries(read))
+    for (const [identity, pin] of isPin(name) ? Object.entries(byIdentity) : [])
+      if (bytesToJson(pinnedIdentity(name, base64urlnopad.decode(pin))) !== identity)
+        throw new Error('not its own name');
+  return read;
+};
+
 const stateContent: Reader<StateContent> = keeping(
   {
     format: oneOf(contentFormat),
     revision: count,
     address: text,
-    record: text64(),
+    record: ownRecordText,
     userKeys,
     master: text64(32),
     contacts: mapOf(sharedContact),
     drops,
-    received: mapOf(sharedReceived, sharedName),
+    received: sharedMessages,
     sent: mapOf(sharedSent, letterId),
-    pins,
+    pins: sharedPins,
     letters: mapOf(hash),
   },
-  { records: mapOf(ownRecord, hash), rotateAt: count, aliases: mapOf(text64()) },
+  { records: mapOf(ownRecord, hash), rotateAt: count, aliases: mapOf(ownRecordText) },
 );
 
 /** The content of a state blob as it is sealed. */
