@@ -46,7 +46,10 @@ export function openState(stateKey: Secret, address: string, blob: Uint8Array): 
   if (opened.version !== version)
     throw new BeckonError('unsupported', 'the state is of a version that this program does not know');
   if (!constantTimeEqual(opened.keyId, stateKeyId(stateKey, address)))
-    throw new BeckonError('key_unknown', 'the state is sealed under another recovery phrase');
+    throw new BeckonError(
+      'key_unknown',
+      'the state is sealed under a recovery phrase that another device made: pair this one again with a code of that one',
+    );
   return unpad(decryptBytes(stateKey.expose(), contextOf(address), opened.sealed));
 }
 
