@@ -9,13 +9,13 @@ type Alarms = NonNullable<ClientState['alarms']>;
 export function reduceOwn(state: ClientState, event: OwnEvent): ClientState {
   switch (event.type) {
     case 'rotation-planned':
-      return { ...state, rotateAt: event.at };
+      return { ...state, rotateAt: Math.max(event.at, state.rotateAt ?? 0) };
     case 'records-signed':
       return recordsSigned(state, event);
     case 'aliases-listed':
       return aliasesListed(state, event.addresses);
     case 'record-published':
-      return withRecord(state, event.fingerprint, { published: event.at });
+      return published(state, event.fingerprint, event.at);
     case 'canary-planned':
       return { ...state, canaryAt: event.at };
     case 'alarm-raised':
@@ -27,12 +27,13 @@ export function reduceOwn(state: ClientState, event: OwnEvent): ClientState {
   }
 }
 
-function withRecord(state: ClientState, fingerprint: string, change: Partial<OwnRecord>): ClientState {
+/** Once is enough: repeated, the first time stays. */
+function published(state: ClientState, fingerprint: string, at: number): ClientState {
   const records = ownRecords(state);
   const record = records[fingerprint];
-  return record === undefined
+  return record === undefined || record.published !== undefined
     ? state
-    : { ...state, records: { ...records, [fingerprint]: { ...record, ...change } } };
+    : { ...state, records: { ...records, [fingerprint]: { ...record, published: at } } };
 }
 
 type Signed = Extract<OwnEvent, { type: 'records-signed' }>;
