@@ -38,6 +38,7 @@ import { createAccept } from './fetch/accept.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { createReadFeed } from './fetch/feed.ts';
 import { createPoll } from './fetch/poll.ts';
+import { createSetPreferences } from './fetch/preferences.ts';
 import { createServe } from './fetch/serve.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
@@ -140,6 +141,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
     records: createSenders({ domains, log }),
     pending: store.pending,
+    preferences: store.preferences,
     events: store.events,
     introductionsPerHour: async (domain) => introductionsOf(await settings.of(domain)),
     refQuota,
@@ -165,11 +167,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const serve = createServe({ ...store, earnCredit: credit.earn, clock, metrics, log });
   const accept = createAccept({ ...store, clock });
-  const poll = createPoll({
-    pollKey: (domain, id) => keyRing.pollKey(domain, id, clock.seconds()),
-    pending: store.pending,
-    clock,
-  });
+  const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
+  const poll = createPoll({ pollKey, pending: store.pending, clock });
+  const setPreferences = createSetPreferences({ pollKey, preferences: store.preferences, clock });
   const readFeed = createReadFeed({
     feed: store.feed,
     bucketBits: async (domain) => (await settings.of(domain))?.bucketBits ?? 0,
@@ -219,6 +219,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           userAnswer: publisher.userAnswer,
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
           poll,
+          setPreferences,
           introductions: async (domain, request, page) => {
             await authenticate.user(domain, request);
             return await readFeed(domain, page);

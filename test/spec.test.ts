@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { errorCodes } from '../src/errors.ts';
 import { statusOf } from '../src/http/problems.ts';
 import { unprovenPollEntry } from '../src/wire/collect.ts';
+import { unprovenPreferenceEntry } from '../src/wire/preferences.ts';
 import * as registry from '../src/wire/registry.ts';
 import type { RecordSchema } from '../src/wire/schema.ts';
 import { encode, type Node } from '../vectors/generators/encode.ts';
@@ -88,7 +89,9 @@ test('every map with labels can be extended', (t) => {
 
 test('rules and record schemas have the same labels, names and optional fields, and there is none without the other', async (t) => {
   const { rules } = readRules();
-  const schemas = (await exportedSchemas()).filter((schema) => schema !== unprovenPollEntry);
+  const schemas = (await exportedSchemas()).filter(
+    (schema) => schema !== unprovenPollEntry && schema !== unprovenPreferenceEntry,
+  );
   t.true(schemas.length > 20);
   t.is(new Set(schemas.map((schema) => schema.name)).size, schemas.length);
   for (const { name, fields } of schemas) {
@@ -103,14 +106,18 @@ test('rules and record schemas have the same labels, names and optional fields, 
       );
 });
 
-test('what a poll proof is made over is the entry without its proof', (t) => {
-  const rule = readRules().rules.get('poll-entry');
-  const fields = rule === undefined ? [] : (fieldsOf(rule) ?? []);
-  t.deepEqual(
-    fields.filter((field) => (field as { label: number }).label !== 2),
-    unprovenPollEntry.fields,
-  );
-});
+for (const [name, schema] of [
+  ['poll-entry', unprovenPollEntry],
+  ['preference-entry', unprovenPreferenceEntry],
+] as const)
+  test(`what the proof of a ${name} is made over is the entry without its proof`, (t) => {
+    const rule = readRules().rules.get(name);
+    const fields = rule === undefined ? [] : (fieldsOf(rule) ?? []);
+    t.deepEqual(
+      fields.filter((field) => (field as { label: number }).label !== 2),
+      schema.fields,
+    );
+  });
 
 for (const [name, codec] of codecEntries) {
   const { rules } = readRules();
@@ -196,6 +203,7 @@ test('the lists of the registry are those of the code', (t) => {
   t.deepEqual(listAfter('README.md', 'Envelope flags'), { ...registry.envelopeFlags });
   t.deepEqual(listAfter('README.md', 'Introduction types'), { ...registry.introductionTypes });
   t.deepEqual(listAfter('README.md', 'Dispositions'), { ...registry.dispositions });
+  t.deepEqual(listAfter('README.md', 'Preferences'), { ...registry.preferences });
   t.deepEqual(listAfter('README.md', 'Attachment types'), { ...registry.attachmentTypes });
   t.deepEqual(quotedAfter('README.md', '**Media types**'), Object.values(registry.mediaTypes));
   t.deepEqual(quotedAfter('README.md', 'Reserved first segments'), [...registry.reservedPaths]);
@@ -237,6 +245,7 @@ test('every constant of the registry is compared by these tests', (t) => {
     'keyStatuses',
     'keyUses',
     'mediaTypes',
+    'preferences',
     'publicPath',
     'purposes',
     'repeating',

@@ -53,6 +53,7 @@ async function startBeckon(dir: string): Promise<Served> {
           userAnswer: unused,
           notify: unused,
           poll: unused,
+          setPreferences: unused,
           introductions: unused,
           accept: unused,
         },

@@ -93,6 +93,7 @@ async function receiveAll(alpha: Made, beta: Made, datagrams: readonly Uint8Arra
     findKey: (id) => keyRing.notificationKey(id, systemClock.seconds()),
     records: { known: async () => alpha.record, learn: async () => alpha.record, renew: async () => {} },
     pending: store.pending,
+    preferences: store.preferences,
     events: store.events,
     introductionsPerHour: async () => 1000,
     refQuota: 1e9,

@@ -165,6 +165,7 @@ const listener = await listen(
         },
         notify: unused,
         poll,
+        setPreferences: unused,
         introductions: unused,
       },
       digests: { claimed: claimedDigest, createSha256 },

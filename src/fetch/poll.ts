@@ -77,8 +77,11 @@ export function createPoll({ pollKey, pending, rate = defaultRate, clock }: Poll
   };
 }
 
-/** The work behind an entry grows with what lies under its hash: one small request must not ask for it 64 times. */
-function expectDistinct(entries: readonly PollEntry[]): void {
+/**
+ * The work behind an entry grows with what lies under its hash: one small request must not ask for it 64 times. Throws
+ * `request_invalid`.
+ */
+export function expectDistinct(entries: readonly Pick<PollEntry, 'pollKey'>[]): void {
   const keys = new Set(entries.map(({ pollKey }) => String.fromCharCode(...pollKey)));
   if (keys.size < entries.length)
     throw new BeckonError('request_invalid', 'a request asks for each drop once');

@@ -4,6 +4,7 @@
  */
 import type { FeedResponse, PollRequest, PollResponse } from '../wire/collect.ts';
 import type { AcceptRequest } from '../wire/message.ts';
+import type { PreferencesRequest } from '../wire/preferences.ts';
 import type { SignedRequest } from './signed-request.ts';
 
 export interface PublicHandlers {
@@ -17,6 +18,8 @@ export interface PublicHandlers {
   notify(domain: string, datagram: Uint8Array, source: string): void;
   /** `source`: the peer's IP address. Throws `rate_limited`, `proof_stale`, `key_unknown`. */
   poll(domain: string, request: PollRequest, source: string): Promise<PollResponse>;
+  /** `source` as for polls. Throws `rate_limited`, `proof_stale`, `key_unknown`, `storage_full`; not for what is not proven. */
+  setPreferences(domain: string, request: PreferencesRequest, source: string): Promise<void>;
   /** The feed, for users of the domain only. Throws `unauthorized`. */
   introductions(domain: string, request: SignedRequest, page: FeedPage): Promise<FeedResponse>;
   /** The encoded message-object, absent where the id is dead. */

@@ -5,6 +5,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { feedResponse, maxPollRequest, pollRequest, pollResponse } from '../wire/collect.ts';
 import { acceptRequest } from '../wire/message.ts';
+import { maxPreferencesRequest, preferencesRequest } from '../wire/preferences.ts';
 import { counts, mediaTypes, publicPath, sizes } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import { problemHandler } from './app.ts';
@@ -92,6 +93,17 @@ function addCollecting(scope: FastifyInstance, { handlers, digests }: PublicPart
       const domain = requestedDomain(request, handlers.serves);
       const asked = decode(pollRequest, bodyOf(request), maxPollRequest);
       return sendCbor(reply, encode(pollResponse, await handlers.poll(domain, asked, request.ip)));
+    },
+  });
+  scope.route({
+    method: 'POST',
+    url: '/preferences',
+    bodyLimit: maxPreferencesRequest,
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const asked = decode(preferencesRequest, bodyOf(request), maxPreferencesRequest);
+      await handlers.setPreferences(domain, asked, request.ip);
+      return reply.code(204).send();
     },
   });
   scope.route({

@@ -1,10 +1,11 @@
-/** Poll proofs: who owns a drop shows it, without an account or a bearer secret. wire-spec/addressing.md section 2. */
+/** Proofs: who owns a drop shows it, to poll and to set a preference, without an account or a bearer secret. wire-spec/addressing.md section 2. */
 import { assertX25519Public, x25519, x25519Public } from '../crypto/dh.ts';
 import { hkdf, hmacSha256 } from '../crypto/kdf.ts';
 import { constantTimeEqual, type Secret } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
 import { unprovenPollEntry, type PollEntry } from '../wire/collect.ts';
 import { context } from '../wire/context.ts';
+import { unprovenPreferenceEntry, type PreferenceEntry } from '../wire/preferences.ts';
 import { sizes, times } from '../wire/registry.ts';
 import { encode } from '../wire/schema.ts';
 import type { DropOwner } from './drops.ts';
@@ -30,7 +31,20 @@ export function provePoll(
   entry: Omit<PollEntry, 'pollKey' | 'proof'> = {},
 ): PollEntry {
   const unproven = { ...entry, pollKey: owner.pollKey };
-  return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, unproven) };
+  const said = pollSaid(unproven);
+  return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, said) };
+}
+
+/** As `provePoll`, of a preference (wire-spec/fetch.md section 9). */
+export function provePreference(
+  owner: DropOwner,
+  domainKey: Uint8Array,
+  occasion: PollOccasion,
+  entry: Omit<PreferenceEntry, 'pollKey' | 'proof'>,
+): PreferenceEntry {
+  const unproven = { ...entry, pollKey: owner.pollKey };
+  const said = preferenceSaid(unproven);
+  return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, said) };
 }
 
 /** X25519(p, D); for an introduction X25519(b, X25519(s, D)), which is the same for p = b s. */
@@ -39,17 +53,37 @@ function sharedByOwner(owner: DropOwner, domainKey: Uint8Array): Uint8Array {
   return x25519(owner.addressing.expose(), x25519(owner.shared.expose(), domainKey));
 }
 
-function proofUnder(shared: Uint8Array, occasion: PollOccasion, entry: Omit<PollEntry, 'proof'>): Uint8Array {
+/** What a proof is made over, and by which purpose it is told from the others. */
+interface Said {
+  readonly pollKey: Uint8Array;
+  readonly purpose: 'poll request' | 'preference request';
+  readonly entry: Uint8Array;
+}
+
+function pollSaid(entry: Omit<PollEntry, 'proof'>): Said {
+  const { pollKey } = entry;
+  return { pollKey, purpose: 'poll request', entry: encode(unprovenPollEntry, entry) };
+}
+
+function preferenceSaid(entry: Omit<PreferenceEntry, 'proof'>): Said {
+  const { pollKey } = entry;
+  return { pollKey, purpose: 'preference request', entry: encode(unprovenPreferenceEntry, entry) };
+}
+
+function proofUnder(
+  shared: Uint8Array,
+  occasion: PollOccasion,
+  { pollKey, purpose, entry }: Said,
+): Uint8Array {
   const { domain, keyId, time, nonce } = occasion;
-  const key = hkdf(shared, context('poll', domain, entry.pollKey, keyId));
-  const request = context('poll request', time, nonce, encode(unprovenPollEntry, entry));
-  return hmacSha256(key, request).slice(0, sizes.pollProof);
+  const key = hkdf(shared, context('poll', domain, pollKey, keyId));
+  return hmacSha256(key, context(purpose, time, nonce, entry)).slice(0, sizes.pollProof);
 }
 
 /** Throws `proof_stale` for a request whose time is more than an hour off: it is refused as a whole. */
 export function checkPollTime(time: number, now: number): void {
   if (Math.abs(now - time) > times.clockSlack)
-    throw new BeckonError('proof_stale', 'the poll was made more than an hour ago or ahead');
+    throw new BeckonError('proof_stale', 'the request was made more than an hour ago or ahead');
 }
 
 /**
@@ -57,11 +91,24 @@ export function checkPollTime(time: number, now: number): void {
  * entry, also where the poll key is of small order or not canonical, so that a bad proof answers in the time of a good one.
  */
 export function verifyPollProof(domainKey: Secret, occasion: PollOccasion, entry: PollEntry): boolean {
-  const scalar = domainKey.expose();
-  const valid = isPublic(entry.pollKey);
-  const shared = x25519(scalar, valid ? entry.pollKey : standIn);
   const { proof, ...unproven } = entry;
-  return constantTimeEqual(proofUnder(shared, occasion, unproven), proof) && valid;
+  return holds(domainKey, occasion, pollSaid(unproven), proof);
+}
+
+/** As `verifyPollProof`, of a preference. */
+export function verifyPreferenceProof(
+  domainKey: Secret,
+  occasion: PollOccasion,
+  entry: PreferenceEntry,
+): boolean {
+  const { proof, ...unproven } = entry;
+  return holds(domainKey, occasion, preferenceSaid(unproven), proof);
+}
+
+function holds(domainKey: Secret, occasion: PollOccasion, said: Said, proof: Uint8Array): boolean {
+  const valid = isPublic(said.pollKey);
+  const shared = x25519(domainKey.expose(), valid ? said.pollKey : standIn);
+  return constantTimeEqual(proofUnder(shared, occasion, said), proof) && valid;
 }
 
 /** A valid point in place of an invalid one: the proof made with it is never accepted. */

@@ -5,7 +5,7 @@
  * 2. open     the seal, with the notification key that the datagram names
  * 3. known?   the sender's record: an unknown sender's notification waits while it is looked up
  * 4. verify   signature and time, under that record
- * 5. refs     those that expired, or that would stay for longer than any message waits, are left out
+ * 5. refs     those that expired, that would stay for longer than any message waits, or that their recipient ignores, are left out
  * 6. store    one write to the pending table
  */
 import type { Clock } from '../clock.ts';
@@ -18,6 +18,7 @@ import { openNotification, verifyNotification, type OpenedNotification } from '.
 import type { Metrics } from '../metrics.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { PendingStore } from '../store/api/pending.ts';
+import type { PreferenceStore } from '../store/api/preferences.ts';
 import type { Ref } from '../wire/notification.ts';
 import { times } from '../wire/registry.ts';
 import { createAdmission, defaultAdmissionLimits, type AdmissionLimits } from './admit.ts';
@@ -45,6 +46,7 @@ export interface ReceiveParts {
   readonly findKey: (keyId: Uint8Array) => ReceivingKey | undefined;
   readonly records: SenderRecords;
   readonly pending: PendingStore;
+  readonly preferences: Pick<PreferenceStore, 'wanted'>;
   readonly events: EventStore;
   /** Introductions an hour that a domain of ours takes. */
   readonly introductionsPerHour: (domain: string) => Promise<number>;
@@ -71,7 +73,7 @@ interface Opened {
 }
 
 export function createReceive(parts: ReceiveParts): Receive {
-  const { records, pending, events, clock, metrics, log } = parts;
+  const { records, pending, preferences, events, clock, metrics, log } = parts;
   const admission = createAdmission(parts.findKey, parts.admission ?? defaultAdmissionLimits, clock);
   const underWay = new Set<Promise<void>>();
   const waiting = createWaiting<Opened>({
@@ -134,8 +136,10 @@ export function createReceive(parts: ReceiveParts): Receive {
     // Only now, and on no budget that strangers share: forgers could use it up, and known senders would not be heard any more.
     void records.renew(notification.sender);
     const { sender } = notification;
-    const refs = notification.refs.filter((ref) => isInTime(ref, now));
-    if (refs.length === 0) throw new BeckonError('ref_invalid', 'no ref is within its time');
+    const inTime = notification.refs.filter((ref) => isInTime(ref, now));
+    if (inTime.length === 0) throw new BeckonError('ref_invalid', 'no ref is within its time');
+    const refs = await preferences.wanted(receiver, inTime, now);
+    if (refs.length === 0) return metrics.datagrams.inc({ outcome: 'stored' });
     const admitted = await pending.admit({
       domain: receiver,
       sender,

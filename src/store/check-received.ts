@@ -7,6 +7,7 @@ import { feedRow, sequenceRow } from './feed.ts';
 import { readable, rowsOf, type Findings } from './check-rows.ts';
 import { joined, name, readOrdered, refHash } from './keys.ts';
 import { countRow, pendingRow, quotaKeyOf } from './pending-rows.ts';
+import { preferenceRow } from './preferences.ts';
 import { find } from './signers.ts';
 import { signersOf, userRow } from './user-rows.ts';
 import { deviceRow } from './users.ts';
@@ -36,6 +37,13 @@ export async function checkPending(engine: Engine, findings: Findings): Promise<
   }
   for (const quotaKey of refs.keys())
     report('pending_counts', name(quotaKey), 'counts nothing of what there is');
+}
+
+/** A name, its zero byte, and a hash. */
+export async function checkPreferences(engine: Engine, findings: Findings): Promise<void> {
+  for await (const { key } of rowsOf(engine, 'preferences', schemaCodec(preferenceRow), findings))
+    if (key.length <= hashSize + 1 || key.at(-hashSize - 1) !== 0)
+      findings.report('preferences', key, 'stands under no recipient hash');
 }
 
 export async function checkFeed(engine: Engine, findings: Findings): Promise<void> {

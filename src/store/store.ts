@@ -19,6 +19,7 @@ import { takeLock } from './lock.ts';
 import { createKept } from './kept.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
+import { createPreferences } from './preferences.ts';
 import { createStates } from './states.ts';
 import { createTransit } from './transit.ts';
 import { createUploads } from './uploads.ts';
@@ -125,6 +126,7 @@ function createStore(
     kept: kept.store,
     outbox: outbox.store,
     pending: pending.store,
+    preferences: createPreferences(tables),
     feed: feed.store,
     domains: domains.store,
     users: users.store,

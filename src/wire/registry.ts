@@ -50,6 +50,9 @@ export const introductionTypes = { personal: 0 } as const;
 /** What a recipient did with a ref it names in a poll. */
 export const dispositions = { done: 0 } as const;
 
+/** What a recipient wants done with refs for a drop. */
+export const preferences = { whenAsked: 0, ignore: 1 } as const;
+
 /** Unsigned attachments of a served record. */
 export const attachmentTypes = { parentSignature: 1, logProof: 2, identityChanges: 3 } as const;
 
@@ -87,6 +90,7 @@ export const purposes = [
   'payload',
   'poll',
   'poll request',
+  'preference request',
   'private header',
   'receipt',
   'recipient-address',

@@ -80,6 +80,7 @@ async function notified(
     findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
     records: { known: async () => beta.verified, learn: async () => beta.verified, renew: async () => {} },
     pending: store.pending,
+    preferences: store.preferences,
     events: store.events,
     introductionsPerHour: async () => 0,
     refQuota: 10,

@@ -7,6 +7,7 @@ import { bytesOf } from '../../src/http/gather.ts';
 import { selectRange } from '../../src/http/ranges.ts';
 import { errorCodes } from '../../src/errors.ts';
 import { pollRequest } from '../../src/wire/collect.ts';
+import { preferencesRequest } from '../../src/wire/preferences.ts';
 import { acceptRequest } from '../../src/wire/message.ts';
 import { encode } from '../../src/wire/schema.ts';
 import { serveAccount, type AskAccount } from './account-stub.ts';
@@ -14,6 +15,12 @@ import { liveId, serve } from './public-stub.ts';
 
 const cbor = 'application/beckon+cbor';
 const live = base64urlnopad.encode(liveId);
+const preferences = encode(preferencesRequest, {
+  time: 5,
+  nonce: new Uint8Array(16),
+  keyId: new Uint8Array(8),
+  entries: [{ pollKey: new Uint8Array(32), proof: new Uint8Array(16), counter: 5, preference: 1, until: 9 }],
+});
 const poll = encode(pollRequest, {
   time: 1_800_000_000,
   nonce: new Uint8Array(16),
@@ -49,6 +56,7 @@ const types = fc.constantFrom(
 
 for (const [path, valid] of [
   ['poll', poll],
+  ['preferences', preferences],
   [`m/${live}/accept`, accept],
   ['notify', new Uint8Array(512).fill(0x11)],
 ] as const)

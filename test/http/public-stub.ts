@@ -43,6 +43,7 @@ export function stubHandlers(asked: Asked, replaced: Partial<PublicHandlers> = {
       asked.calls.push(['poll', ...args]);
       return { answers: [{ refs: [] }] };
     },
+    setPreferences: async (...args) => void asked.calls.push(['setPreferences', ...args]),
     introductions: async (...args) => {
       asked.calls.push(['introductions', ...args]);
       return { entries: [] };

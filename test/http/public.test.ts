@@ -2,12 +2,19 @@ import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { BeckonError } from '../../src/errors.ts';
 import { feedResponse, pollRequest, pollResponse } from '../../src/wire/collect.ts';
+import { preferencesRequest } from '../../src/wire/preferences.ts';
 import { acceptRequest } from '../../src/wire/message.ts';
 import { decode, encode } from '../../src/wire/schema.ts';
 import { liveId, serve, type Answer } from './public-stub.ts';
 
 const cbor = { 'content-type': 'application/beckon+cbor' };
 const live = base64urlnopad.encode(liveId);
+const preferences = {
+  time: 5,
+  nonce: new Uint8Array(16),
+  keyId: new Uint8Array(8),
+  entries: [{ pollKey: new Uint8Array(32), proof: new Uint8Array(16), counter: 5, preference: 1, until: 9 }],
+};
 const poll = encode(pollRequest, {
   time: 1_800_000_000,
   nonce: new Uint8Array(16),
@@ -67,6 +74,17 @@ test('poll: decoded, encoded, refused with the code of the fault', async (t) => 
   t.is(await refused(new Uint8Array(), cbor), '400 cbor_truncated');
   t.is(await refused(poll, { 'content-type': 'application/json' }), '400 request_invalid');
   t.is(await refused(poll, {}), '400 request_invalid');
+});
+
+test('preferences: decoded, answered with nothing', async (t) => {
+  const { ask, asked } = await serve(t);
+  const body = encode(preferencesRequest, preferences);
+  const answer = await ask('preferences', { method: 'POST', headers: cbor, body });
+  t.is(answer.status, 204);
+  t.is(answer.body.length, 0);
+  t.deepEqual(asked.calls, [['setPreferences', 'alpha.test', preferences, '127.0.0.1']]);
+  const wrong = await ask('preferences', { method: 'POST', headers: cbor, body: body.slice(0, -1) });
+  t.is(wrong.problem().code, 'cbor_truncated');
 });
 
 test('what handlers throw is answered with its code; own faults say nothing', async (t) => {
@@ -267,6 +285,7 @@ test('bodies over their limit are refused before they are read', async (t) => {
   const { ask, asked } = await serve(t);
   for (const [path, size] of [
     ['poll', 1024 * 1024 + 1],
+    ['preferences', 16 * 1024 + 1],
     [`m/${live}/accept`, 1025],
   ] as const) {
     const answer = await ask(path, { method: 'POST', headers: cbor, body: new Uint8Array(size) });

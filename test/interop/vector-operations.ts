@@ -84,12 +84,16 @@ export const operations: Record<string, Operation> = {
   'recipient hash': (i) => hex(drops.recipientHash(b(i['pollKey']), at(i))),
   bucket: (i) => drops.bucket(b(i['addressingKey']), at(i), i['bits']),
   'poll proof': (i) => {
-    const dh = (scalar: string): cbor.Bytes => primitives.exchange(b(i[scalar]), b(i['domainKey']));
-    const shared = 'scalar' in i ? dh('scalar') : primitives.exchange(b(i['addressing']), dh('shared'));
     const more = { done: i['done']?.map(b), after: i['after'] && b(i['after']) };
-    return hex(drops.pollEntry(pollRequest(i), shared, b(i['pollKey']), more));
+    return hex(drops.pollEntry(pollRequest(i), sharedOf(i), b(i['pollKey']), more));
   },
-  'check poll proof': (i) => drops.checkPollEntry(pollRequest(i), b(i['secret']), b(i['entry'])),
+  'check poll proof': (i) => drops.checkEntry(pollRequest(i), b(i['secret']), b(i['entry'])),
+  'preference proof': (i) => {
+    const wish = { counter: i['counter'], preference: i['preference'], until: i['until'] };
+    return hex(drops.preferenceEntry(pollRequest(i), sharedOf(i), b(i['pollKey']), wish));
+  },
+  'check preference proof': (i) =>
+    drops.checkEntry(pollRequest(i), b(i['secret']), b(i['entry']), 'preference request'),
   'introduction drop for sender': (i) => introduction(i, 'sender'),
   'introduction drop for recipient': (i) => introduction(i, 'recipient'),
   'seal introduction': async (i) => {
@@ -174,6 +178,12 @@ const ref = (i: Inputs): message.Ref => ({
 
 function pollRequest(i: Inputs): drops.PollRequest {
   return { domain: at(i), keyId: b(i['keyId']), time: i['time'], nonce: b(i['nonce']) };
+}
+
+/** What the owner of a drop shares with the domain. */
+function sharedOf(i: Inputs): cbor.Bytes {
+  const dh = (scalar: string): cbor.Bytes => primitives.exchange(b(i[scalar]), b(i['domainKey']));
+  return 'scalar' in i ? dh('scalar') : primitives.exchange(b(i['addressing']), dh('shared'));
 }
 
 function introduction(i: Inputs, side: 'sender' | 'recipient') {

@@ -2,12 +2,13 @@ import test, { type ExecutionContext } from 'ava';
 import { systemRandom } from '../../src/crypto/random.ts';
 import type { VerifiedDomain } from '../../src/keys/domain-record.ts';
 import { createKeyRing } from '../../src/keys/key-ring.ts';
+import { traceHandleBytes } from '../../src/keys/fingerprints.ts';
 import { silentLog } from '../../src/log.ts';
 import { recipientHash } from '../../src/message/drops.ts';
 import { sealNotification } from '../../src/message/notification.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createReceive, type SenderRecords } from '../../src/notify/receive.ts';
-import type { Ref } from '../../src/wire/notification.ts';
+import { joinIntroduction, type Ref } from '../../src/wire/notification.ts';
 import { opened } from '../store/fixture.ts';
 import { flipped, keyOf, makeDomain, now as made } from '../support/identities.ts';
 import { testClock } from '../support/clock.ts';
@@ -69,6 +70,7 @@ async function receiver(
     findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
     records,
     pending: store.pending,
+    preferences: store.preferences,
     events: store.events,
     introductionsPerHour: async () => 100,
     refQuota: 1000,
@@ -86,6 +88,14 @@ async function receiver(
     },
     settled: receive.settled,
     outcomes: metrics.datagramOutcomes,
+    ignore: async (until: number) =>
+      await store.preferences.set(
+        'beta.test',
+        [{ recipientHash: hash, counter: until, ignore: true, until }],
+        clock.seconds(),
+      ),
+    stats: async () => await store.stats(),
+    traced: async (id: Uint8Array) => await store.events.byHandle(traceHandleBytes(id)),
     waiting: async () =>
       (await store.pending.poll('beta.test', hash, { limit: 100, now: clock.seconds() })).items,
   };
@@ -171,4 +181,29 @@ test('a higher serial with an unknown key makes the record be read again; a know
   await beta.take(datagram([refFor(2)], { from: rotated, serial: made + 5 }));
   t.deepEqual(beta.learns, [made + 5]);
   t.is((await beta.waiting()).length, 2);
+});
+
+test('refs that their recipient ignores leave no trace, retractions included; the others of the datagram are stored', async (t) => {
+  const beta = await receiver(t, { known: alpha.verified });
+  const other = recipientHash(new Uint8Array(32).fill(8), 'beta.test');
+  await beta.take(datagram([refFor(1)]));
+  await beta.ignore(made + 1000);
+  const before = await beta.stats();
+  await beta.take(datagram([refFor(2)]));
+  await beta.take(datagram([{ ...refFor(1), labels: { retraction: true } }]));
+  const introduction = joinIntroduction({ type: 0, bucket: 0, sealed: new Uint8Array(176) });
+  await beta.take(datagram([{ ...refFor(3), labels: { introduction } }]));
+  t.deepEqual(await beta.stats(), before, 'no row, no entry of the feed');
+  for (const id of [2, 3]) t.deepEqual(await beta.traced(refFor(id).messageId), []);
+  t.is((await beta.traced(refFor(1).messageId)).length, 1);
+  const [waiting] = await beta.waiting();
+  t.is(waiting?.labels, undefined);
+  await beta.take(datagram([refFor(4), { ...refFor(5), recipientHash: other }]));
+  t.is((await beta.stats()).pending, before.pending + 1);
+  t.deepEqual(await beta.traced(refFor(4).messageId), []);
+  t.is((await beta.traced(refFor(5).messageId)).length, 1);
+  t.deepEqual(await beta.outcomes(), { stored: 5 }, 'counted as any other');
+  beta.clock.advance(1000);
+  await beta.take(datagram([refFor(2)]));
+  t.is((await beta.waiting()).length, 2, 'when that ended they come in again');
 });

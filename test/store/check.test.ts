@@ -52,6 +52,8 @@ async function full(t: ExecutionContext): Promise<string> {
       { recipientHash: filled(1), messageId: random(32), expires: start + 1000, sizeClass: 12 },
     ],
   });
+  const preference = { recipientHash: filled(1), counter: start, ignore: true, until: start + 9999 };
+  await store.preferences.set('alpha.test', [preference], start);
   await sent(store);
   const shared = [newMessage(), newMessage()];
   await store.transit.reserve(
@@ -166,6 +168,7 @@ const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['pending', joined(name('alpha.test'), filled(7), filled(7))],
   ['pending_counts', name('gamma.test')],
   ['feed', joined(name('gamma.test'), ordered(1))],
+  ['preferences', filled(7)],
   ['domains', name('gamma.test')],
   ['users', joined(name('alpha.test'), filled(7))],
   ['devices', filled(7)],
@@ -186,6 +189,7 @@ const readable = [
   'usage',
   'pending',
   'pending_counts',
+  'preferences',
   'feed',
 ];
 for (const table of [...readable, 'domains', 'published', 'users', 'devices'])

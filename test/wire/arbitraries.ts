@@ -9,6 +9,7 @@ import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
 import * as keys from '../../src/wire/keys.ts';
 import * as message from '../../src/wire/message.ts';
 import * as notification from '../../src/wire/notification.ts';
+import * as preferences from '../../src/wire/preferences.ts';
 import { decode, encode, type Schema } from '../../src/wire/schema.ts';
 import { decodeSign1, encodeProtected, encodeSign1, protectedHeader } from '../../src/wire/sign1.ts';
 import * as users from '../../src/wire/users.ts';
@@ -143,6 +144,13 @@ const pollEntry = recordOf<collect.PollEntry>(
   },
   ['done', 'after'],
 );
+const preferenceEntry = recordOf<preferences.PreferenceEntry>({
+  pollKey: hash,
+  proof: sized(16),
+  counter: time,
+  preference: byte,
+  until: time,
+});
 const pollRef = recordOf<collect.PollRef>(
   {
     id: hash,
@@ -363,6 +371,17 @@ export const codecs = {
       entries: fc.array(pollEntry, { minLength: 1, maxLength: 3 }),
     }),
     collect.maxPollRequest,
+  ),
+  'preference-entry': codec(preferences.preferenceEntry, preferenceEntry),
+  'preferences-request': codec(
+    preferences.preferencesRequest,
+    recordOf<preferences.PreferencesRequest>({
+      time,
+      nonce: sized(16),
+      keyId: sized(8),
+      entries: fc.array(preferenceEntry, { minLength: 1, maxLength: 3 }),
+    }),
+    preferences.maxPreferencesRequest,
   ),
   'poll-ref': codec(collect.pollRef, pollRef),
   'poll-answer': codec(collect.pollAnswer, pollAnswer),

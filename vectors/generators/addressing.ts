@@ -28,6 +28,7 @@ export function addressing(): readonly Case[] {
   addRecipientHash(cases);
   addPollProofs(cases);
   addChecksOfProofs(cases);
+  addPreferenceProofs(cases);
   addIntroductionDrops(cases);
   addIntroductions(cases);
   addIntroducers(cases);
@@ -66,9 +67,10 @@ function proofOf(
   shared: Uint8Array,
   pollKey: Uint8Array,
   entry: Uint8Array,
+  purpose = 'poll request',
 ): { K: Uint8Array; proof: Uint8Array } {
   const K = hkdf(shared, ctx('poll', occasion.domain, pollKey, occasion.keyId));
-  return { K, proof: hmac(K, ctx('poll request', occasion.time, nonce, entry)).slice(0, 16) };
+  return { K, proof: hmac(K, ctx(purpose, occasion.time, nonce, entry)).slice(0, 16) };
 }
 
 const doneIds = [seeded('done 1')(32), seeded('done 2')(32)];
@@ -173,6 +175,85 @@ function addChecksOfProofs(cases: Collection): void {
         inputs: { time: now + off, now },
       },
     );
+}
+
+/** fetch.md section 9: ignore until an hour from now, decided now. */
+const wished: Readonly<Record<number, Node>> = { 3: now, 4: 1, 5: now + 3600 };
+
+function addPreferenceProofs(cases: Collection): void {
+  const spec = 'addressing.md section 2';
+  const purpose = 'preference request';
+  const scalar = seeded('poll scalar')(32);
+  const pollKey = x25519Public(scalar);
+  const { shared: s, pollKey: introKey } = introduction();
+  const inputs = { counter: now, preference: 1, until: now + 3600 };
+  const owners: readonly (readonly [string, Uint8Array, Uint8Array, Fields])[] = [
+    ['handed over', pollKey, x25519(scalar, beta.poll.publicKey), { scalar }],
+    [
+      'introduction',
+      introKey,
+      x25519(bob.addressing.secret, x25519(s, beta.poll.publicKey)),
+      { addressing: bob.addressing.secret, shared: s },
+    ],
+  ];
+  for (const [kind, key, shared, secrets] of owners) {
+    const entry = encode(unproven(key, wished));
+    const { K, proof } = proofOf(shared, key, entry, purpose);
+    cases.positive(nameOf('preference-proof', kind), {
+      spec,
+      description: `the preference-entry with its proof: ${kind}`,
+      operation: 'preference proof',
+      inputs: { ...occasion, domainKey: beta.poll.publicKey, pollKey: key, ...secrets, ...inputs },
+      intermediate: { shared, K, entry, message: ctx(purpose, now, nonce, entry), proof },
+      output: encode(unproven(key, { 2: proof, ...wished })),
+    });
+  }
+  addChecksOfPreferences(cases, scalar, pollKey);
+}
+
+function addChecksOfPreferences(cases: Collection, scalar: Uint8Array, pollKey: Uint8Array): void {
+  const shared = x25519(scalar, beta.poll.publicKey);
+  const under = (purpose: string): Uint8Array =>
+    proofOf(shared, pollKey, encode(unproven(pollKey, wished)), purpose).proof;
+  const proof = under('preference request');
+  const entry = (over: Readonly<Record<number, Node>> = {}): Uint8Array =>
+    encode(unproven(pollKey, { ...wished, 2: proof, ...over }));
+  const inputs = { ...occasion, secret: beta.poll.secret, entry: entry() };
+  const zeroKey = new Uint8Array(32);
+  const zeroProof = proofOf(
+    new Uint8Array(32),
+    zeroKey,
+    encode(unproven(zeroKey, wished)),
+    'preference request',
+  ).proof;
+  const answers: readonly (readonly [string, boolean, Fields])[] = [
+    ['good', true, inputs],
+    ['changed', false, { ...inputs, entry: entry({ 2: flipped(proof) }) }],
+    ['made for a poll', false, { ...inputs, entry: entry({ 2: under('poll request') }) }],
+    ['another counter', false, { ...inputs, entry: entry({ 3: now + 1 }) }],
+    ['another preference', false, { ...inputs, entry: entry({ 4: 0 }) }],
+    ['another end', false, { ...inputs, entry: entry({ 5: now + 3601 }) }],
+    ['an unknown field that it does not cover', false, { ...inputs, entry: entry({ 100: 'later' }) }],
+    ['another time', false, { ...inputs, time: now + 1 }],
+    ['another nonce', false, { ...inputs, nonce: flipped(nonce) }],
+    ['another domain', false, { ...inputs, domain: 'alpha.test' }],
+    ['another key id', false, { ...inputs, keyId: flipped(beta.poll.id) }],
+    ['another domain key', false, { ...inputs, secret: seeded('another poll key')(32) }],
+    ['another poll key', false, { ...inputs, entry: entry({ 1: x25519Public(seeded('other')(32)) }) }],
+    [
+      'a poll key of small order with the proof of zeros',
+      false,
+      { ...inputs, entry: encode(unproven(zeroKey, { ...wished, 2: zeroProof })) },
+    ],
+  ];
+  for (const [description, output, fields] of answers)
+    cases.positive(nameOf('check-preference-proof', description), {
+      spec: 'addressing.md section 2',
+      description: `${description}; a bad proof has no error: it changes nothing, and is answered alike`,
+      operation: 'check preference proof',
+      inputs: fields,
+      output,
+    });
 }
 
 // --- section 3 ---

@@ -8,6 +8,8 @@ const sections: Readonly<Record<string, string>> = {
   'feed-response': 'fetch.md section 5',
   'feed-entry': 'fetch.md section 5',
   'accept-request': 'fetch.md section 7',
+  'preferences-request': 'fetch.md section 9',
+  'preference-entry': 'fetch.md section 9',
 };
 
 export function fetch(): readonly Case[] {

@@ -9,6 +9,7 @@ import type { ListedStore } from './listed.ts';
 import type { KeptStore } from './kept.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingStore } from './pending.ts';
+import type { PreferenceStore } from './preferences.ts';
 import type { StateStore } from './states.ts';
 import type { TransitStore } from './transit.ts';
 import type { UploadStore } from './uploads.ts';
@@ -38,6 +39,7 @@ export interface Store {
   readonly kept: KeptStore;
   readonly outbox: Outbox;
   readonly pending: PendingStore;
+  readonly preferences: PreferenceStore;
   readonly feed: FeedStore;
   readonly domains: DomainStore;
   readonly users: UserStore;

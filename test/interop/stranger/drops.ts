@@ -77,9 +77,29 @@ export interface PollRequest {
   readonly nonce: Uint8Array;
 }
 
-function proofOf(request: PollRequest, shared: Uint8Array, pollKey: Uint8Array, entry: Uint8Array): Bytes {
+function proofOf(
+  request: PollRequest,
+  shared: Uint8Array,
+  pollKey: Uint8Array,
+  entry: Uint8Array,
+  purpose: Purpose = 'poll request',
+): Bytes {
   const key = hkdf(shared, context('poll', request.domain, pollKey, request.keyId));
-  return hmac(key, context('poll request', request.time, request.nonce, entry)).slice(0, 16);
+  return hmac(key, context(purpose, request.time, request.nonce, entry)).slice(0, 16);
+}
+
+type Purpose = 'poll request' | 'preference request';
+
+/** fetch.md section 9: the encoded preference-entry. @param shared X25519(p, D) */
+export function preferenceEntry(
+  request: PollRequest,
+  shared: Uint8Array,
+  pollKey: Uint8Array,
+  wish: { counter: number; preference: number; until: number },
+): Bytes {
+  const fields = { 1: pollKey, 3: wish.counter, 4: wish.preference, 5: wish.until };
+  const proof = proofOf(request, shared, pollKey, encodeFields(fields), 'preference request');
+  return encodeFields({ ...fields, 2: proof });
 }
 
 /** Section 2: the encoded poll-entry. @param shared X25519(p, D) */
@@ -94,14 +114,19 @@ export function pollEntry(
 }
 
 /** @param secret d, the domain's private poll key */
-export function checkPollEntry(request: PollRequest, secret: Uint8Array, entry: Uint8Array): boolean {
+export function checkEntry(
+  request: PollRequest,
+  secret: Uint8Array,
+  entry: Uint8Array,
+  purpose: Purpose = 'poll request',
+): boolean {
   const fields = decode(entry) as Map<number, unknown>;
   const pollKey = fields.get(1) as Uint8Array;
   const proof = fields.get(2) as Uint8Array;
   fields.delete(2);
   if ((pollKey[31] ?? 0) > 127) return false; // not canonical
   try {
-    return same(proof, proofOf(request, exchange(secret, pollKey), pollKey, encode(fields)));
+    return same(proof, proofOf(request, exchange(secret, pollKey), pollKey, encode(fields), purpose));
   } catch {
     return false; // a poll key of small order
   }

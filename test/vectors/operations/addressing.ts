@@ -16,11 +16,14 @@ import { checkIntroducer, openIntroduction, sealIntroduction } from '../../../sr
 import {
   checkPollTime,
   provePoll,
+  provePreference,
   verifyPollProof,
+  verifyPreferenceProof,
   type PollOccasion,
 } from '../../../src/message/poll-proof.ts';
 import { pollEntry } from '../../../src/wire/collect.ts';
 import { drop } from '../../../src/wire/message.ts';
+import { preferenceEntry } from '../../../src/wire/preferences.ts';
 import { decode, encode } from '../../../src/wire/schema.ts';
 import type { Inputs, Operation } from '../inputs.ts';
 
@@ -83,6 +86,21 @@ export const addressing: Readonly<Record<string, Operation>> = {
   },
   'check poll proof': (inputs) =>
     verifyPollProof(inputs.secret('secret'), occasionOf(inputs), decode(pollEntry, inputs.bytes('entry'))),
+  'preference proof': (inputs) =>
+    encode(
+      preferenceEntry,
+      provePreference(ownerOf(inputs), inputs.bytes('domainKey'), occasionOf(inputs), {
+        counter: inputs.number('counter'),
+        preference: inputs.number('preference'),
+        until: inputs.number('until'),
+      }),
+    ),
+  'check preference proof': (inputs) =>
+    verifyPreferenceProof(
+      inputs.secret('secret'),
+      occasionOf(inputs),
+      decode(preferenceEntry, inputs.bytes('entry')),
+    ),
   'check poll time': (inputs) => {
     checkPollTime(inputs.number('time'), inputs.number('now'));
     return true;
