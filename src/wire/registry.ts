@@ -64,6 +64,8 @@ export const purposes = [
   'address',
   'bucket',
   'by mail',
+  'contact card',
+  'contact card seal',
   'decoy',
   'decoy habits',
   'decoy record',
@@ -149,6 +151,9 @@ export const sizes = {
   payloadFloor: 4096,
   payloadChunk: 16384,
   stateSealedMax: 16_773_120,
+  cardId: 16,
+  cardPadded: 4096,
+  cardSealed: 4168,
 } as const;
 
 /** Times in seconds. */

@@ -2,6 +2,7 @@
 import type { Operation } from './inputs.ts';
 import { account } from './operations/account.ts';
 import { addressing } from './operations/addressing.ts';
+import { cards } from './operations/cards.ts';
 import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
 import { identity } from './operations/identity.ts';
@@ -17,6 +18,7 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...keys,
   ...identity,
   ...addressing,
+  ...cards,
   ...message,
   ...notification,
   ...account,

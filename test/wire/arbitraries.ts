@@ -5,6 +5,7 @@ import * as collect from '../../src/wire/collect.ts';
 import { checkDomain } from '../../src/wire/domain-name.ts';
 import * as identity from '../../src/wire/identity.ts';
 import { invitation } from '../../src/wire/invitation.ts';
+import { contactCard } from '../../src/wire/card.ts';
 import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
 import * as keys from '../../src/wire/keys.ts';
 import * as message from '../../src/wire/message.ts';
@@ -408,6 +409,12 @@ export const codecs = {
     stateBlob,
     recordOf({ version: byte, keyId: sized(8), sealed: blob(72, 300) }),
     maxStateBlob,
+  ),
+  'contact-card': codec(
+    contactCard,
+    recordOf({ address, fingerprint: hash, recordFingerprint: hash, drop, created: time }, [
+      'recordFingerprint',
+    ]),
   ),
   pairing: codec(
     pairing,

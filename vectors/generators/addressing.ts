@@ -13,6 +13,7 @@ import {
   type Collection,
   type Fields,
 } from './cases.ts';
+import { addCards } from './cards.ts';
 import { nameOf } from './conventions.ts';
 import { encode, type Node } from './encode.ts';
 import { alice, beta, bob, recordNode } from './people.ts';
@@ -35,6 +36,7 @@ export function addressing(): readonly Case[] {
   addBuckets(cases);
   addDerivedDrops(cases);
   addHandedOver(cases);
+  addCards(cases);
   return cases.cases;
 }
 
