@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { createAuthenticate } from './account/authenticate.ts';
+import { createCards } from './account/cards.ts';
 import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
 import { createInvite, createReinvite } from './account/invite.ts';
@@ -184,6 +185,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const keepOf = async (domain: string) => (await settings.of(domain))?.keep ?? 0;
   const profile = createProfile({ ...store, quotaOf, keepOf });
   const kept = createKeptCiphertexts({ ...store, keepOf, clock });
+  const cards = createCards({ ...store, clock });
   const putRecord = createPutRecord({ ...store, clock });
   const states = createStates({ ...store, limits: () => ({ totalBytes: config.storage.max }) });
   const sent = createSentMessages({ ...store, clock });
@@ -217,6 +219,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           serves,
           domainAnswer: publisher.domainAnswer,
           userAnswer: publisher.userAnswer,
+          readCard: cards.read,
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
           poll,
           setPreferences,
@@ -256,6 +259,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           readKept: kept.read,
           listKept: kept.list,
           removeKept: kept.remove,
+          putCard: cards.put,
+          removeCard: cards.remove,
         },
         digests,
         metrics,

@@ -51,6 +51,7 @@ async function startBeckon(dir: string): Promise<Served> {
           ...serve,
           domainAnswer: unused,
           userAnswer: unused,
+          readCard: unused,
           notify: unused,
           poll: unused,
           setPreferences: unused,

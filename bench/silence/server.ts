@@ -164,6 +164,7 @@ const listener = await listen(
           return await publisher.userAnswer(of, hash, source);
         },
         notify: unused,
+        readCard: unused,
         poll,
         setPreferences: unused,
         introductions: unused,

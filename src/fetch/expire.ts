@@ -23,6 +23,7 @@ export function createUpkeep(store: Store, clock: Clock, signal: AbortSignal): U
     async (now, limit) => await expireMessages(store, now, limit),
     async (now, limit) => await store.uploads.expire(now, limit),
     async (now, limit) => await store.kept.expire(now, limit),
+    async (now, limit) => await store.cards.expire(now, limit),
     async (now, limit) => await store.pending.expire(now, limit),
     async (now, limit) => await store.preferences.expire(now, limit),
     async (now, limit) => await store.feed.expire(now, limit),

@@ -56,6 +56,10 @@ export interface AccountHandlers<User> {
   listKept(user: User, page: SentPage): Promise<KeptPage>;
   /** What is not there is gone already. */
   removeKept(user: User, name: Uint8Array): Promise<void>;
+  /** Keeps a sealed contact card. Throws `request_invalid`, `conflict`, `quota_exceeded`. */
+  putCard(user: User, card: NewCard): Promise<void>;
+  /** What is not there is gone already. */
+  removeCard(user: User, id: Uint8Array): Promise<void>;
 }
 
 /** What may sign: a device, the key of the recovery phrase, the key of a pairing. */
@@ -118,6 +122,12 @@ export interface KeepRequest {
   readonly upload: Uint8Array;
   readonly payloadHash: Uint8Array;
   readonly expires?: number;
+}
+
+export interface NewCard {
+  readonly id: Uint8Array;
+  readonly sealed: Uint8Array;
+  readonly expires: number;
 }
 
 export interface Kept {

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Submission, SubmittedMessage } from '../wire/submission.ts';
 import { sizes } from '../wire/registry.ts';
-import type { Enrolment, KeepRequest, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
+import type { Enrolment, KeepRequest, NewCard, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
 import { bytesOf } from './gather.ts';
 import type { SignedRequest } from './signed-request.ts';
@@ -53,6 +53,15 @@ export function keepRequestOf({ body }: FastifyRequest): KeepRequest {
 
 export function keptNameOf({ params }: FastifyRequest): Uint8Array {
   return bytes((params as Json)['name']);
+}
+
+export function cardIdOf({ params }: FastifyRequest): Uint8Array {
+  return bytes((params as Json)['id']);
+}
+
+export function cardOf(request: FastifyRequest): NewCard {
+  const { sealed, expires } = request.body as Json;
+  return { id: cardIdOf(request), sealed: bytes(sealed), expires: Number(expires) };
 }
 
 export function recoveryOf({ body }: FastifyRequest): Uint8Array {

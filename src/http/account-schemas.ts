@@ -84,6 +84,7 @@ const sentMessage = object({
   'accepted?': time,
 });
 
+const cardId = binary(sizes.cardId);
 const keptName = binary(32);
 const kept = object({ name: keptName, size: byteCount, created: time, expires: time });
 const device = object({ device: deviceKey, name: deviceName, added: time, kind: oneOf(deviceKinds) });
@@ -287,6 +288,23 @@ export const accountOperations = {
     path: 'kept/:name',
     summary: 'Keep it no longer',
     params: object({ name: keptName }),
+    status: 204,
+    answer: 'nothing',
+  },
+  putCard: {
+    method: 'PUT',
+    path: 'cards/:id',
+    summary: 'Keep a sealed contact card, and serve it to whoever knows its id',
+    params: object({ id: cardId }),
+    body: object({ sealed: binary(sizes.cardSealed), expires: time }),
+    status: 204,
+    answer: 'nothing',
+  },
+  removeCard: {
+    method: 'DELETE',
+    path: 'cards/:id',
+    summary: 'Serve it no longer',
+    params: object({ id: cardId }),
     status: 204,
     answer: 'nothing',
   },

@@ -7,6 +7,8 @@ import { publicPath } from '../wire/registry.ts';
 import { addBodies, octetsOf, partOf } from './account-bodies.ts';
 import type { AccountHandlers, Device, Kept, SignerKind } from './account-handlers.ts';
 import {
+  cardIdOf,
+  cardOf,
   countOf,
   deviceOf,
   enrolmentOf,
@@ -193,6 +195,14 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
     readKept: (request, user) => handlers.readKept(user, keptNameOf(request)),
     async removeKept(request, user) {
       await handlers.removeKept(user, keptNameOf(request));
+      return undefined;
+    },
+    async putCard(request, user) {
+      await handlers.putCard(user, cardOf(request));
+      return undefined;
+    },
+    async removeCard(request, user) {
+      await handlers.removeCard(user, cardIdOf(request));
       return undefined;
     },
   };

@@ -14,6 +14,8 @@ export interface PublicHandlers {
   domainAnswer(domain: string): Promise<Uint8Array | undefined>;
   /** The encoded user-answer; absent is `user_unknown`. `source`: the peer's IP address. Throws `rate_limited`. */
   userAnswer(domain: string, addressHash: Uint8Array, source: string): Promise<Uint8Array | undefined>;
+  /** A sealed contact card, absent where there is none. `source`: the peer's IP address. Throws `rate_limited`. */
+  readCard(domain: string, id: Uint8Array, source: string): Promise<Uint8Array | undefined>;
   /** Hands a datagram on, at once: the door answers alike whatever becomes of it. `source`: the peer's IP address. */
   notify(domain: string, datagram: Uint8Array, source: string): void;
   /** `source`: the peer's IP address. Throws `rate_limited`, `proof_stale`, `key_unknown`. */

@@ -47,6 +47,7 @@ export function publicRoutes(app: FastifyInstance, parts: PublicParts): void {
       );
       addDoor(scope, parts.handlers);
       addRecords(scope, parts);
+      addCards(scope, parts);
       addCollecting(scope, parts);
       addMessages(scope, parts);
     },
@@ -80,6 +81,21 @@ function addRecords(scope: FastifyInstance, { handlers }: PublicParts): void {
       const answer = hash === undefined ? undefined : await handlers.userAnswer(domain, hash, request.ip);
       if (answer === undefined) throw new BeckonError('user_unknown', 'nobody has this address');
       return sendCbor(reply, answer);
+    },
+  });
+}
+
+/** A malformed id is one that nobody has: dead ones answer alike. */
+function addCards(scope: FastifyInstance, { handlers }: PublicParts): void {
+  scope.route({
+    method: ['GET', 'HEAD'],
+    url: '/cards/:id',
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const id = bytesOf((request.params as Params)['id'], sizes.cardId) ?? new Uint8Array(sizes.cardId);
+      const card = await handlers.readCard(domain, id, request.ip);
+      if (card === undefined) throw new BeckonError('not_found', 'there is no such card');
+      return reply.header('content-type', 'application/octet-stream').send(card);
     },
   });
 }

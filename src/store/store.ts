@@ -7,6 +7,7 @@ import { BeckonError } from '../errors.ts';
 import type { Store } from './api/store.ts';
 import { createAliases, type AliasTables } from './aliases.ts';
 import { createBlobs } from './blobs.ts';
+import { createCards } from './cards.ts';
 import { createChunks } from './chunks.ts';
 import { createDirectoryStore } from './directory.ts';
 import type { HasRoom } from './disk-room.ts';
@@ -97,6 +98,7 @@ function createStore(
   const uploads = createUploads(parts);
   const states = createStates({ ...parts, uploads });
   const kept = createKept({ ...parts, uploads });
+  const cards = createCards(tables, clock);
   const outbox = createOutbox(tables, clock);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
@@ -110,6 +112,7 @@ function createStore(
     forget(owner, how) {
       states.remove(owner);
       kept.removeAll(owner);
+      cards.removeAll(owner);
       uploads.giveUpAll(owner);
       aliases.end(owner.domain, owner.user, how);
     },
@@ -124,6 +127,7 @@ function createStore(
     uploads: uploads.store,
     states: states.store,
     kept: kept.store,
+    cards: cards.store,
     outbox: outbox.store,
     pending: pending.store,
     preferences: createPreferences(tables),

@@ -136,6 +136,29 @@ test('ciphertext is kept, listed, read in parts and removed', async (t) => {
   t.is((await ask(`kept/${text(31)}`)).json['code'], 'request_invalid');
 });
 
+test('contact cards are put and removed, all of one size', async (t) => {
+  const { ask, calls } = await serveAccount(t);
+  const sealed = text(4168, 3);
+  const json = { sealed, expires: now + 9 };
+  t.is((await ask(`cards/${text(16, 5)}`, { method: 'PUT', json })).status, 204);
+  t.is((await ask(`cards/${text(16, 5)}`, { method: 'DELETE' })).status, 204);
+  const card = { id: bytes(16, 5), sealed: bytes(4168, 3), expires: now + 9 };
+  t.deepEqual(calls, [
+    ['putCard', user, card],
+    ['removeCard', user, card.id],
+  ]);
+  for (const wrong of [{ sealed: text(4167, 3) }, { sealed: text(4169, 3) }, { expires: -1 }, { more: 1 }]) {
+    const answer = await ask(`cards/${text(16, 5)}`, { method: 'PUT', json: { ...json, ...wrong } });
+    t.is(answer.json['code'], 'request_invalid');
+  }
+  for (const method of ['PUT', 'DELETE'] as const)
+    t.is(
+      (await ask(`cards/${text(15, 5)}`, { method, ...(method === 'PUT' ? { json } : {}) })).json['code'],
+      'request_invalid',
+    );
+  t.is(calls.length, 2);
+});
+
 test('recovery keys and pairings may do what they are for, and nothing else', async (t) => {
   const { ask, calls } = await serveAccount(t);
   const state = { method: 'PUT', bytes: bytes(6), conditions: { 'if-none-match': '*' } } as const;

@@ -116,6 +116,8 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     readKept: (...args) => note('readKept', args, readable(new Uint8Array(5000).fill(8))),
     listKept: (...args) => note('listKept', args, { items: [shownKept], next: Uint8Array.of(1) }),
     removeKept: (...args) => note('removeKept', args, undefined),
+    putCard: (...args) => note('putCard', args, undefined),
+    removeCard: (...args) => note('removeCard', args, undefined),
     async writeState(user, { bytes, ...rest }) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of bytes) chunks.push(chunk);

@@ -38,6 +38,7 @@ export function stubHandlers(asked: Asked, replaced: Partial<PublicHandlers> = {
     serves: (domain) => domain === 'alpha.test',
     domainAnswer: async () => Uint8Array.of(1),
     userAnswer: async (_domain, hash) => (hash[0] === 1 ? Uint8Array.of(2) : undefined),
+    readCard: async (_domain, id) => (id[0] === 1 ? new Uint8Array(4168).fill(4) : undefined),
     notify: (...args) => void asked.calls.push(['notify', ...args]),
     poll: async (...args) => {
       asked.calls.push(['poll', ...args]);

@@ -57,6 +57,23 @@ test('records: own, unknown, of another domain, under another host', async (t) =
   t.is((await ask('domains/alpha.test', { host: 'BECKON.Alpha.Test:8443' })).status, 200);
 });
 
+test('a card by its id; ids that are dead or malformed have one answer', async (t) => {
+  const { ask } = await serve(t);
+  const card = await ask(`cards/${Buffer.alloc(16, 1).toString('base64url')}`);
+  t.deepEqual([card.status, card.body.length], [200, 4168]);
+  t.is(card.headers['content-type'], 'application/octet-stream');
+  t.is(card.headers['cache-control'], 'no-store');
+  const answers = [];
+  for (const id of [Buffer.alloc(16, 2), Buffer.alloc(15, 1), Buffer.alloc(17, 1)].map((id) =>
+    id.toString('base64url'),
+  ))
+    answers.push(await ask(`cards/${id}`), await ask(`cards/${id}!`));
+  for (const { status, body, problem } of answers) {
+    t.deepEqual([status, problem().code], [404, 'not_found']);
+    t.deepEqual(body, answers[0]?.body);
+  }
+});
+
 test('poll: decoded, encoded, refused with the code of the fault', async (t) => {
   const { ask, asked } = await serve(t);
   const answer = await ask('poll', { method: 'POST', headers: cbor, body: poll });

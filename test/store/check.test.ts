@@ -72,6 +72,7 @@ async function full(t: ExecutionContext): Promise<string> {
   await store.states.put(alice, { size: 5000, hash: sha256(state), bytes: pieces(state) });
   const kept = { name: filled(1), upload: await uploaded(store, alice, state), expires: start + 999 };
   await store.kept.keep(alice, { ...kept, hash: sha256(state) });
+  await store.cards.put(alice, { id: filled(1, 16), sealed: filled(2, 4168), expires: start + 999 });
   await store.blobs.sweep(1000);
   await store.close();
   return dir;
@@ -132,6 +133,9 @@ const lost: readonly (readonly [lost: string, found: readonly string[]])[] = [
   ['states', ['blobs']],
   ['kept', ['blobs', 'kept_by_end']],
   ['kept_by_end', ['kept']],
+  ['cards', ['cards_by_end', 'cards_by_owner']],
+  ['cards_by_owner', ['cards']],
+  ['cards_by_end', ['cards']],
   ['transit_copies', ['transit']],
   ['transit_by_owner', ['transit', 'transit_by_owner']],
   ['transit_by_handle', ['transit', 'transit_by_handle']],
@@ -165,6 +169,9 @@ const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['outbox_schedule', joined(ordered(start), filled(7))],
   ['blobs', filled(7, 16)],
   ['usage', name('gamma.test')],
+  ['cards', joined(name('alpha.test'), filled(7, 16))],
+  ['cards_by_owner', joined(name('alpha.test'), filled(7), filled(7, 16))],
+  ['cards_by_end', joined(ordered(start), name('alpha.test'), filled(7, 16))],
   ['pending', joined(name('alpha.test'), filled(7), filled(7))],
   ['pending_counts', name('gamma.test')],
   ['feed', joined(name('gamma.test'), ordered(1))],
@@ -191,6 +198,7 @@ const readable = [
   'pending_counts',
   'preferences',
   'feed',
+  'cards',
 ];
 for (const table of [...readable, 'domains', 'published', 'users', 'devices'])
   test(`a row of ${table} that cannot be read is found, and the others are still checked`, async (t) => {

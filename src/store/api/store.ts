@@ -1,6 +1,7 @@
 /** The store as the rest of the daemon sees it: one small interface for each table. */
 import type { AliasStore } from './aliases.ts';
 import type { BlobStore } from './blobs.ts';
+import type { CardStore } from './cards.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { DomainStore } from './domains.ts';
 import type { EventStore } from './events.ts';
@@ -37,6 +38,7 @@ export interface Store {
   readonly uploads: UploadStore;
   readonly states: StateStore;
   readonly kept: KeptStore;
+  readonly cards: CardStore;
   readonly outbox: Outbox;
   readonly pending: PendingStore;
   readonly preferences: PreferenceStore;
