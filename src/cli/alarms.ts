@@ -36,11 +36,14 @@ const troubleWords: Readonly<Record<StateTrouble, string>> = {
     'your domain showed an older state than this device has seen, or none: it was not taken over, and is written again [state_older]',
   other_phrase:
     'a new recovery phrase was made on another device, and this one cannot read what your devices share [state_other_phrase]',
+  not_ours:
+    'what your devices share became something that cannot be yours, or that a newer program wrote: it was not taken over [state_not_ours]',
 };
 const troubleAdvice: Readonly<Record<StateTrouble, string>> = {
   older:
     'ask your hoster whether a backup was restored; your other devices may have written more than is known here',
   other_phrase: 'beckon devices add there, beckon enroll CODE here',
+  not_ours: 'beckon devices list; one that was stolen: beckon devices remove NAME --stolen',
 };
 
 /** Warns of what is wrong with the state that the user's devices share: exit code 1. */

@@ -256,9 +256,10 @@ export interface SyncResult {
 
 /**
  * `older`: the domain shows a state that is older than what this device has seen; it is not taken over. `other_phrase`: a later recovery phrase
- * was made on another device, and this one has to be paired again.
+ * was made on another device, and this one has to be paired again. `not_ours`: it cannot be that of this user, though a device of theirs wrote
+ * it, or is of a newer version; it is not taken over.
  */
-export type StateTrouble = 'older' | 'other_phrase';
+export type StateTrouble = 'older' | 'other_phrase' | 'not_ours';
 
 export interface InboxEntry {
   readonly number: number;

@@ -48,7 +48,7 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     const before = session.state();
     await session.commit({ type: 'time-passed', now: clock.seconds() });
     await lookAtOwn();
-    await share.learn().catch(unlessOtherPhrase);
+    await share.learn().catch(unlessNotForHere);
     await upkeep();
     await giveUpSilentDrops(session, own, clock.seconds());
     const { record } = expectNative(await network.domains.domain(session.keys().domain));
@@ -63,9 +63,9 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
   };
 }
 
-/** A device that cannot open what others share still reads what comes: the result says so. */
-function unlessOtherPhrase(error: unknown): void {
-  if (codeOf(error) !== 'key_unknown') throw error;
+/** A device that cannot open what others share, or cannot be meant, still reads what comes: the result says so. */
+function unlessNotForHere(error: unknown): void {
+  if (!['key_unknown', 'record_mismatch'].includes(codeOf(error))) throw error;
 }
 
 /** Opens what waits from known contacts, covers and what they list. */

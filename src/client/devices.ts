@@ -82,7 +82,7 @@ export function createDevices(parts: DevicesParts): ClientDevices {
     async remove(which, { stolen = false } = {}) {
       const removed = await remove(which);
       if (!stolen) return { removed, left: await list() };
-      const phrase = await renewPhrase(parts);
+      const phrase = await renewPhrase(parts, parts.share.reclaim);
       await parts.revokeKeys();
       await parts.share.tryShare();
       return { removed, left: await list(), phrase };
@@ -113,19 +113,22 @@ export type PhraseParts = Pick<DevicesParts, 'session' | 'secrets' | 'own' | 'sh
 /**
  * Makes a recovery phrase in the place of the one before, which is worthless then; it is shown once and not kept.
  *
- *  1. what other devices wrote is known here
+ *  1. what other devices wrote is known here; after a theft `learn` passes over what the thief wrote
  *  2. the new state key durable here, beside the one before
  *  3. the blob sealed under the new one   4. the domain knows the new recovery device   5. the state key before is forgotten
  */
-export async function renewPhrase(parts: {
-  readonly session: Session;
-  readonly secrets: SecretsStore;
-  readonly own: Pick<OwnDomain, 'setRecovery'>;
-  readonly share: Share;
-  readonly random: Random;
-}): Promise<string> {
+export async function renewPhrase(
+  parts: {
+    readonly session: Session;
+    readonly secrets: SecretsStore;
+    readonly own: Pick<OwnDomain, 'setRecovery'>;
+    readonly share: Share;
+    readonly random: Random;
+  },
+  learn = parts.share.learn,
+): Promise<string> {
   const { session, secrets, own, share, random } = parts;
-  await share.learn();
+  await learn();
   const { address, epoch } = session.state();
   const { formerStateKey: _, stateKey: former, ...saved } = await loadSecrets(secrets, epoch);
   const entropy = new Secret(random(phraseEntropy));

@@ -50,12 +50,17 @@ export function members(joins: Readonly<Record<string, Join<Json>>>, rest: Join<
     const names = new Set([...Object.keys(a), ...Object.keys(b)]);
     return Object.fromEntries(
       [...names].map((name) => {
-        const [mine, theirs] = [a[name], b[name]];
+        const [mine, theirs] = [ownMember(a, name), ownMember(b, name)];
         if (mine === undefined || theirs === undefined) return [name, (mine ?? theirs) as Json];
         return [name, (Object.hasOwn(joins, name) ? (joins[name] ?? rest) : rest)(mine, theirs)];
       }),
     );
   };
+}
+
+/** Not what every object inherits: names come from other devices. */
+function ownMember(value: JsonObject, name: string): Json | undefined {
+  return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
 /** An object with names of any kind, its values joined. */

@@ -8,7 +8,7 @@ import { userKeysFromJson, userKeysToJson } from '../keys/user-key-file.ts';
 import { userRecord, type UserRecord } from '../wire/users.ts';
 import { decode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
-import { joinPins } from '../directory/pin-join.ts';
+import { isPin, joinPins } from '../directory/pin-join.ts';
 import {
   either,
   entries,
@@ -161,6 +161,7 @@ const joins: { readonly [name in keyof Required<StateContent>]: Join<Json> } = {
 
 /** By the name of the pin, then by the identity that is pinned. */
 function joinPin(name: string, a: Json, b: Json): Json {
+  if (!isPin(name)) return entries(whole)(a, b);
   return entries((mine, theirs) => {
     const joined = joinPins(name, base64urlnopad.decode(textOf(mine)), base64urlnopad.decode(textOf(theirs)));
     return base64urlnopad.encode(joined);

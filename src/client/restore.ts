@@ -21,6 +21,7 @@ import { parsePairing } from '../wire/state.ts';
 import type { ClientNetwork, Joined } from './api.ts';
 import { withContent } from './blob.ts';
 import { emptyState, expectDomain } from './enroll.ts';
+import { expectJoinable } from './met-content.ts';
 import type { OwnDomain, OwnState } from './own-domain.ts';
 import { expectNative, type Signer } from './own-request.ts';
 import { createDeviceSecrets, loadSecrets, type SecretsStore } from './secrets.ts';
@@ -78,8 +79,7 @@ export function createRestore(parts: RestoreParts): Restore {
   async function begin({ address, stateKey }: Entry, shown: OwnState | undefined): Promise<void> {
     if (shown === undefined) throw new BeckonError('not_found', 'the domain keeps no state of this user');
     const content = parseContent(openState(stateKey, address, shown.bytes));
-    if (content.address !== address)
-      throw new BeckonError('state_invalid', 'the state is that of another address');
+    expectJoinable(content, { address, now: clock.seconds() });
     const { domain } = splitAddress(address);
     const device = { ...createDeviceSecrets(domain, random, clock.seconds()), stateKey };
     await secrets.save(device);

@@ -1,18 +1,20 @@
 /**
  * The state blob at the own domain, wire-spec/state.md section 5.
  *
- *   learn   1. read the blob, unless it is the one that was seen or written last   2. an old one is not believed   3. both become one, durable here
+ *   learn   1. read the blob, unless it is the one that was seen or written last   2. an old one is not believed, nor one that cannot be the user's
+ *           3. both become one, durable here
  *   share   1. nothing new: done   2. seal, write in the place of the blob seen last   3. another device was faster: learn, and again
  */
 import { sha256 } from '../crypto/kdf.ts';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
 import type { Secret } from '../crypto/secret.ts';
-import { codeOf, type ErrorCode } from '../errors.ts';
+import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import { openState, sealState } from '../message/state-blob.ts';
 import type { StateTrouble } from './api.ts';
 import { contentOf, knowledgeOf } from './blob.ts';
+import { expectJoinable, type Meeting } from './met-content.ts';
 import type { OwnDomain, OwnState } from './own-domain.ts';
 import { loadSecrets, type SecretsStore } from './secrets.ts';
 import { formatContent, parseContent } from './state-json.ts';
@@ -31,6 +33,11 @@ export interface ShareParts {
 export interface Share {
   /** What other devices wrote is known here when it resolves. Throws network codes. */
   learn(): Promise<void>;
+  /**
+   * As `learn`, after a theft: what cannot be learned, whoever wrote it, is overwritten by what is known here when that is shared next.
+   * Throws network codes.
+   */
+  reclaim(): Promise<void>;
   /** What is known here is durable at the domain when it resolves. Throws network codes, `key_unknown`, `too_large`, `conflict`. */
   share(): Promise<void>;
   /** The same where nothing depends on it: what fails now is done the next time. */
@@ -64,16 +71,47 @@ export function createShare(parts: ShareParts): Share {
   async function learn(): Promise<void> {
     const keys = await stateKeys();
     if (keys.length === 0) return;
-    const { blob } = session.state();
+    await take(keys, await own.state());
+  }
+
+  async function reclaim(): Promise<void> {
+    const keys = await stateKeys();
+    if (keys.length === 0) return;
     const shown = await own.state();
+    try {
+      await take(keys, shown);
+    } catch (error) {
+      if (['storage_failed', 'internal'].includes(codeOf(error)) || shown === undefined) throw error;
+      const { revision = 0 } = session.state().blob ?? {};
+      await session.commit({ type: 'content-kept', blob: { tag: shown.tag, revision } });
+    }
+  }
+
+  async function take(keys: readonly Secret[], shown: OwnState | undefined): Promise<void> {
+    const { address, blob } = session.state();
     if (shown?.tag === blob?.tag) return;
     if (shown === undefined) return await notBelieved();
-    const content = openContent(keys, shown);
-    if (content.revision < (blob?.revision ?? 0)) return await notBelieved(shown);
+    const revision = blob?.revision ?? 0;
+    const { identityFingerprint } = session.keys();
+    const content = ours(keys, shown, { address, identityFingerprint, revision, now: clock.seconds() });
+    if (content.revision < revision) return await notBelieved(shown);
     await session.commit(
       { type: 'content-met', content, blob: blobOf(shown.tag, content) },
       { type: 'time-passed', now: clock.seconds() },
     );
+  }
+
+  function ours(keys: readonly Secret[], shown: OwnState, meeting: Meeting): StateContent {
+    try {
+      const content = openContent(keys, shown);
+      expectJoinable(content, meeting);
+      found.delete('not_ours');
+      return content;
+    } catch (cause) {
+      if (!['state_invalid', 'record_mismatch'].includes(codeOf(cause))) throw cause;
+      found.add('not_ours');
+      throw new BeckonError('record_mismatch', notOurs, { cause });
+    }
   }
 
   function openContent(keys: readonly Secret[], shown: OwnState): StateContent {
@@ -129,6 +167,7 @@ export function createShare(parts: ShareParts): Share {
   const shareIn = (): Promise<void> => inTurn(() => share().catch(unlessUnsupported));
   return {
     learn: learnIn,
+    reclaim: () => inTurn(() => reclaim().catch(unlessUnsupported)),
     tryLearn: () => learnIn().catch(unlessLocal),
     share: shareIn,
     tryShare: () => shareIn().catch(unlessLocal),
@@ -139,6 +178,9 @@ export function createShare(parts: ShareParts): Share {
     },
   };
 }
+
+const notOurs =
+  'what your devices share cannot be yours, or a newer program wrote it: a device that was stolen is removed as stolen';
 
 /** What has to do with this machine and not with the domain. */
 const local: readonly ErrorCode[] = ['storage_failed', 'state_invalid', 'state_locked', 'internal'];

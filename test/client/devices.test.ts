@@ -1,7 +1,14 @@
 /** Several devices of one user, and a lost one: in memory, message by message. */
+import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { parseState } from '../../src/client/state-json.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { Secret } from '../../src/crypto/secret.ts';
 import { BeckonError } from '../../src/errors.ts';
+import { userKeysFromJson, userKeysToJson } from '../../src/keys/user-key-file.ts';
+import { createUserKeys, type UserKeys } from '../../src/keys/user-keys.ts';
+import { signUserRecord } from '../../src/keys/user-record.ts';
+import { openState, sealState } from '../../src/message/state-blob.ts';
 import { parsePairing } from '../../src/wire/state.ts';
 import { rejected } from '../support/identities.ts';
 import { mailPart, memorySink, textIn } from './sink.ts';
@@ -294,6 +301,139 @@ test('after theft neither the old phrase nor the thief’s files open anything n
   await restored.restore('ann@alpha.test', next, 'again');
   t.is((await restored.sent()).length, 1);
 });
+
+test('a thief who made a phrase of their own, or left a state that nobody can read, keeps nobody from ending it', async (t) => {
+  for (const leave of ['phrase', 'garbage'] as const) {
+    const { world, ann } = await annAndBob();
+    const thief = await paired(world, ann);
+    if (leave === 'phrase') await thief.client.devices.phrase();
+    else {
+      const { states } = homeOf(world, 'alpha.test');
+      for (const user of states.keys()) states.set(user, new Uint8Array(5000));
+    }
+    const before = parseState(ann.state.text ?? '');
+
+    const { phrase = '' } = await ann.client.devices.remove('phone', { stolen: true });
+    t.not(parseState(ann.state.text ?? '').master, before.master, leave);
+    t.not(parseState(ann.state.text ?? '').record, before.record, leave);
+    const restored = files();
+    await (await world.client(restored, 'restored')).restore('ann@alpha.test', phrase, 'restored');
+    t.is(parseState(restored.state.text ?? '').record, parseState(ann.state.text ?? '').record, leave);
+  }
+});
+
+type Content = Record<string, unknown>;
+const farOff = 4_000_000_000;
+
+/** What a thief can write with a device's keys, and what it would do to a device that joins it. */
+const poisons: readonly (readonly [string, (content: Content, keys: UserKeys) => Content])[] = [
+  ['numbers of revisions that run out', (content) => ({ ...content, revision: Number.MAX_SAFE_INTEGER })],
+  ['another address', (content) => ({ ...content, address: 'zoe@alpha.test' })],
+  [
+    'another identity',
+    (content) => ({ ...content, userKeys: userKeysToJson(createUserKeys('alpha.test', systemRandom, 0)) }),
+  ],
+  ['a record that is none', (content) => ({ ...content, record: 'AAAA' })],
+  [
+    'a record that no later one can follow',
+    (content, keys) => ({
+      ...content,
+      record: base64urlnopad.encode(
+        signUserRecord({ keys, address: 'ann@alpha.test', serial: farOff, now: farOff }),
+      ),
+    }),
+  ],
+  [
+    'all drops void for ever',
+    (content) => ({
+      ...content,
+      records: {
+        [base64urlnopad.encode(new Uint8Array(32))]: {
+          address: 'ann@alpha.test',
+          serial: 1,
+          created: 1,
+          expires: 2,
+          dropsSince: farOff,
+        },
+      },
+    }),
+  ],
+  [
+    'a message under another name than its own',
+    (content) => {
+      const [pollKey, id] = [
+        base64urlnopad.encode(new Uint8Array(32)),
+        base64urlnopad.encode(new Uint8Array(32)),
+      ];
+      const received = {
+        id,
+        pollKey,
+        senderDomain: 'x.test',
+        expires: farOff,
+        firstSeen: 1,
+        sizeClass: 1,
+        status: 'waiting',
+      };
+      return {
+        ...content,
+        received: { [`${pollKey} ${base64urlnopad.encode(new Uint8Array(32).fill(1))}`]: received },
+      };
+    },
+  ],
+  [
+    'a letter without a name',
+    (content) => ({
+      ...content,
+      sent: { ['A'.repeat(22)]: { letterIds: [], subject: '', created: 1, parts: [] } },
+    }),
+  ],
+  [
+    'a contact under another name',
+    (content) => ({ ...content, contacts: { 'x@x.test': { address: 'y@x.test', known: true } } }),
+  ],
+  [
+    'a pin that is none',
+    (content) => ({
+      ...content,
+      pins: { 'user-pin:x@x.test': { [base64urlnopad.encode(new Uint8Array(32))]: 'AAAA' } },
+    }),
+  ],
+];
+
+for (const [name, poison] of poisons)
+  test(`what a thief writes into the state outlasts nothing: ${name}`, async (t) => {
+    const { world, ann, bob } = await annAndBob();
+    const thief = await paired(world, ann);
+    await thief.client.sync();
+    const { stateKey } = JSON.parse(thief.secrets.text ?? '') as { readonly stateKey: string };
+    const key = new Secret(base64urlnopad.decode(stateKey));
+    const { states } = homeOf(world, 'alpha.test');
+    const [user = ''] = states.keys();
+    const content = JSON.parse(
+      new TextDecoder().decode(openState(key, 'ann@alpha.test', states.get(user) ?? new Uint8Array())),
+    ) as Content;
+    const keys = userKeysFromJson(content['userKeys']);
+    const poisoned = { ...poison({ ...content, revision: Number(content['revision']) + 1 }, keys) };
+    const bytes = new TextEncoder().encode(JSON.stringify(poisoned));
+    states.set(user, sealState(key, 'ann@alpha.test', bytes, systemRandom));
+
+    t.deepEqual((await ann.client.sync()).troubles, ['not_ours']);
+    t.is(await rejected(ann.client.send({ to: [bob.address], ...letter('not now') })), 'record_mismatch');
+    const again = await world.client(ann, 'ann');
+    const { phrase = '' } = await again.devices.remove('phone', { stolen: true });
+    await again.send({ to: [bob.address], ...letter('as ever') });
+    await again.sync();
+
+    const later = await world.client(ann, 'ann');
+    t.is((await later.sent()).length, 1);
+    const { record, records = {} } = parseState(ann.state.text ?? '');
+    const [newest] = Object.values(records).toSorted((a, b) => b.serial - a.serial);
+    t.truthy(newest?.dropsSince);
+    t.truthy(newest?.published);
+    const restored = files();
+    await (await world.client(restored, 'restored')).restore('ann@alpha.test', phrase, 'restored');
+    t.is(parseState(restored.state.text ?? '').record, record);
+  });
 
 test('a pairing code serves one device, names its domain, and is no invitation', async (t) => {
   const { world, ann } = await annAndBob();
