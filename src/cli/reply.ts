@@ -35,7 +35,7 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
       const body = await readBody(face, options.body, files.length > 0);
       const result = await withClient(parts, options, async (client, home) => {
         const entry = await openWhole(client, number);
-        const { to, parents } = client.reply(entry.number);
+        const { to, from, parents } = client.reply(entry.number);
         const { subject, references } = await threadOf(home, entry);
         const chosen = options.subject ?? (body === undefined ? undefined : subject);
         const { expires } = options;
@@ -44,6 +44,7 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
           client,
           {
             to: [to],
+            from,
             files,
             body,
             subject: chosen,

@@ -321,6 +321,8 @@ export interface PayloadSink {
 
 export interface Reply {
   readonly to: string;
+  /** The alias that the message was written to. */
+  readonly from?: string;
   readonly parents: readonly string[];
 }
 

@@ -207,8 +207,12 @@ export function composeMessage(message: MessageFor): {
   };
 }
 
-/** The drop that a correspondent handed over, unless it is given up. */
-export function theirDrop(state: ClientState, address: string): TheirDrop | undefined {
+/**
+ * The drop that a correspondent handed over, unless it is given up. It takes what comes from the address that it was handed to:
+ * from another one of this user's, `from`, there is none.
+ */
+export function theirDrop(state: ClientState, address: string, from: string): TheirDrop | undefined {
   const { drop, gaveUp = 0 } = state.contacts[address] ?? {};
-  return drop !== undefined && drop.created > gaveUp ? drop : undefined;
+  const ours = drop !== undefined && (drop.to ?? state.address) === from;
+  return ours && drop.created > gaveUp ? drop : undefined;
 }

@@ -35,7 +35,8 @@ export function replyTo(state: ClientState, number: number): Reply {
   const { opened } = received;
   if (opened === undefined) throw new BeckonError('request_invalid', 'this message is not opened yet');
   const first = partsOf(state, received).find(({ part }) => part.opened !== undefined)?.part.opened;
-  return { to: opened.sender, parents: [(first ?? opened).letterId] };
+  const from = opened.to === undefined ? {} : { from: opened.to };
+  return { to: opened.sender, ...from, parents: [(first ?? opened).letterId] };
 }
 
 interface PartOf {

@@ -87,7 +87,7 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     const sender = await senderOf(message.senderAddress, drop);
     const verified = await verify(message, sender, drop);
     if (other !== undefined) return misdirected(received, verified.envelope, other);
-    const events = eventsOf(receivedKey(received), verified, sender);
+    const events = eventsOf(receivedKey(received), verified, sender, message.recipientAddress);
     await network.users.answered(sender.address, sender.identityFingerprint);
     return events;
   }
@@ -139,9 +139,11 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     key: ReceivedKey,
     verified: VerifiedMessage,
     sender: VerifiedUser,
+    recipient: string,
   ): readonly ClientEvent[] {
     const { envelope, replyDrop } = verified;
-    const message = describe(verified);
+    const to = recipient === session.state().address ? {} : { to: recipient };
+    const message = { ...describe(verified), ...to };
     const letterHash = bytesToJson(sha256(verified.signedLetter));
     const known = session.state().letters[letterKey(message.author, message.letterId)];
     if (known !== undefined && known !== letterHash)
@@ -157,6 +159,7 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
       created: envelope.created,
       notAfter,
       identity: bytesToJson(sender.identityFingerprint),
+      ...to,
     };
     return [opened, ...again, { type: 'drop-adopted', address: envelope.sender, drop }];
   }

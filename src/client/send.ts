@@ -133,7 +133,7 @@ export function createSend(parts: SendParts): Send {
     const routes: Route[] = [];
     for (const recipient of recipients) {
       const reply = await parts.replyDrop(recipient.address, when.now);
-      const their = theirDrop(session.state(), recipient.address);
+      const their = theirDrop(session.state(), recipient.address, sender.address);
       routes.push(routeTo(sender, recipient, their, reply, when, parts.random));
     }
     return routes;

@@ -56,7 +56,7 @@ const introducedDrop = keeping({
 
 const theirDrop = keeping(
   { pollKey: key, suite: count, sealingKey: text64(), created: count, notAfter: count },
-  { identity: hash },
+  { identity: hash, to: text },
 );
 const contact = keeping({ address: text, known: flag }, { drop: theirDrop, handedOut: key, gaveUp: count });
 
@@ -85,6 +85,7 @@ const opened = keeping(
     retracts: letterId,
     fileName: text,
     tag: text,
+    to: text,
     parts: arrayOf(listedPart),
   },
 );

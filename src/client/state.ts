@@ -23,6 +23,8 @@ export interface TheirDrop {
   readonly notAfter: number;
   /** Fingerprint of the identity that handed it over: it ends with it. Not in states of version 0.1.0. */
   readonly identity?: Text64;
+  /** The alias of this user that it was handed to: no other address may write there. Absent: the user's address. */
+  readonly to?: string;
 }
 
 /** A drop of this user's that correspondents may write to. */
@@ -73,6 +75,8 @@ export type ReceivedStatus =
 export interface OpenedMessage {
   readonly sender: string;
   readonly author: string;
+  /** The alias that it was written to. Absent: the user's address. */
+  readonly to?: string;
   /** Author and envelope sender differ and no audience explains it. */
   readonly forwarded: boolean;
   readonly letterId: Text64;

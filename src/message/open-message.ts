@@ -69,6 +69,8 @@ export interface OpenedMessage {
   /** Whose record `verifyMessage` needs; and whose for the letter: mostly the same. */
   readonly senderAddress: string;
   readonly authorAddress: string;
+  /** Which of my addresses it was written to. */
+  readonly recipientAddress: string;
   readonly header: PrivateHeader;
   readonly envelope: OpenedEnvelope;
 }
@@ -87,10 +89,11 @@ export function openMessage(object: Uint8Array, expected: ExpectedMessage): Open
   const opened = {
     senderAddress: envelope.content.sender,
     authorAddress: readLetter(header.letter).author,
+    recipientAddress: writtenTo(header, envelope.content, expected.own),
     header,
     envelope,
   };
-  checkForMe(opened, expected.own);
+  checkRecord(opened, expected.own);
   return opened;
 }
 
@@ -103,13 +106,18 @@ function checkAgrees(content: Envelope, expected: ExpectedMessage): void {
   if (!agrees) throw new BeckonError('message_mismatch', 'the envelope does not agree with the ref');
 }
 
-function checkForMe(opened: OpenedMessage, own: ExpectedMessage['own']): void {
-  const { header } = opened;
-  const { content } = opened.envelope;
-  const named = own.addresses.some((address) =>
+function writtenTo(header: PrivateHeader, content: Envelope, own: ExpectedMessage['own']): string {
+  const named = own.addresses.find((address) =>
     constantTimeEqual(content.to, toOf(header.bindingKey, own.identityFingerprint, address)),
   );
-  if (!named) throw new BeckonError('message_misdirected', 'the message was written to somebody else');
+  if (named === undefined)
+    throw new BeckonError('message_misdirected', 'the message was written to somebody else');
+  return named;
+}
+
+function checkRecord(opened: OpenedMessage, own: ExpectedMessage['own']): void {
+  const { header } = opened;
+  const { content } = opened.envelope;
   const used = header.recordFingerprint;
   if (own.recordFingerprints.some((known) => constantTimeEqual(known, used))) return;
   const revoked = own.revokedRecords?.find(({ fingerprint }) => constantTimeEqual(fingerprint, used));

@@ -350,6 +350,40 @@ test('aliases get records of their own, are written to, and write', async (t) =>
   t.is(await rejected(ann.client.send(letter)), 'request_invalid');
 });
 
+test('a drop takes what comes from the address that it was handed to: other addresses introduce themselves', async (t) => {
+  const { world, ann, bob } = await twoUsers();
+  const alias = 'anna@alpha.test';
+  const of = b64(addressHash(ann.address));
+  homeOf(world, 'alpha.test').aliases.set(b64(addressHash(alias)), { address: alias, of });
+  await ann.client.sync();
+  const from = async (address: string) => {
+    const parts = [mailPart(`from ${address}`)];
+    const { recipients } = await ann.client.send({ to: [bob.address], parts, subject: '', from: address });
+    await bob.client.sync();
+    return recipients[0]?.way;
+  };
+  const answer = async () => {
+    await ann.client.sync();
+    const { number = 0 } = ann.client.inbox().at(-1) ?? {};
+    await ann.client.open(number);
+    return ann.client.reply(number);
+  };
+  await write(bob, ann);
+  t.is((await answer()).from, undefined);
+  t.is(await from(ann.address), 'drop');
+  t.is(await from(alias), 'introduction');
+
+  await bob.client.send({ to: [alias], parts: [mailPart('to the alias')], subject: '' });
+  t.like(await answer(), { to: bob.address, from: alias });
+  world.clock.advance(1);
+  t.is(await from(alias), 'drop');
+  t.is(await from(ann.address), 'introduction');
+  t.deepEqual(
+    bob.client.inbox().map(({ from: sender, refusal }) => [sender, refusal]),
+    [ann.address, alias, alias, ann.address].map((address) => [address, undefined]),
+  );
+});
+
 test('who enrols anew names what the domain listed before, with a higher serial', async (t) => {
   const { world, ann, bob } = await twoUsers();
   await write(bob, ann, 'lost');
