@@ -56,9 +56,12 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
     return row;
   }
 
+  /** Devices and invitations are nobody's business: an answer that is made anew takes longer than a remembered one. */
   function put(row: UserRow): void {
-    users.put(keyOf(row.domain, row.addressHash), row);
-    watched.touch(row.domain, row.addressHash);
+    const key = keyOf(row.domain, row.addressHash);
+    const before = users.get(key);
+    users.put(key, row);
+    if (isPublishedOtherwise(before, row)) watched.touch(row.domain, row.addressHash);
   }
 
   /** Sets who speaks for a user, in the row and in the index. Throws `conflict` where a key serves another user. */
@@ -170,7 +173,10 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
       watched.write(() => {
         const row = users.get(keyOf(domain, addressHash));
         if (row === undefined) throw new BeckonError('not_found', 'there is no such user here');
-        put({ ...row, suspended });
+        const { invitation, ...rest } = row;
+        // Who uses an invitation is let in again: one of before must not take the suspension back.
+        const isOpen = invitation?.used === false;
+        put({ ...(suspended && isOpen ? rest : row), suspended });
       }),
     async addDevice(domain, addressHash, device) {
       const signers = await change(domain, addressHash, (before) => withDevice(before, device));
@@ -201,6 +207,11 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
     },
     has: (domain, addressHash) => users.has(keyOf(domain, addressHash)),
   };
+}
+
+function isPublishedOtherwise(before: UserRow | undefined, { record, gone, suspended }: UserRow): boolean {
+  if (before?.record === undefined || record === undefined) return before?.record !== record;
+  return before.gone !== gone || before.suspended !== suspended || !equal(before.record, record);
 }
 
 /** Of a user who was removed nothing is claimed: the last record is of the past. */

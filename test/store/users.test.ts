@@ -8,6 +8,7 @@ import { openStore } from '../../src/store/store.ts';
 import { domainName } from '../../src/wire/items.ts';
 import { bool, bytes, field, list, record, text, tuple, uint } from '../../src/wire/schema.ts';
 import { testClock } from '../support/clock.ts';
+import { rejected } from '../support/identities.ts';
 import { filled, opened, pieces, sent, sha256, start, temporaryDir, uploaded } from './fixture.ts';
 
 const hash = filled(1);
@@ -379,4 +380,44 @@ test('users are listed by domain', async (t) => {
     ['bob', 'carol'],
   );
   t.is((await store.stats()).users, 3);
+});
+
+test('who was suspended is not taken back by an invitation of before', async (t) => {
+  for (const again of [false, true]) {
+    const { store } = again ? await enrolled(t) : await opened(t);
+    const { users } = store;
+    const fresh = { ...invitation, tokenHash: filled(8) };
+    if (again) await users.reinvite('beta.test', { ...fresh, suspend: false });
+    else await users.invite('beta.test', fresh);
+    await users.suspend('beta.test', hash, true);
+    const anew = { tokenHash: filled(8), device: filled(4), record: filled(7, 300), now: start };
+    const replaces = again ? { replaces: enrolment.record } : {};
+    const attempt = users.enroll('beta.test', hash, { ...anew, ...replaces });
+    t.is(await rejected(attempt), 'invitation_invalid');
+    t.like(await users.get('beta.test', hash), { status: 'suspended', invitedUntil: undefined });
+    await users.suspend('beta.test', hash, false);
+    t.is((await users.get('beta.test', hash))?.status, again ? 'active' : 'invited');
+    if (again) await users.reinvite('beta.test', { ...fresh, tokenHash: filled(3), suspend: true });
+    else await users.invite('beta.test', { ...fresh, tokenHash: filled(3) });
+    await users.enroll('beta.test', hash, { ...anew, ...replaces, tokenHash: filled(3) });
+    t.like(await users.get('beta.test', hash), { status: 'active' });
+  }
+});
+
+test('whoever remembers what is published of an address hears of what is published alone', async (t) => {
+  const { store } = await enrolled(t);
+  const told: Uint8Array[] = [];
+  store.listed.watch((_domain, address) => void told.push(address));
+  await store.users.setRecovery('beta.test', hash, recovery);
+  await store.users.openPairing('beta.test', hash, pairing);
+  await store.users.addDevice('beta.test', hash, added(7));
+  await store.users.removeDevice('beta.test', hash, { device: filled(7), by: filled(5) });
+  await store.users.reinvite('beta.test', { ...invitation, tokenHash: filled(8), suspend: false });
+  t.is(told.length, 0);
+  await store.users.putRecord('beta.test', hash, { previous: enrolment.record, record: filled(7, 300) });
+  t.is(told.length, 1);
+  await store.users.suspend('beta.test', hash, true);
+  t.is(told.length, 2);
+  await store.users.remove('beta.test', hash);
+  t.true(told.length > 2);
 });
