@@ -204,6 +204,7 @@ test('the lists of the registry are those of the code', (t) => {
   t.deepEqual(listAfter('README.md', 'Introduction types'), { ...registry.introductionTypes });
   t.deepEqual(listAfter('README.md', 'Dispositions'), { ...registry.dispositions });
   t.deepEqual(listAfter('README.md', 'Preferences'), { ...registry.preferences });
+  t.deepEqual(listAfter('README.md', 'Takedown reasons'), { ...registry.takedownReasons });
   t.deepEqual(listAfter('README.md', 'Attachment types'), { ...registry.attachmentTypes });
   t.deepEqual(quotedAfter('README.md', '**Media types**'), Object.values(registry.mediaTypes));
   t.deepEqual(quotedAfter('README.md', 'Reserved first segments'), [...registry.reservedPaths]);
@@ -253,6 +254,8 @@ test('every constant of the registry is compared by these tests', (t) => {
     'sizes',
     'suiteRanks',
     'suites',
+    'takedownReasonNames',
+    'takedownReasons',
     'times',
     'userFlags',
     'userStatuses',

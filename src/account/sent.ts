@@ -5,6 +5,7 @@ import { parseTraceHandle, traceHandleText } from '../keys/fingerprints.ts';
 import type { Cursor, Page } from '../store/api/terms.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { RetractOutcome, SentMessage as StoredSent, TransitStore } from '../store/api/transit.ts';
+import type { TakedownReason } from '../wire/registry.ts';
 import type { AccountUser } from './user.ts';
 
 export interface SentMessage {
@@ -18,6 +19,8 @@ export interface SentMessage {
   /** First fetch of header or payload. */
   readonly fetched?: number;
   readonly accepted?: number;
+  /** Withdrawn by the hoster, and why. */
+  readonly takedown?: TakedownReason;
 }
 
 export interface SentMessages {
@@ -83,6 +86,7 @@ function describe(sent: StoredSent): SentMessage {
     expires: sent.expires,
     size: sent.size,
     ...(sent.firstFetch === undefined ? {} : { fetched: sent.firstFetch }),
+    ...(sent.takedown === undefined ? {} : { takedown: sent.takedown }),
     ...(sent.state === 'accepted' && sent.ended !== undefined ? { accepted: sent.ended } : {}),
   };
 }

@@ -22,6 +22,7 @@ import { createDnsOf, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
 import { createDomain } from './new-domain.ts';
 import type { LookAtOwnDns } from './own-dns.ts';
+import { takedownOperations } from './takedown.ts';
 import { exportOperations } from './user-export.ts';
 
 export interface RunningParts {
@@ -60,6 +61,7 @@ export function createRunningOperations(parts: RunningParts) {
     ...userOperations(parts),
     ...aliasOperations(parts),
     ...exportOperations(parts),
+    ...takedownOperations(parts),
   };
 }
 
@@ -103,11 +105,15 @@ function serverOperations(parts: RunningParts) {
       if (handle === undefined)
         throw new BeckonError('request_invalid', 'a trace handle has 16 letters and digits');
       const events = await store.events.byHandle(handle);
-      return events.map(({ time, kind, counterpart }) => ({
-        time,
-        event: kind,
-        ...(counterpart === undefined ? {} : { peer: counterpart }),
-      }));
+      return events.map(({ time, kind, counterpart }) => {
+        const [event = '', detail] = kind.split(':');
+        return {
+          time,
+          event,
+          ...(counterpart === undefined ? {} : { peer: counterpart }),
+          ...(detail === undefined ? {} : { detail }),
+        };
+      });
     },
 
     /** Throws `request_invalid`, `exists`, `conflict`. */

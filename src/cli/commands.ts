@@ -23,6 +23,7 @@ import { sendCommand } from './send.ts';
 import { sentCommand } from './sent.ts';
 import { serveCommand, type Serve } from './serve.ts';
 import { statusCommand } from './status.ts';
+import { takedownCommand } from './takedown.ts';
 import { traceCommand } from './trace.ts';
 import { trustCommand } from './trust.ts';
 import { userCommand } from './user.ts';
@@ -50,6 +51,7 @@ export function createCommands(parts: CommandParts): readonly CommandGroup[] {
         keysCommand(parts),
         userCommand(parts),
         traceCommand(parts),
+        takedownCommand(parts),
         backupCommand(parts),
         restoreCommand(parts),
         checkCommand(parts),

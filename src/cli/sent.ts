@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SentEntry } from '../client/api.ts';
+import type { SentEntry, SentMessageEntry, SentState } from '../client/api.ts';
 import { mediaTypes } from '../wire/registry.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import { formatSize, formatTime } from './format.ts';
@@ -29,10 +29,17 @@ export function sentLines({ number, subject, created, recipients }: SentEntry): 
       const content = messages.filter(({ mediaType }) => mediaType !== mediaTypes.cover);
       const size = content.reduce((sum, { length }) => sum + length, 0);
       const handle = (messages.find((message) => !content.includes(message)) ?? messages[0])?.handle ?? '';
-      const line = `      ${shortLine(to, 80)}  ${states[state]}  (${way}, ${formatSize(size)}, trace ${handle})`;
+      const line = `      ${shortLine(to, 80)}  ${wordOf(state, messages)}  (${way}, ${formatSize(size)}, trace ${handle})`;
       return silent ? `${line}\n      nobody came for it: beckon send --again ${number}` : line;
     }),
   ];
+}
+
+function wordOf(state: SentState, messages: readonly SentMessageEntry[]): string {
+  const reason = messages.find(({ takedown }) => takedown !== undefined)?.takedown;
+  return state === 'withdrawn' && reason !== undefined
+    ? `taken down by the own domain: ${shortLine(reason, 32)}`
+    : states[state];
 }
 
 const states = {

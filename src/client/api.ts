@@ -338,6 +338,8 @@ export interface SentMessageEntry {
   readonly expires: number;
   readonly fetched?: number;
   readonly accepted?: number;
+  /** Withdrawn by the own hoster: `law`, `malware`, `spam`, `abuse`, `policy` or a later version's word. */
+  readonly takedown?: string;
 }
 
 export interface SentEntry {

@@ -115,7 +115,7 @@ const sentMessage = objectOf(
     expires: count,
     size: count,
   },
-  { fetched: count, accepted: count },
+  { fetched: count, accepted: count, takedown: shortText(32) },
 );
 export type SentMessage = ReaderOf<typeof sentMessage>;
 const sentPage = objectOf({ messages: arrayOf(sentMessage, 256) }, { next: shortText(512) });

@@ -113,6 +113,7 @@ function describePart(part: SentPart, known: SentMessage | undefined): SentMessa
     expires: part.expires,
     ...(known?.fetched === undefined ? {} : { fetched: known.fetched }),
     ...(known?.accepted === undefined ? {} : { accepted: known.accepted }),
+    ...(known?.takedown === undefined ? {} : { takedown: known.takedown }),
   };
 }
 

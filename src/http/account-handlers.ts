@@ -3,6 +3,7 @@
  * `authenticate` makes of a request: the routes only hand it on. A BeckonError thrown becomes a problem with its code.
  */
 import type { SignedRequest } from './signed-request.ts';
+import type { TakedownReason } from '../wire/registry.ts';
 import type { Submission } from '../wire/submission.ts';
 
 export interface AccountHandlers<User> {
@@ -200,6 +201,8 @@ export interface SentMessage {
   readonly size: number;
   readonly fetched?: number;
   readonly accepted?: number;
+  /** Withdrawn by the hoster, and why. */
+  readonly takedown?: TakedownReason;
 }
 
 export const retractOutcomes = ['withdrawn', 'withdrawn_maybe_read', 'already_accepted'] as const;

@@ -1,6 +1,6 @@
 /** The routes of the account interface as data, wire-spec/account.md: what the routes check and the OpenAPI document says. */
 import { maxDomainLength } from '../wire/domain-name.ts';
-import { sizes } from '../wire/registry.ts';
+import { sizes, takedownReasonNames } from '../wire/registry.ts';
 import { deviceKinds, retractOutcomes, sentStates, type SignerKind } from './account-handlers.ts';
 import {
   binary,
@@ -82,6 +82,7 @@ const sentMessage = object({
   size: byteCount,
   'fetched?': time,
   'accepted?': time,
+  'takedown?': oneOf(takedownReasonNames),
 });
 
 const cardId = binary(sizes.cardId);

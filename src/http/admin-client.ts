@@ -54,6 +54,7 @@ export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClie
     keepIdentityKey: (domain, identity) => ask(operations.keepIdentityKey, { domain }, { identity }),
     forgetIdentityKey: (domain, identity) => ask(operations.forgetIdentityKey, { domain }, { identity }),
     trace: (handle) => ask(operations.trace, { handle }),
+    takedown: (handle, reason) => ask(operations.takedown, { handle }, { reason }),
     startBackup: (backup) => ask(operations.startBackup, {}, backup),
     backupState: () => ask(operations.backupState),
     reload: () => ask(operations.reload),

@@ -3,6 +3,7 @@
  * types. Times are unix seconds, durations seconds, sizes bytes. A BeckonError thrown becomes a problem with its code.
  */
 import type { DnsEntry } from './dns-entry.ts';
+import type { TakedownReason } from '../wire/registry.ts';
 import type { IdentityHandlers } from './identity-handlers.ts';
 
 export type { DnsEntry } from './dns-entry.ts';
@@ -42,6 +43,11 @@ export interface AdminHandlers extends IdentityHandlers {
   setAlias(address: string, alias: string, held: boolean): Promise<UserAliases>;
   /** What is known about a message, at either end; an unknown handle has no events. */
   trace(handle: string): Promise<readonly TraceEvent[]>;
+  /**
+   * Stops serving what waits with the payload of a message, found by its trace handle. Throws `not_found`, `request_invalid` for what
+   * is no handle.
+   */
+  takedown(handle: string, reason: TakedownReason): Promise<Takedown>;
   /**
    * Begins a backup into a directory that is not there. Throws `request_invalid`, `exists`, `conflict` while another one is
    * being made.
@@ -184,6 +190,15 @@ export interface TraceEvent {
   /** Of the domain at the other end. */
   readonly peer?: string;
   readonly detail?: string;
+}
+
+export interface Takedown {
+  /** `gone`: nothing of it waits any more. */
+  readonly outcome: 'taken_down' | 'gone';
+  /** Of the sender. */
+  readonly domain: string;
+  /** Messages that ended just now: those of all recipients. */
+  readonly ended: number;
 }
 
 export interface BackupState {

@@ -1,6 +1,6 @@
 /** The routes of the admin interface as data: what the server checks and where the client asks. */
 import { maxDomainLength } from '../wire/domain-name.ts';
-import { counts, times } from '../wire/registry.ts';
+import { counts, takedownReasonNames, times } from '../wire/registry.ts';
 import {
   introductionPolicies,
   keyUseNames,
@@ -101,6 +101,12 @@ export const adminOperations = {
     body: object({ identity: anyObject }),
   },
   trace: { method: 'GET', path: '/traces/:handle', params: object({ handle: text(64) }) },
+  takedown: {
+    method: 'POST',
+    path: '/messages/:handle/takedown',
+    params: object({ handle: text(64) }),
+    body: object({ reason: oneOf(takedownReasonNames) }),
+  },
   startBackup: {
     method: 'POST',
     path: '/backups',

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { TakedownReason } from '../wire/registry.ts';
 import type { AdminHandlers, DomainChanges, KeyUseName } from './admin-handlers.ts';
 import type { AdminRoute } from './admin-route.ts';
 import { adminOperations, adminPath } from './admin-schemas.ts';
@@ -87,6 +88,8 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
         (request.body as { held: boolean }).held,
       ),
     trace: (request) => handlers.trace(param(request, 'handle')),
+    takedown: (request) =>
+      handlers.takedown(param(request, 'handle'), (request.body as { reason: TakedownReason }).reason),
     startBackup: (request) =>
       handlers.startBackup({
         directory: member(request, 'directory'),

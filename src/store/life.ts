@@ -2,7 +2,8 @@
  * The life of a message at its sender's domain, as one pure function; the table of states is in README.md.
  * What a step does to copy and ref is data, so that the table applies it in the same write.
  */
-import type { AcceptOutcome, MessageState, RetractOutcome } from './api/transit.ts';
+import type { TakedownReason } from '../wire/registry.ts';
+import type { AcceptOutcome, MessageState, RetractOutcome, TakedownOutcome } from './api/transit.ts';
 
 export interface Life {
   readonly state: MessageState;
@@ -14,6 +15,8 @@ export interface Life {
   readonly fetches: number;
   /** When it was accepted, withdrawn or expired. */
   readonly ended?: number | undefined;
+  /** Why the hoster ended it; absent where its owner withdrew it. */
+  readonly takedown?: TakedownReason | undefined;
 }
 
 export type Step =
@@ -21,9 +24,11 @@ export type Step =
   | { readonly type: 'fetch'; readonly what: 'header' | 'payload'; readonly at: number }
   | { readonly type: 'accept'; readonly rightToken: boolean; readonly at: number }
   | { readonly type: 'retract'; readonly at: number }
+  | { readonly type: 'takedown'; readonly reason: TakedownReason; readonly at: number }
   | { readonly type: 'expire'; readonly at: number };
 
-export type Outcome = AcceptOutcome | RetractOutcome | 'stored' | 'fetched' | 'expired' | 'removed' | 'waits';
+export type Outcome =
+  AcceptOutcome | RetractOutcome | TakedownOutcome | 'stored' | 'fetched' | 'expired' | 'removed' | 'waits';
 
 export interface Transition {
   readonly outcome: Outcome;
@@ -54,6 +59,7 @@ export function transition(life: Life, step: Step): Transition {
   if (step.type === 'fetch') return fetch(life, step.what, step.at);
   if (step.type === 'accept') return accept(life, step.rightToken, step.at);
   if (step.type === 'retract') return retract(life, step.at);
+  if (step.type === 'takedown') return takedown(life, step.reason, step.at);
   return expire(life, step.at);
 }
 
@@ -82,6 +88,18 @@ function retract(life: Life, at: number): Transition {
   if (life.state === 'withdrawn') return { outcome, life };
   if (!isLive(life, at)) return { outcome: 'gone', life };
   return { outcome, life: end(life, 'withdrawn', at), dropCopy: true, ref: 'retract' };
+}
+
+/** For everybody else it is as if its owner had withdrawn it. */
+function takedown(life: Life, reason: TakedownReason, at: number): Transition {
+  if (life.takedown !== undefined) return { outcome: 'taken_down', life };
+  if (!isLive(life, at)) return { outcome: 'gone', life };
+  return {
+    outcome: 'taken_down',
+    life: { ...end(life, 'withdrawn', at), takedown: reason },
+    dropCopy: true,
+    ref: 'retract',
+  };
 }
 
 function expire(life: Life, at: number): Transition {

@@ -3,7 +3,7 @@ import type { Owner } from './api/terms.ts';
 import type { LiveMessage, NewMessage, SentMessage } from './api/transit.ts';
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length, time } from '../wire/items.ts';
-import { sizes } from '../wire/registry.ts';
+import { sizes, takedownReasonNames, takedownReasons, type TakedownReason } from '../wire/registry.ts';
 import { bytes, encode, field, list, optional, record, tuple, uint, type ValueOf } from '../wire/schema.ts';
 import { blobId } from './blobs.ts';
 import { sha256 } from './digest.ts';
@@ -41,6 +41,8 @@ export const transitRow = record('transit', {
   /** When it is looked at again: its key in the index of times. */
   wake: field(9, uint(2 ** 48 - 1)),
   content: optional(10, contentItem),
+  /** Withdrawn by the hoster: the number of the reason. */
+  takedown: optional(11, uint(255)),
 });
 export type TransitRow = ValueOf<typeof transitRow>;
 
@@ -60,12 +62,13 @@ export function lifeOf(row: TransitRow): Life {
     firstFetch: row.firstFetch,
     fetches: row.fetches,
     ended: row.ended,
+    takedown: reasonOf(row),
   };
 }
 
 /** The row with another life, looked at until `at`. */
 export function withLife(row: TransitRow, life: Life, at: number): TransitRow {
-  const { firstFetch: _, ended: __, ...rest } = row;
+  const { firstFetch: _, ended: __, takedown: ___, ...rest } = row;
   return {
     ...rest,
     state: states.indexOf(life.state),
@@ -74,7 +77,14 @@ export function withLife(row: TransitRow, life: Life, at: number): TransitRow {
     wake: wakeAt(life, at),
     ...(life.firstFetch === undefined ? {} : { firstFetch: life.firstFetch }),
     ...(life.ended === undefined ? {} : { ended: life.ended }),
+    ...(life.takedown === undefined ? {} : { takedown: takedownReasons[life.takedown] }),
   };
+}
+
+/** A number that a later version added is `policy`, the reason that says least. */
+function reasonOf({ takedown }: TransitRow): TakedownReason | undefined {
+  if (takedown === undefined) return undefined;
+  return takedownReasonNames.find((name) => takedownReasons[name] === takedown) ?? 'policy';
 }
 
 export function ownerOf(row: TransitRow): Owner {
@@ -107,6 +117,7 @@ export function digestOf(message: NewMessage, blobHash: Uint8Array): Uint8Array 
 }
 
 export function sentMessage(idHash: Uint8Array, row: TransitRow, content: Content): SentMessage {
+  const takedown = reasonOf(row);
   return {
     idHash,
     traceHandle: content.traceHandle,
@@ -117,6 +128,7 @@ export function sentMessage(idHash: Uint8Array, row: TransitRow, content: Conten
     size: content.blobSize,
     ...(row.firstFetch === undefined ? {} : { firstFetch: row.firstFetch }),
     ...(row.ended === undefined ? {} : { ended: row.ended }),
+    ...(takedown === undefined ? {} : { takedown }),
   };
 }
 

@@ -36,6 +36,13 @@ export interface TransitTables {
   getAlike(idHash: Uint8Array): TransitRow | undefined;
   /** The row of an owner's message, by trace handle or id hash; rows of others are as good as none. */
   find(owner: Owner, handleOrIdHash: Uint8Array): [idHash: Uint8Array, row: TransitRow] | undefined;
+  byHandle(traceHandle: Uint8Array): [idHash: Uint8Array, row: TransitRow] | undefined;
+  /** A part of the owner's rows, newest first: those that wait with this payload, and where the next part begins. */
+  sharing(
+    owner: Owner,
+    blob: Uint8Array,
+    from: Uint8Array | undefined,
+  ): { readonly found: readonly Uint8Array[]; readonly next: Uint8Array | undefined };
   copyOf(idHash: Uint8Array): ValueOf<typeof copyRow> | undefined;
   /** Throws `conflict` where the id is in use. */
   reserve(owner: Owner, id: Uint8Array, expires: number): void;
@@ -65,6 +72,8 @@ export interface TransitTableParts {
 
 const idHashSize = 32;
 const timeSize = 6;
+/** Rows read before others have a turn. */
+const slice = 256;
 
 export function createTransitTables({ engine, blobs, refs, usage, clock }: TransitTableParts): TransitTables {
   const rows = engine.table('transit', schemaCodec(transitRow));
@@ -129,6 +138,23 @@ export function createTransitTables({ engine, blobs, refs, usage, clock }: Trans
       const idHash = byId ? handleOrIdHash : byHandle.get(handleOrIdHash);
       const row = idHash && rows.get(idHash);
       return row && isOf(row, owner) ? [idHash, row] : undefined;
+    },
+    byHandle(traceHandle) {
+      const idHash = byHandle.get(traceHandle);
+      const row = idHash && rows.get(idHash);
+      return row && [idHash, row];
+    },
+    sharing(owner, blob, from) {
+      const prefix = ownerKey(owner);
+      const keys = byOwner.keys({ from: from ?? prefix, to: behind(prefix), limit: slice });
+      const found = keys
+        .map((key) => key.slice(-idHashSize))
+        .filter((idHash) => {
+          const content = rows.get(idHash)?.content;
+          return content !== undefined && copies.has(idHash) && equal(content.blob, blob);
+        });
+      const last = keys.at(-1);
+      return { found, next: last === undefined || keys.length < slice ? undefined : after(last) };
     },
     copyOf: (idHash) => copies.get(idHash),
     reserve(owner, id, expires) {

@@ -2,10 +2,12 @@
  * The transit store. Each operation reads the row, asks life.ts for the step, and applies what it says to all tables in
  * one write: row, copy, payload reference, outbox ref, counts and indexes go together or not at all.
  */
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import type { Owner } from './api/terms.ts';
 import type { Commit, Expired, RetractOutcome, TransitStore, UsageLimits } from './api/transit.ts';
+import type { TakedownReason } from '../wire/registry.ts';
 import type { BlobRefs } from './blobs.ts';
 import { equal, sha256 } from './digest.ts';
 import type { Engine } from './engine.ts';
@@ -61,6 +63,27 @@ export function createTransit(parts: TransitParts): Transit {
     if (change.outcome !== 'expired') return [];
     const { traceHandle, destination } = contentOf(row);
     return [{ owner: ownerOf(row), traceHandle, destination, fetched: row.firstFetch !== undefined }];
+  }
+
+  /** The trace handle of what ended by it. */
+  function takeDown(idHash: Uint8Array, reason: TakedownReason, at: number): readonly Uint8Array[] {
+    const row = messages.get(idHash);
+    if (row === undefined || !isLive(lifeOf(row), at)) return [];
+    messages.step(idHash, row, { type: 'takedown', reason, at });
+    return [contentOf(row).traceHandle];
+  }
+
+  /** No message joins them meanwhile: an upload serves one commit. */
+  async function sharing(owner: Owner, blob: Uint8Array): Promise<readonly Uint8Array[]> {
+    const all: Uint8Array[] = [];
+    let from: Uint8Array | undefined;
+    do {
+      const part = messages.sharing(owner, blob, from);
+      all.push(...part.found);
+      from = part.next;
+      await setImmediate();
+    } while (from !== undefined);
+    return all;
   }
 
   const store: TransitStore = {
@@ -119,6 +142,18 @@ export function createTransit(parts: TransitParts): Transit {
       });
       if (outcome === 'withdrawn' || outcome === 'withdrawn_maybe_read') outbox.wake();
       return retracted(outcome);
+    },
+
+    async takedown(traceHandle, reason, at) {
+      const [, named] = messages.byHandle(traceHandle) ?? [];
+      if (named?.content === undefined) return undefined;
+      const owner = ownerOf(named);
+      const together = await sharing(owner, named.content.blob);
+      const ended = await engine.write(() => together.flatMap((idHash) => takeDown(idHash, reason, at)));
+      if (ended.length > 0) outbox.wake();
+      const [, row = named] = messages.byHandle(traceHandle) ?? [];
+      const done = ended.length > 0 || row.takedown !== undefined;
+      return { owner, outcome: done ? 'taken_down' : 'gone', ended };
     },
 
     async find(owner, handleOrIdHash) {

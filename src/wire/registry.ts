@@ -53,6 +53,11 @@ export const dispositions = { done: 0 } as const;
 /** What a recipient wants done with refs for a drop. */
 export const preferences = { whenAsked: 0, ignore: 1 } as const;
 
+/** Why a hoster ended a message of its user, wire-spec/account.md section 6. */
+export const takedownReasons = { law: 1, malware: 2, spam: 3, abuse: 4, policy: 5 } as const;
+export type TakedownReason = keyof typeof takedownReasons;
+export const takedownReasonNames = Object.keys(takedownReasons) as readonly TakedownReason[];
+
 /** Unsigned attachments of a served record. */
 export const attachmentTypes = { parentSignature: 1, logProof: 2, identityChanges: 3 } as const;
 

@@ -79,6 +79,7 @@ test('every operation passes through, with its arguments', async (t) => {
     ['keepIdentityKey', 'alpha.test', { key: 'a file' }],
     ['forgetIdentityKey', 'alpha.test', { key: 'a file' }],
     ['trace', 'abc'],
+    ['takedown', 'abc', 'spam'],
     ['reload'],
   ];
   const operations = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
@@ -117,6 +118,7 @@ test('what is not in the schema is refused before any handler', async (t) => {
     () => client.revokeKey('alpha.test', ''),
     () => client.forgetIdentityKey('alpha.test', undefined as unknown as object),
     () => client.trace('x'.repeat(65)),
+    () => client.takedown('abc', 'taste' as 'spam'),
   ];
   for (const ask of wrong) t.is(codeOf(await t.throwsAsync(ask())), 'request_invalid', String(ask));
   t.deepEqual(calls, []);

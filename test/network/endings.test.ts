@@ -120,3 +120,41 @@ test('what was ignored is done with: nobody fetches it and it does not come agai
   t.is(bob.client().inbox().length, 1);
   t.like(await ann.client().sent(), [{ recipients: [{ state: 'stored' }] }]);
 });
+
+test('taken down by the hoster: nobody gets it any more, the sender sees why, the report of one who has it ends the rest', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await annAndBob(town);
+  const eve = await town.enroll('eve@beta.test');
+  await ann.send([bob.address, eve.address], 'buy now');
+  await ann.send([eve.address], 'something else');
+  await bob.arrivals();
+  t.is(await bob.read(1), 'buy now');
+  const handle = bob.client().entry(1).handle;
+  const { admin } = town.hoster('alpha');
+  t.deepEqual(await admin.takedown(handle, 'spam'), {
+    outcome: 'taken_down',
+    domain: 'alpha.test',
+    ended: 1,
+  });
+  t.is((await admin.takedown(handle, 'law')).outcome, 'gone', 'nothing more waits with it');
+  t.is((await admin.status()).waiting.messages, 1, 'of other messages nothing ends');
+  const [, first] = await ann.client().sent();
+  t.like(first, { recipients: [{ state: 'accepted' }, { state: 'withdrawn' }] });
+  const taken = first!.recipients[1]!.messages[0]!;
+  t.is(taken.takedown, 'spam');
+  t.deepEqual(
+    (await admin.trace(taken.handle))
+      .filter(({ event }) => event === 'taken_down')
+      .map(({ detail }) => detail),
+    ['spam'],
+  );
+  t.is((await admin.takedown(taken.handle, 'law')).ended, 0, 'again it is done, with the first reason');
+  t.is((await ann.client().sent())[1]!.recipients[1]!.messages[0]!.takedown, 'spam');
+  await town.hoster('alpha').catchUp();
+  const entries = await eve.arrivals();
+  t.true(entries.every(({ status }) => status === 'waiting' || status === 'withdrawn'));
+  const outcomes = await Promise.all(entries.map(({ number }) => rejected(eve.read(number))));
+  t.deepEqual(outcomes.filter((outcome) => outcome !== 'no error').length, entries.length - 1);
+  t.is(await rejected(admin.takedown('a'.repeat(16), 'law')), 'not_found');
+  t.is(await rejected(admin.takedown('x', 'law')), 'request_invalid');
+});

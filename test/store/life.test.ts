@@ -82,6 +82,25 @@ test('retracting after the end changes nothing', (t) => {
   t.is(transition(stored, { type: 'retract', at: 1000 }).outcome, 'gone');
 });
 
+test('taking down is withdrawing with a reason; the first one stays', (t) => {
+  const taken = { ...withdrawn, takedown: 'spam' } as const;
+  t.deepEqual(transition(stored, { type: 'takedown', reason: 'spam', at: 300 }), {
+    outcome: 'taken_down',
+    life: taken,
+    dropCopy: true,
+    ref: 'retract',
+  });
+  t.deepEqual(transition(taken, { type: 'takedown', reason: 'law', at: 400 }), {
+    outcome: 'taken_down',
+    life: taken,
+  });
+  t.is(transition(taken, { type: 'accept', rightToken: true, at: 400 }).outcome, 'gone');
+  t.is(transition(taken, { type: 'expire', at: 1000 }).ref, 'remove');
+  for (const life of [reserved, accepted, withdrawn, expired])
+    t.deepEqual(transition(life, { type: 'takedown', reason: 'law', at: 400 }), { outcome: 'gone', life });
+  t.is(transition(stored, { type: 'takedown', reason: 'law', at: 1000 }).outcome, 'gone');
+});
+
 test('each state ends at its time, not before', (t) => {
   t.is(transition(reserved, { type: 'expire', at: 99 }).outcome, 'waits');
   t.deepEqual(transition(reserved, { type: 'expire', at: 100 }), { outcome: 'removed', life: undefined });

@@ -3,7 +3,7 @@ export interface TraceEvent {
   /** 10 bytes. */
   readonly handle: Uint8Array;
   readonly time: number;
-  /** A short word: `stored`, `notified`, `received`, `fetched`, `accepted`... */
+  /** A short word: `stored`, `notified`, `received`, `fetched`, `accepted`...; behind a colon a detail. */
   readonly kind: string;
   /** The other domain, where there is one. */
   readonly counterpart?: string;

@@ -1,4 +1,5 @@
 /** The transit store: the sender's side, where a message waits (wire-spec/fetch.md). */
+import type { TakedownReason } from '../../wire/registry.ts';
 import type { Owner, Page, PageRequest } from './terms.ts';
 
 /** What an owner, its domain and all together may keep waiting; an absent limit does not limit. */
@@ -84,10 +85,22 @@ export interface SentMessage {
   readonly firstFetch?: number;
   /** When it was accepted, withdrawn or expired. */
   readonly ended?: number;
+  /** Withdrawn by the hoster. */
+  readonly takedown?: TakedownReason;
 }
 
 export type AcceptOutcome = 'accepted' | 'gone';
 export type RetractOutcome = 'withdrawn' | 'withdrawn_maybe_read' | 'already_accepted' | 'gone';
+
+/** `gone`: it ended in another way before, and nothing else waits with its payload. */
+export type TakedownOutcome = 'taken_down' | 'gone';
+
+export interface TakenDown {
+  readonly owner: Owner;
+  readonly outcome: TakedownOutcome;
+  /** Trace handles of what ended just now. */
+  readonly ended: readonly Uint8Array[];
+}
 
 export interface Expired {
   readonly owner: Owner;
@@ -127,6 +140,11 @@ export interface TransitStore {
   accept(idHash: Uint8Array, acceptTokenHash: Uint8Array, at: number): Promise<AcceptOutcome>;
   /** Compare and set, by trace handle (10 bytes) or id hash (32 bytes). Retracting again gives the first answer again. */
   retract(owner: Owner, handleOrIdHash: Uint8Array, at: number): Promise<RetractOutcome>;
+  /**
+   * The hoster ends all that waits with the payload of a message, found by its trace handle; for recipients it is withdrawn. The
+   * message itself may have been accepted before. undefined where none has the handle; again it is `taken_down` again.
+   */
+  takedown(traceHandle: Uint8Array, reason: TakedownReason, at: number): Promise<TakenDown | undefined>;
   /** One of the owner's messages, by trace handle (10 bytes) or id hash (32 bytes). */
   find(owner: Owner, handleOrIdHash: Uint8Array): Promise<SentMessage | undefined>;
   /** The owner's messages, newest first; reservations are not listed. */
