@@ -100,7 +100,10 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     return openOrOther(object, expectedOf(session, received, drop));
   }
 
-  /** Who introduced themselves with a key that their record does not list may have rotated since it was read. */
+  /**
+   * Who introduced themselves with what their record does not say may have rotated since it was read, or come back with another identity:
+   * that one waits for the user's word, and the message with it.
+   */
   async function senderOf(address: string, drop: OwnDrop): Promise<VerifiedUser> {
     const known = await recordOf(network, address);
     if (drop.kind !== 'introduced' || !isBehind(known, introductionOf(drop))) return known;
@@ -188,10 +191,10 @@ function openOrOther(object: Uint8Array, expected: ExpectedMessage): OpenedForMe
   }
 }
 
-/** The same identity, but with a key that the record does not list yet. */
+/** Another identity than the record's, or a key that it does not list: it may have been read before they changed. */
 function isBehind(sender: VerifiedUser, introduction: OpenedIntroduction): boolean {
   return (
-    constantTimeEqual(sender.identityFingerprint, introduction.senderFingerprint) &&
+    !constantTimeEqual(sender.identityFingerprint, introduction.senderFingerprint) ||
     !sender.keys.some(({ key }) => constantTimeEqual(key, introduction.senderKey))
   );
 }

@@ -91,7 +91,15 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
     };
   }
 
+  /** Who reads a fingerprint out may have it since after their record was read here: before saying no it is read again. */
   async function verifyUser(address: string, typed: TypedFingerprint): Promise<TrustReport> {
+    if (await isVerified(address, typed)) return await show(address);
+    await users.expire(address);
+    if (await isVerified(address, typed)) return await show(address);
+    throw mismatch('user');
+  }
+
+  async function isVerified(address: string, typed: TypedFingerprint): Promise<boolean> {
     const outcome = await users.user(address);
     const known = pinnedOf(outcome) ?? (await users.pin(address))?.fingerprint;
     const offered = outcome.kind === 'changed' && outcome.of === 'user' ? outcome.offered : undefined;
@@ -99,8 +107,8 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
     else if (offered && isFingerprint(typed, offered))
       await users.acceptChange(address, offered, { compared: true });
     else if (known === undefined && typed.form === 'whole') await users.confirm(address, typed.fingerprint);
-    else throw mismatch('user');
-    return await show(address);
+    else return false;
+    return true;
   }
 
   async function verifyDomain(domain: string, typed: TypedFingerprint): Promise<DomainTrustReport> {

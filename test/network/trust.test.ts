@@ -197,6 +197,34 @@ test('who lost everything and is invited again is written to once it was compare
   ]);
 });
 
+test('who comes back with another identity and writes at once is held, not refused, and read once compared', async (t) => {
+  await using town = await startTown();
+  const { ann, bob } = await acquainted(town);
+  await using anew = new AsyncDisposableStack();
+  const comeBack = async () => {
+    await ann.client().trust.show(bob.address);
+    const { invitation } = await town.hoster('beta').admin.reinviteUser(bob.address, { revoke: false });
+    const again = await openPerson(bob.address, invitation, town.clock, town.surroundings);
+    anew.defer(() => again.close());
+    return again;
+  };
+  const again = await comeBack();
+  await again.send([ann.address], 'it is me');
+  await ann.client().sync();
+  const held = ann.client().inbox().at(-1);
+  t.like(held, { status: 'waiting', held: 'trust_changed' });
+  const { words = '' } = await again.client().trust.show();
+  await ann.client().trust.verify(bob.address, words);
+  await ann.client().sync();
+  t.is(await ann.read(held?.number ?? 0), 'it is me');
+
+  // What they read out is looked up anew, too: nobody has to wait until the record is read again.
+  const third = await comeBack();
+  const { digits = '' } = await third.client().trust.show();
+  t.like(await ann.client().trust.verify(bob.address, digits), { trust: { level: 'direct' } });
+  t.is(await rejected(ann.client().trust.verify(bob.address, words)), 'fingerprint_mismatch');
+});
+
 test('who comes back with another identity is written to once it was accepted, by introduction', async (t) => {
   await using town = await startTown();
   const { ann, bob } = await acquainted(town);
