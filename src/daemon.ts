@@ -239,6 +239,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
         handlers: {
           serves,
           authenticate: authenticate.user,
+          stillSpeaks: authenticate.still,
           async enroll(domain, request, enrolment) {
             authenticate.device(request, enrolment.device);
             return await enroll(domain, enrolment);

@@ -17,6 +17,8 @@ export interface Authenticate {
    * whatever is wrong.
    */
   user(domain: string, request: ReceivedRequest, kinds?: readonly SignerKind[]): Promise<AccountUser>;
+  /** Throws `unauthorized` where the key does not speak for the user any more. */
+  still(user: AccountUser): Promise<void>;
   /** Throws `unauthorized` unless this very device signed: a device that is about to be enrolled. */
   device(request: ReceivedRequest, device: Uint8Array): void;
 }
@@ -27,16 +29,27 @@ export interface AuthenticateParts {
 }
 
 export function createAuthenticate({ users, clock }: AuthenticateParts): Authenticate {
+  async function speaker(
+    domain: string,
+    device: Uint8Array,
+    kinds: readonly SignerKind[],
+    now: number,
+  ): Promise<AccountUser> {
+    const user = await users.byDevice(device);
+    const signer = user?.devices.find((known) => constantTimeEqual(known.device, device));
+    const isGood = signer !== undefined && kinds.includes(signer.kind) && !hasEnded(signer, now);
+    if (!isGood || user?.domain !== domain || user.status !== 'active')
+      throw new BeckonError('unauthorized', 'the request is not signed as it must be');
+    return { owner: { domain, user: user.addressHash }, device, kind: signer.kind };
+  }
+
   return {
     async user(domain, request, kinds = ['device']) {
       const now = clock.seconds();
-      const device = verifyRequest(request, request.signature, now);
-      const user = await users.byDevice(device);
-      const signer = user?.devices.find((known) => constantTimeEqual(known.device, device));
-      const isGood = signer !== undefined && kinds.includes(signer.kind) && !hasEnded(signer, now);
-      if (!isGood || user?.domain !== domain || user.status !== 'active')
-        throw new BeckonError('unauthorized', 'the request is not signed as it must be');
-      return { owner: { domain, user: user.addressHash }, device, kind: signer.kind };
+      return await speaker(domain, verifyRequest(request, request.signature, now), kinds, now);
+    },
+    async still({ owner, device, kind }) {
+      await speaker(owner.domain, device, [kind], clock.seconds());
     },
     device(request, device) {
       const signer = verifyRequest(request, request.signature, clock.seconds());

@@ -56,9 +56,9 @@ export function createStates({ states, blobs, users, limits }: StatesParts): Sta
       if (state === undefined) return undefined;
       return { size: state.size, hash: state.hash, open: (start, end) => blobs.read(state, start, end) };
     },
-    async write({ owner }, state) {
+    async write({ owner, device: by }, state) {
       if (state.size > maxState) throw new BeckonError('too_large', 'a state has at most 16 MiB');
-      await states.put(owner, state, limits());
+      await states.put(owner, { ...state, by }, limits());
     },
   };
 }

@@ -67,8 +67,9 @@ export function partOf(
   offset: number,
   signed: SignedRequest,
   digests: BodyDigests,
+  arrived: () => Promise<void>,
 ): UploadPart {
-  return { offset, ...octetsOf(request, maxPart, signed, digests) };
+  return { offset, ...octetsOf(request, maxPart, signed, digests, arrived) };
 }
 
 export interface Octets {
@@ -78,19 +79,20 @@ export interface Octets {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
-/** A body that is streamed. Throws `request_invalid` without a length, `too_large`, `unauthorized`. */
+/** A body that is streamed; `arrived` is asked at its end, before it counts. Throws `request_invalid` without a length, `too_large`, `unauthorized`. */
 export function octetsOf(
   request: FastifyRequest,
   max: number,
   signed: SignedRequest,
   digests: BodyDigests,
+  arrived: () => Promise<void>,
 ): Octets {
   const length = Number(request.headers['content-length']);
   if (!Number.isSafeInteger(length) || length < 1)
     throw new BeckonError('request_invalid', 'the body has a content-length and at least one byte');
   if (length > max) throw new BeckonError('too_large', `the body has at most ${max / 2 ** 20} MiB`);
   if (signed.body === undefined || !(request.body instanceof Readable)) throw notWhatWasSigned();
-  const bytes = checkedBytes(request.body, length, signed, digests);
+  const bytes = checkedBytes(request.body, length, signed, digests, arrived);
   return { length, hash: signed.body.sha256, bytes };
 }
 
@@ -99,6 +101,7 @@ async function* checkedBytes(
   length: number,
   signed: SignedRequest,
   digests: BodyDigests,
+  arrived: () => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
   const hash = digests.createSha256();
   let received = 0;
@@ -115,4 +118,5 @@ async function* checkedBytes(
   }
   if (received < length) throw new BeckonError('request_invalid', 'the part ended early');
   checkDigest(signed, hash.digest());
+  await arrived();
 }

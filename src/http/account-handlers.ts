@@ -11,6 +11,8 @@ export interface AccountHandlers<User> {
   serves(domain: string): boolean;
   /** Who signed, with a key of one of these kinds. Throws `unauthorized`, whatever is wrong. */
   authenticate(domain: string, request: SignedRequest, kinds: readonly SignerKind[]): Promise<User>;
+  /** Who signed may have been removed or suspended while the body came. Throws `unauthorized`. */
+  stillSpeaks(user: User): Promise<void>;
   /**
    * Enrols; the request is signed by the device key that the body names, which the handler verifies. Gives the address
    * hash. Throws `invitation_invalid`, `record_invalid`, `unauthorized`.

@@ -1,4 +1,5 @@
 /** The routes of the account interface, wire-spec/account.md: authenticate, decode, call, encode. */
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest, FastifySchema } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -80,6 +81,13 @@ export function accountRoutes<User>(app: FastifyInstance, parts: AccountParts<Us
           signers.length === 0 ? {} : { user: await handlers.authenticate(domain, signed, signers) };
         callers.set(request, { domain, signed, ...user });
       });
+      // A body may take minutes: what counts is who speaks for the user when it is there. Streams are asked at their end.
+      scope.addHook('preHandler', async (request) => {
+        const user = request.is404 ? undefined : callerOf(request).user;
+        const isWhole =
+          request.body !== undefined && request.body !== null && !(request.body instanceof Readable);
+        if (user !== undefined && isWhole) await handlers.stillSpeaks(user);
+      });
       addBodies(scope, digests, (request) => callerOf(request).signed);
       addRoutes(scope, answers(handlers, digests), callerOf, metrics);
     },
@@ -141,7 +149,9 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
     openUpload: (request, user) => handlers.openUpload(user, uploadOf(request), sizeOf(request)),
     uploadProgress: (request, user) => handlers.uploadProgress(user, uploadOf(request)),
     writePart(request, user, { signed }) {
-      return handlers.writePart(user, uploadOf(request), partOf(request, offsetOf(request), signed, digests));
+      const arrived = () => handlers.stillSpeaks(user);
+      const part = partOf(request, offsetOf(request), signed, digests, arrived);
+      return handlers.writePart(user, uploadOf(request), part);
     },
     async commit(request, user) {
       const handles = await handlers.commit(user, submissionOf(request));
@@ -182,7 +192,8 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
     readState: (_request, user) => handlers.readState(user),
     async writeState(request, user, { signed }) {
       const previous = previousOf(signed);
-      const { length: size, hash, bytes } = octetsOf(request, maxState, signed, digests);
+      const arrived = () => handlers.stillSpeaks(user);
+      const { length: size, hash, bytes } = octetsOf(request, maxState, signed, digests, arrived);
       const replaced = previous === undefined ? {} : { previous };
       await handlers.writeState(user, { size, hash, bytes, ...replaced });
       return hash;

@@ -11,7 +11,7 @@ import type { Owner } from './api/terms.ts';
 import { blobId, type BlobRefs } from './blobs.ts';
 import { equal, randomId } from './digest.ts';
 import { schemaCodec, type Engine } from './engine.ts';
-import { ownerKey } from './keys.ts';
+import { joined, ownerKey } from './keys.ts';
 import { uploadIdSize, type UploadTables } from './uploads.ts';
 
 export const stateRow = record('state', {
@@ -37,7 +37,7 @@ export interface StateTables {
 
 export function createStates({ engine, blobs, uploads, clock }: StateParts): StateTables {
   const states = engine.table('states', schemaCodec(stateRow));
-  /** Owners whose state is on its way in: it counts before it is there, so each has one at a time. */
+  /** Keys whose state is on its way in: it counts before it is there, so each has one at a time. */
   const busy = new Set<string>();
 
   /** False where there is nothing left to do. */
@@ -72,8 +72,8 @@ export function createStates({ engine, blobs, uploads, clock }: StateParts): Sta
     },
     async put(owner, state, limits) {
       if (!isWanted(states.get(ownerKey(owner)), state)) return;
-      const name = Buffer.from(ownerKey(owner)).toString('latin1');
-      if (busy.has(name)) throw new BeckonError('conflict', 'another state is being written');
+      const name = Buffer.from(joined(ownerKey(owner), state.by ?? new Uint8Array())).toString('latin1');
+      if (busy.has(name)) throw new BeckonError('conflict', 'another state is being written from here');
       busy.add(name);
       const id = randomId(uploadIdSize);
       try {

@@ -177,3 +177,19 @@ test('the feed is for users of the domain: the daemon asks who signed first', as
   t.is(await rejected(ask(other)), 'unauthorized');
   t.is(await rejected(ask(newDevice())), 'unauthorized');
 });
+
+test('who spoke when a request began and was removed, or suspended, speaks no more when its body is there', async (t) => {
+  const { store, enrolled, clock, authenticate } = await home(t);
+  const key = await enrolled(ann);
+  const { user, still } = authenticate;
+  const speaker = await user('alpha.test', signed(request, key));
+  t.is(await rejected(still(speaker)), 'no error');
+  const owner = ann.verified.addressHash;
+  await store.users.suspend('alpha.test', owner, true);
+  t.is(await rejected(still(speaker)), 'unauthorized');
+  await store.users.suspend('alpha.test', owner, false);
+  const other = { device: newDevice().publicKey, name: '', by: key.publicKey, now: clock.seconds() };
+  await store.users.addDevice('alpha.test', owner, other);
+  await store.users.removeDevice('alpha.test', owner, { device: key.publicKey, by: other.device });
+  t.is(await rejected(still(speaker)), 'unauthorized');
+});

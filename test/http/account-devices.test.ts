@@ -1,6 +1,7 @@
 import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { sha256 } from '../../src/crypto/kdf.ts';
+import { BeckonError } from '../../src/errors.ts';
 import { signRequest } from '../../src/message/http-signature.ts';
 import { device, now, serveAccount, signers, type AskAccount } from './account-stub.ts';
 import { prefix } from './public-stub.ts';
@@ -187,4 +188,21 @@ test('recovery keys and pairings may do what they are for, and nothing else', as
       if (allowed.includes(kind)) expected++;
     }
   t.is(calls.length, expected);
+});
+
+test('who was removed while the body came is refused, and nothing is done', async (t) => {
+  const { ask, calls } = await serveAccount(t, {
+    stillSpeaks: () => Promise.reject(new BeckonError('unauthorized', 'removed meanwhile')),
+  });
+  const conditions = { 'if-none-match': '*' };
+  const offset = `uploads/${text(16)}/parts/0`;
+  for (const [path, request] of [
+    ['state', { method: 'PUT', bytes: bytes(6), conditions }],
+    [offset, { method: 'PUT', bytes: bytes(6) }],
+    ['record', { method: 'PUT', json: { record: text(300) } }],
+    ['recovery', { method: 'PUT', json: { recovery: key } }],
+    ['reservations', { json: { count: 1 } }],
+  ] as const)
+    t.like(await ask(path, request), { status: 401, json: { code: 'unauthorized' } }, path);
+  t.deepEqual(calls, []);
 });

@@ -85,6 +85,7 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
       if (kind === undefined) throw new BeckonError('unauthorized', 'x');
       return { domain };
     },
+    stillSpeaks: async () => {},
     async enroll(domain, signed, enrolment) {
       verifyRequest(signed, signed.signature, now);
       return await note('enroll', [domain, enrolment], new Uint8Array(32).fill(1));

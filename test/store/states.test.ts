@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import test from 'ava';
 import type { NewState } from '../../src/store/api/states.ts';
 import type { Store } from '../../src/store/api/store.ts';
-import { alice, bob, collected, opened, pieces, random, sha256, start } from './fixture.ts';
+import { alice, bob, collected, filled, opened, pieces, random, sha256, start } from './fixture.ts';
 
 function state(bytes: Uint8Array, previous?: Uint8Array): NewState {
   return {
@@ -101,4 +102,22 @@ test('the limits of the machine hold', async (t) => {
   const limits = { totalBytes: 50 };
   await t.throwsAsync(store.states.put(alice, state(third), limits), { code: 'storage_full' });
   await store.states.put(alice, state(second), limits);
+});
+
+test('a key that writes slowly, or never ends, keeps no other from writing', async (t) => {
+  const { store } = await opened(t);
+  await store.states.put(alice, state(first));
+  const thief = new AbortController();
+  const slow = async function* (): AsyncGenerator<Uint8Array> {
+    yield second.subarray(0, 9);
+    await once(thief.signal, 'abort');
+    yield second.subarray(9);
+  };
+  const under = store.states.put(alice, { ...state(second, first), bytes: slow(), by: filled(1) });
+  const again = { ...state(third, first), by: filled(1) };
+  await t.throwsAsync(store.states.put(alice, again), { code: 'conflict' });
+  await store.states.put(alice, { ...state(third, first), by: filled(2) });
+  thief.abort();
+  await t.throwsAsync(under, { code: 'precondition_failed' });
+  t.deepEqual((await store.states.get(alice))?.hash, sha256(third));
 });

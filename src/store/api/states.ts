@@ -14,6 +14,8 @@ export interface NewState {
   readonly bytes: AsyncIterable<Uint8Array>;
   /** The hash of the state that this one takes the place of; absent for a first one. */
   readonly previous?: Uint8Array | undefined;
+  /** The key that signed: each writes one at a time, and none keeps others from writing. */
+  readonly by?: Uint8Array | undefined;
 }
 
 /** The bytes count in the owner's usage. One state each: the one before is gone with the write. */
@@ -21,7 +23,7 @@ export interface StateStore {
   get(owner: Owner): Promise<StoredState | undefined>;
   /**
    * Compare and set; on disk when it resolves. Again with what is there already does nothing. Throws `precondition_failed`,
-   * `conflict` (another one is being written), `payload_mismatch`, `storage_full`, or what the source throws.
+   * `conflict` (another one of the same key is being written), `payload_mismatch`, `storage_full`, or what the source throws.
    */
   put(owner: Owner, state: NewState, limits?: UsageLimits): Promise<void>;
 }
