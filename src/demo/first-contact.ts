@@ -79,9 +79,9 @@ async function save({ narrator, alpha, beta, bob }: Play, message: number): Prom
   );
   const { messages } = (await alpha.status()).waiting;
   check(messages === 0, 'alpha still keeps what was accepted');
-  narrator.tell(
-    alpha.name,
-    `dropped its copy: ${number(messages, 'message')} waiting; ${beta.name} never had one`,
+  narrator.tell(alpha.name, `dropped its copy: ${number(messages, 'message')} waiting`);
+  narrator.explain(
+    `${beta.name} keeps what bob read, up to 4 MiB a piece: ciphertext, for his other devices`,
   );
   return saved;
 }

@@ -29,6 +29,7 @@ export interface KeptTables {
   readonly store: KeptStore;
   /** Inside a write: they go with their user. */
   removeAll(owner: Owner): void;
+  count(): number;
 }
 
 export interface KeptParts {
@@ -143,6 +144,7 @@ export function createKept({ engine, blobs, uploads, clock }: KeptParts): KeptTa
       for (const { key, value } of kept.range({ from: prefix, to: behind(prefix), limit: maxOfOwner }))
         removeRow(key, value);
     },
+    count: () => kept.count(),
   };
 }
 

@@ -144,6 +144,7 @@ function createStore(
         messages: count,
         bytes: usage.total().bytes,
         hasRoom: hasRoom(0),
+        kept: kept.count(),
         outbox: outbox.count(),
         pending: pending.count(),
         feed: feed.count(),

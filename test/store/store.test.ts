@@ -74,6 +74,7 @@ test('stats count what waits', async (t) => {
     messages: 0,
     bytes: 0,
     hasRoom: true,
+    kept: 0,
     outbox: 0,
     pending: 0,
     feed: 0,

@@ -24,6 +24,8 @@ export interface StoreStats {
   /** False while the disk is at its reserve: nothing is accepted until there is room again. */
   readonly hasRoom: boolean;
   readonly oldest?: { readonly created: number; readonly destination: string };
+  /** Ciphertexts that are kept for users. */
+  readonly kept: number;
   readonly outbox: number;
   /** Refs in the pending table, done ones that have not expired included. */
   readonly pending: number;
