@@ -36,11 +36,13 @@ import { createSenders } from './directory/senders.ts';
 import { createDiscover } from './dns/discover.ts';
 import { createResolver } from './dns/resolver.ts';
 import { createAccept } from './fetch/accept.ts';
+import { createAsk } from './fetch/ask.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { createReadFeed } from './fetch/feed.ts';
 import { createPoll } from './fetch/poll.ts';
 import { createSetPreferences } from './fetch/preferences.ts';
 import { createServe } from './fetch/serve.ts';
+import { createWatches } from './fetch/watch.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
 import type { BindAddress } from './http/bind.ts';
@@ -62,6 +64,7 @@ import { createHttps } from './outbound/https.ts';
 import { createUdpSender } from './outbound/udp.ts';
 import { createDiskRoom } from './store/disk-room.ts';
 import { openStore } from './store/store.ts';
+import { sizes } from './wire/registry.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -126,12 +129,26 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   });
 
+  const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
+  const ask = createAsk({ pollKey, pending: store.pending, clock });
+  const poll = createPoll(ask);
+  const watches = createWatches({
+    ask,
+    pollKey,
+    pending: store.pending,
+    nowhere: systemRandom(sizes.hash),
+    clock,
+  });
+
   const rotation = (): number => config.keys.rotate;
   const keeper = createKeyKeeper({
     dataDir: config.data,
     sealer,
     keyRing,
-    publish: publisher.published,
+    async publish(domain) {
+      watches.review();
+      return await publisher.published(domain);
+    },
     rotation,
     clock,
     random: systemRandom,
@@ -168,8 +185,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const serve = createServe({ ...store, earnCredit: credit.earn, clock, metrics, log });
   const accept = createAccept({ ...store, clock });
-  const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
-  const poll = createPoll({ pollKey, pending: store.pending, clock });
   const setPreferences = createSetPreferences({ pollKey, preferences: store.preferences, clock });
   const readFeed = createReadFeed({
     feed: store.feed,
@@ -223,6 +238,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
           poll,
           setPreferences,
+          watch: watches.open,
           introductions: async (domain, request, page) => {
             await authenticate.user(domain, request);
             return await readFeed(domain, page);
@@ -270,6 +286,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     },
   );
   parts.defer(() => publicListener.close());
+  parts.defer(() => watches.close());
   const warnOfMissing = () => warnOfMissingCertificates(publicListener.certifies, keyRing.domains(), log);
   warnOfMissing();
 
@@ -307,6 +324,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     reinvite,
     reload,
     ownDns: createOwnDns(discover),
+    watchers: watches.count,
     backups,
     metrics,
     clock,
@@ -337,6 +355,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const { messages, bytes } = await store.stats();
     metrics.waiting.set(messages);
     metrics.waitingBytes.set(bytes);
+    metrics.watchers.set(watches.count());
   }
   const metricsListener: Listener | null =
     config.listen.metrics &&
@@ -367,6 +386,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await upkeep.run();
     await send.turn();
     await receive.settled();
+    watches.review();
   }
 
   const running = parts.move();

@@ -35,6 +35,8 @@ export interface Metrics {
   /** Messages in the transit store, and their bytes. */
   readonly waiting: Level;
   readonly waitingBytes: Level;
+  /** Watches that are open. */
+  readonly watchers: Level;
   /** The counts told apart by one label, as they stand: for `beckon status`. */
   datagramOutcomes(): Promise<Readonly<Record<string, number>>>;
   /** All of it in the text format of Prometheus. */
@@ -72,6 +74,7 @@ export function createMetrics(): Metrics {
     bytesServed: count('bytes_served', 'Bytes of payloads handed to the network'),
     waiting: level('waiting_messages', 'Messages in the transit store'),
     waitingBytes: level('waiting_bytes', 'Bytes in the transit store'),
+    watchers: level('watchers', 'Watches that are open'),
     async datagramOutcomes() {
       const { values } = await datagrams.get();
       return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome ?? '', value]));

@@ -25,6 +25,7 @@ test('what is counted shows on the page', async (t) => {
     'beckon_bytes_served_total 4096',
     'beckon_waiting_messages 5',
     'beckon_waiting_bytes 6',
+    'beckon_watchers 0',
   ]);
   t.deepEqual(await metrics.datagramOutcomes(), { stored: 1, datagram_size: 2 });
 });

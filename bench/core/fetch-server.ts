@@ -55,6 +55,7 @@ async function startBeckon(dir: string): Promise<Served> {
           notify: unused,
           poll: unused,
           setPreferences: unused,
+          watch: unused,
           introductions: unused,
           accept: unused,
         },

@@ -10,6 +10,7 @@ import { createSha256, sha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { createPublisher } from '../../src/directory/publish.ts';
 import { createAccept } from '../../src/fetch/accept.ts';
+import { createAsk } from '../../src/fetch/ask.ts';
 import { createPoll } from '../../src/fetch/poll.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { listen } from '../../src/http/listen.ts';
@@ -132,12 +133,13 @@ const publisher = createPublisher({
   log,
 });
 const serve = createServe({ ...store, earnCredit: () => {}, clock, metrics, log });
-const poll = createPoll({
+const ask = createAsk({
   pollKey: (of, id) => keyRing.pollKey(of, id, clock.seconds()),
   pending: store.pending,
   rate: unlimited,
   clock,
 });
+const poll = createPoll(ask);
 const unused = (): never => {
   throw new Error('this is not measured');
 };
@@ -167,6 +169,7 @@ const listener = await listen(
         readCard: unused,
         poll,
         setPreferences: unused,
+        watch: unused,
         introductions: unused,
       },
       digests: { claimed: claimedDigest, createSha256 },

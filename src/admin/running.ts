@@ -45,6 +45,8 @@ export interface RunningParts {
   readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
   /** What DNS shows of a domain that is served here. */
   readonly ownDns: LookAtOwnDns;
+  /** Watches that are open. */
+  readonly watchers: () => number;
   readonly backups: Backups;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -66,7 +68,7 @@ export function createRunningOperations(parts: RunningParts) {
 }
 
 function serverOperations(parts: RunningParts) {
-  const { version, config, store, keyRing, reload, backups, metrics, clock } = parts;
+  const { version, config, store, keyRing, reload, backups, watchers, metrics, clock } = parts;
   const started = clock.seconds();
 
   function identityIsWanted() {
@@ -95,6 +97,7 @@ function serverOperations(parts: RunningParts) {
           ...(oldest === undefined ? {} : { oldest }),
         },
         received: { since: started, stored, introductions: stats.feed, dropped },
+        watchers: watchers(),
         identityWanted: identityIsWanted(),
       };
     },

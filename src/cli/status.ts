@@ -24,7 +24,7 @@ export function statusCommand(parts: AdminParts & { readonly clock: Clock }): Co
 
 /** What `beckon status` prints, `now` in unix seconds. */
 export function statusLines(status: ServerStatus, now: number): string[] {
-  const { version, uptime, domains, users, waiting, received } = status;
+  const { version, uptime, domains, users, waiting, received, watchers } = status;
   const { oldest } = waiting;
   const since =
     oldest === undefined
@@ -39,7 +39,7 @@ export function statusLines(status: ServerStatus, now: number): string[] {
     `beckon ${safeLine(version)}, up ${formatDuration(uptime)}, ${formatNumber(domains, 'domain')}, ${formatNumber(users, 'user')}`,
     `waiting        ${formatNumber(waiting.messages, 'message')}, ${formatSize(waiting.bytes)} of ${formatSize(waiting.maxBytes)}${since}`,
     `received       ${formatCount(received.stored)} in ${age}; ${droppedText(received.dropped)}`,
-    `introductions  ${formatCount(received.introductions)} in ${age}`,
+    `introductions  ${formatCount(received.introductions)} in ${age}; watchers ${formatCount(watchers)}`,
   ];
 }
 

@@ -18,7 +18,7 @@ import { createRate, networkOf, type RateLimit } from '../rate.ts';
 import type { Preference, PreferenceStore } from '../store/api/preferences.ts';
 import type { PreferenceEntry, PreferencesRequest } from '../wire/preferences.ts';
 import { preferences as known, times } from '../wire/registry.ts';
-import { expectDistinct } from './poll.ts';
+import { expectDistinct } from './ask.ts';
 
 export interface SetPreferencesParts {
   /** The private poll key (active or retired) with this id. Throws `key_unknown` or `key_not_active`. */

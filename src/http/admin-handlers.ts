@@ -82,6 +82,8 @@ export interface ServerStatus {
   readonly users: number;
   readonly waiting: WaitingMessages;
   readonly received: ReceivedRefs;
+  /** Clients that are told of new refs at once. */
+  readonly watchers: number;
   /** Domains whose mandate ends soon while their identity key is offline. */
   readonly identityWanted: readonly { readonly domain: string; readonly mandateEnds: number }[];
 }

@@ -2,7 +2,7 @@
  * What the public interface asks of the daemon, wire-spec/fetch.md: values in, values out, no words of HTTP. A
  * BeckonError thrown by a handler becomes a problem with its code; any other error is `internal`.
  */
-import type { FeedResponse, PollRequest, PollResponse } from '../wire/collect.ts';
+import type { FeedResponse, PollRequest, PollResponse, WatchEvent } from '../wire/collect.ts';
 import type { AcceptRequest } from '../wire/message.ts';
 import type { PreferencesRequest } from '../wire/preferences.ts';
 import type { SignedRequest } from './signed-request.ts';
@@ -22,6 +22,8 @@ export interface PublicHandlers {
   poll(domain: string, request: PollRequest, source: string): Promise<PollResponse>;
   /** `source` as for polls. Throws `rate_limited`, `proof_stale`, `key_unknown`, `storage_full`; not for what is not proven. */
   setPreferences(domain: string, request: PreferencesRequest, source: string): Promise<void>;
+  /** A watch that is started at once. Throws as `poll`, and `unavailable`. */
+  watch(domain: string, request: PollRequest, source: string): (sink: EventSink) => () => void;
   /** The feed, for users of the domain only. Throws `unauthorized`. */
   introductions(domain: string, request: SignedRequest, page: FeedPage): Promise<FeedResponse>;
   /** The encoded message-object, absent where the id is dead. */
@@ -30,6 +32,20 @@ export interface PublicHandlers {
   readPayload(domain: string, id: Uint8Array): Promise<StoredPayload | undefined>;
   /** Whether the message is known and the token right. */
   accept(domain: string, request: AcceptRequest): Promise<boolean>;
+}
+
+/** Where the events of a watch go. */
+export interface EventSink {
+  /** An event; undefined: a ping. False where the reader is behind. */
+  send(event: WatchEvent | undefined): boolean;
+  /** Bytes that the reader did not take yet. */
+  waiting(): number;
+  /** When the reader took them, or went away. */
+  drained(): Promise<void>;
+  /** Ends the answer after what was sent. */
+  end(): void;
+  /** Ends it at once. */
+  cut(): void;
 }
 
 export interface FeedPage {

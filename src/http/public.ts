@@ -13,6 +13,7 @@ import { addCors } from './cors.ts';
 import { addDoor } from './door.ts';
 import { requestedDomain } from './domain.ts';
 import { bytesOf, gatherSigned, textOf } from './gather.ts';
+import { sendEvents } from './events.ts';
 import { sendPayload } from './payload.ts';
 import type { FeedPage, PublicHandlers } from './public-handlers.ts';
 import type { BodyDigests } from './signed-request.ts';
@@ -120,6 +121,16 @@ function addCollecting(scope: FastifyInstance, { handlers, digests }: PublicPart
       const asked = decode(preferencesRequest, bodyOf(request), maxPreferencesRequest);
       await handlers.setPreferences(domain, asked, request.ip);
       return reply.code(204).send();
+    },
+  });
+  scope.route({
+    method: 'POST',
+    url: '/watch',
+    bodyLimit: maxPollRequest,
+    handler: async (request, reply) => {
+      const domain = requestedDomain(request, handlers.serves);
+      const asked = decode(pollRequest, bodyOf(request), maxPollRequest);
+      sendEvents(reply, handlers.watch(domain, asked, request.ip));
     },
   });
   scope.route({

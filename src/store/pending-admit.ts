@@ -3,13 +3,14 @@
  * that come while a write is on its way share the next one.
  */
 import type { Ref } from '../wire/notification.ts';
-import type { Admission, Admitted } from './api/pending.ts';
+import type { Admission, Admitted, PendingRef } from './api/pending.ts';
 import { createBatches } from './batches.ts';
 import { schemaCodec, type Engine, type Table } from './engine.ts';
 import type { FeedTables } from './feed.ts';
 import { createIntroductionRate } from './introduction-rate.ts';
 import { joined, name, refHash } from './keys.ts';
 import {
+  pendingRef,
   pendingRow,
   quotaKeyOf,
   rowOf,
@@ -18,6 +19,7 @@ import {
   type PendingRow,
   type WithCounts,
 } from './pending-rows.ts';
+import type { Subscribers } from './subscribers.ts';
 
 /** What became of a ref. */
 type Fate = keyof Admitted;
@@ -41,7 +43,7 @@ export interface PendingAdmitParts {
   readonly feed: FeedTables;
   /** Whether the disk takes more than what is kept for what was accepted. */
   readonly hasRoom: () => boolean;
-  readonly tell: (domain: string, recipientHash: Uint8Array) => void;
+  readonly tell: Subscribers['tell'];
 }
 
 /** Most notifications of one write. */
@@ -103,13 +105,19 @@ export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admiss
   }
 
   return async (admission) => {
-    const { domain, refs } = admission;
-    const fates = await write(prepare(admission));
-    refs.forEach((ref, i) => {
-      if (fates[i] === 'stored' || fates[i] === 'retracted') tell(domain, ref.recipientHash);
+    const { domain } = admission;
+    const prepared = prepare(admission);
+    const fates = await write(prepared);
+    prepared.refs.forEach(({ ref, key }, i) => {
+      if (fates[i] === 'stored' || fates[i] === 'retracted')
+        tell(domain, ref.recipientHash, () => waiting(knownRow(key)));
     });
     return tally(fates);
   };
+}
+
+function waiting(row: PendingRow | undefined): PendingRef | undefined {
+  return row === undefined || row.done === true ? undefined : pendingRef(row);
 }
 
 /** A retracted introduction needs no feed entry any more. */

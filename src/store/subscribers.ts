@@ -1,20 +1,20 @@
 /** Who waits for refs: of one recipient hash, or of a whole domain. */
+import type { OnRef, PendingRef } from './api/pending.ts';
 import type { Unsubscribe } from './api/terms.ts';
 
-type Listener = (recipientHash: Uint8Array) => void;
-
 export interface Subscribers {
-  subscribe(domain: string, recipientHash: Uint8Array | undefined, listener: Listener): Unsubscribe;
-  tell(domain: string, recipientHash: Uint8Array): void;
+  subscribe(domain: string, recipientHash: Uint8Array | undefined, listener: OnRef): Unsubscribe;
+  /** `read`: the ref as it stands now, read only where somebody listens. */
+  tell(domain: string, recipientHash: Uint8Array, read: () => PendingRef | undefined): void;
 }
 
 export function createSubscribers(): Subscribers {
-  const listeners = new Map<string, Set<Listener>>();
+  const listeners = new Map<string, Set<OnRef>>();
   const keyOf = (domain: string, recipientHash?: Uint8Array) =>
     `${domain} ${recipientHash === undefined ? '' : Buffer.from(recipientHash).toString('latin1')}`;
 
-  function call(key: string, recipientHash: Uint8Array): void {
-    listeners.get(key)?.forEach((listener) => queueMicrotask(() => listener(recipientHash)));
+  function call(key: string, ...told: Parameters<OnRef>): void {
+    listeners.get(key)?.forEach((listener) => queueMicrotask(() => listener(...told)));
   }
 
   return {
@@ -27,10 +27,10 @@ export function createSubscribers(): Subscribers {
         if (set.size === 0 && listeners.get(key) === set) listeners.delete(key);
       };
     },
-    tell(domain, recipientHash) {
+    tell(domain, recipientHash, read) {
       if (listeners.size === 0) return;
-      call(keyOf(domain, recipientHash), recipientHash);
-      call(keyOf(domain), recipientHash);
+      call(keyOf(domain, recipientHash), recipientHash, read);
+      call(keyOf(domain), recipientHash, read);
     },
   };
 }

@@ -55,6 +55,15 @@ export const pollResponse = record('poll-response', {
 });
 export type PollResponse = ValueOf<typeof pollResponse>;
 
+/** One event of a watch: an answer about the entry with this index. */
+export const watchEvent = record('watch-event', {
+  entry: field(1, uint(counts.pollEntries - 1)),
+  answer: field(2, pollAnswer),
+});
+export type WatchEvent = ValueOf<typeof watchEvent>;
+/** In bytes, before its base64url. */
+export const maxWatchEvent = 256 * 1024;
+
 /** The most bytes of a poll request, a poll response and a feed response. */
 export const maxPollRequest = 1024 * 1024;
 export const maxPollResponse = 4 * 1024 * 1024;

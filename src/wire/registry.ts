@@ -117,6 +117,7 @@ export const mediaTypes = {
   beckon: 'application/beckon+cbor',
   cover: 'application/beckon-cover+cbor',
   mail: 'message/rfc822',
+  events: 'text/event-stream',
 } as const;
 
 /** The path of the public interface on `https://beckon.<domain>`. */

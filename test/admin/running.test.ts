@@ -62,6 +62,7 @@ async function daemon(t: ExecutionContext, more = '') {
       state.reloads++;
       return { restartNeeded: ['host'] };
     },
+    watchers: () => 40,
     ownDns: async (domain) => (domain === 'alpha.test' ? 'validated' : 'missing'),
     backups: createBackups({ dataDir: () => data, store, version: '1.2.3', clock, hasRoom: () => true }),
     metrics,
@@ -358,6 +359,7 @@ test('the status counts what waits and what came', async (t) => {
     users: 0,
     waiting: { messages: 0, bytes: 0, maxBytes: 50_000_000_000, hasRoom: true },
     received: { since: start, stored: 0, introductions: 0, dropped: {} },
+    watchers: 40,
     identityWanted: [],
   });
   clock.advance(60);
@@ -385,6 +387,7 @@ test('the status counts what waits and what came', async (t) => {
       oldest: { created: start + 60, destination: 'beta.test' },
     },
     received: { since: start, stored: 2, introductions: 1, dropped: { datagram_stale: 1 } },
+    watchers: 40,
     identityWanted: [],
   });
   t.is((await operations.users('alpha.test'))[0]?.bytes, (await operations.status()).waiting.bytes);
@@ -448,6 +451,7 @@ test('a domain whose keys were taken away is not served, and does not hide the o
     store,
     keyRing,
     settings: createEffectiveSettings(store.domains, () => state.config),
+    watchers: () => 0,
     invite: async () => ({ invitation: '', expires: 0 }),
     reinvite: async () => ({ invitation: '', expires: 0 }),
     reload: first.operations.reload,

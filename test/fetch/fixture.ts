@@ -1,5 +1,6 @@
 /** A receiving domain with its keys and a real store: refs are admitted, drops polled. */
 import { Secret } from '../../src/crypto/secret.ts';
+import { createAsk } from '../../src/fetch/ask.ts';
 import { createPoll } from '../../src/fetch/poll.ts';
 import type { RateLimit } from '../../src/rate.ts';
 import { createKeyRing } from '../../src/keys/key-ring.ts';
@@ -84,12 +85,14 @@ export function prove(
 export function poller(store: Store, clock: TestClock, keys: DomainKeys = beta.keys, rate?: RateLimit) {
   const keyRing = createKeyRing();
   keyRing.set(keys);
-  const poll = createPoll({
-    pollKey: (domain, id) => keyRing.pollKey(domain, id, clock.seconds()),
+  const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
+  const ask = createAsk({
+    pollKey,
     pending: store.pending,
     ...(rate === undefined ? {} : { rate }),
     clock,
   });
+  const poll = createPoll(ask);
 
   /** Over the wire and back: the answer is encoded, as it would travel. */
   async function encoded(

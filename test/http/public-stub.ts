@@ -45,6 +45,13 @@ export function stubHandlers(asked: Asked, replaced: Partial<PublicHandlers> = {
       return { answers: [{ refs: [] }] };
     },
     setPreferences: async (...args) => void asked.calls.push(['setPreferences', ...args]),
+    watch: (...args) => {
+      asked.calls.push(['watch', ...args]);
+      return (sink) => {
+        sink.end();
+        return () => undefined;
+      };
+    },
     introductions: async (...args) => {
       asked.calls.push(['introductions', ...args]);
       return { entries: [] };

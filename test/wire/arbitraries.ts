@@ -386,6 +386,11 @@ export const codecs = {
   ),
   'poll-ref': codec(collect.pollRef, pollRef),
   'poll-answer': codec(collect.pollAnswer, pollAnswer),
+  'watch-event': codec(
+    collect.watchEvent,
+    recordOf<collect.WatchEvent>({ entry: fc.integer({ min: 0, max: 63 }), answer: pollAnswer }),
+    collect.maxWatchEvent,
+  ),
   'poll-response': codec(
     collect.pollResponse,
     recordOf<collect.PollResponse>({ answers: fc.array(pollAnswer, { maxLength: 3 }) }),

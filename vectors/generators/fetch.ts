@@ -4,6 +4,7 @@ import { encode, map, raw, type Node } from './encode.ts';
 import { addDecoding, mapRulesOf, sampleNode } from './structures.ts';
 
 const sections: Readonly<Record<string, string>> = {
+  'watch-event': 'fetch.md section 11',
   problem: 'fetch.md section 1',
   'feed-response': 'fetch.md section 5',
   'feed-entry': 'fetch.md section 5',

@@ -40,6 +40,9 @@ export interface PendingRef {
   readonly labels?: RefLabels | undefined;
 }
 
+/** `read` gives the ref as it stands: undefined where it is done with already. */
+export type OnRef = (recipientHash: Uint8Array, read: () => PendingRef | undefined) => void;
+
 export interface PendingStore {
   /** Stores what is new, in one write. May resolve before it is on disk: the sender repeats. */
   admit(admission: Admission): Promise<Admitted>;
@@ -54,9 +57,5 @@ export interface PendingStore {
   /** Goes round the table in small steps and removes what expired by `now`, at most `limit` rows. Returns how many. */
   expire(now: number, limit: number): Promise<number>;
   /** Called when a ref for this hash (or any of the domain) was stored or marked retracted. */
-  subscribe(
-    domain: string,
-    recipientHash: Uint8Array | undefined,
-    listener: (recipientHash: Uint8Array) => void,
-  ): Unsubscribe;
+  subscribe(domain: string, recipientHash: Uint8Array | undefined, listener: OnRef): Unsubscribe;
 }
