@@ -45,7 +45,7 @@ async function watched(t: ExecutionContext, options: Parameters<typeof serve>[2]
 
 async function next(chunks: AsyncIterator<Buffer>): Promise<string> {
   const { value, done } = await chunks.next();
-  return done === true ? 'end' : (value as Buffer).toString();
+  return done === true ? 'end' : value.toString();
 }
 
 test('events are lines of base64url, pings comments, and the end is the end of the body', async (t) => {
@@ -66,7 +66,6 @@ test('events are lines of base64url, pings comments, and the end is the end of t
   t.is(await next(chunks), ':\n\n');
   t.true(sink.send(event));
   t.is(await next(chunks), line);
-  await sink.drained;
   sink.end();
   t.is(await next(chunks), 'end');
   await stopped;
