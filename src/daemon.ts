@@ -64,7 +64,6 @@ import { createHttps } from './outbound/https.ts';
 import { createUdpSender } from './outbound/udp.ts';
 import { createDiskRoom } from './store/disk-room.ts';
 import { openStore } from './store/store.ts';
-import { sizes } from './wire/registry.ts';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -132,23 +131,14 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
   const ask = createAsk({ pollKey, pending: store.pending, clock });
   const poll = createPoll(ask);
-  const watches = createWatches({
-    ask,
-    pollKey,
-    pending: store.pending,
-    nowhere: systemRandom(sizes.hash),
-    clock,
-  });
+  const watches = createWatches({ ask, pollKey, pending: store.pending, random: systemRandom, clock });
 
   const rotation = (): number => config.keys.rotate;
   const keeper = createKeyKeeper({
     dataDir: config.data,
     sealer,
     keyRing,
-    async publish(domain) {
-      watches.review();
-      return await publisher.published(domain);
-    },
+    publish: publisher.published,
     rotation,
     clock,
     random: systemRandom,

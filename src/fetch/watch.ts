@@ -9,12 +9,13 @@
  *              comes is cut off, and finds it waiting when it asks again
  */
 import type { Clock } from '../clock.ts';
+import type { Random } from '../crypto/random.ts';
 import { BeckonError } from '../errors.ts';
 import { networkOf } from '../rate.ts';
 import type { PendingRef, PendingStore } from '../store/api/pending.ts';
 import type { Unsubscribe } from '../store/api/terms.ts';
 import type { PollRequest, WatchEvent } from '../wire/collect.ts';
-import { times } from '../wire/registry.ts';
+import { sizes, times } from '../wire/registry.ts';
 import { describeRef, type Ask } from './ask.ts';
 
 /** Where the events of one watch go. */
@@ -62,8 +63,7 @@ export interface WatchParts {
   /** Throws where the poll key must not be used any more. */
   readonly pollKey: (domain: string, keyId: Uint8Array) => unknown;
   readonly pending: Pick<PendingStore, 'subscribe'>;
-  /** 32 bytes that nobody knows: where drops that are not proven listen. */
-  readonly nowhere: Uint8Array;
+  readonly random: Random;
   readonly clock: Clock;
   readonly limits?: WatchLimits;
   /** Between two pings. */
@@ -87,7 +87,9 @@ interface Room {
 }
 
 export function createWatches(parts: WatchParts): Watches {
-  const { ask, clock, limits = defaultLimits } = parts;
+  const { ask, clock, random, limits = defaultLimits } = parts;
+  /** Where drops that are not proven listen: nobody knows it, so nobody is told there. */
+  const nowhere = random(sizes.hash);
   const running = new Set<{ review(): void; end(): void }>();
   const all: Room = { watches: 0, drops: 0 };
   const networks = new Map<string, Room>();
@@ -122,7 +124,7 @@ export function createWatches(parts: WatchParts): Watches {
       // A client's clock that is ahead must not make a watch longer than the hour.
       const until = Math.min(request.time, clock.seconds()) + times.clockSlack;
       return (sink) => {
-        const watch = startWatch({ ...parts, domain, request, answerEntry, until, sink }, () => {
+        const watch = startWatch({ ...parts, nowhere, domain, request, answerEntry, until, sink }, () => {
           running.delete(watch);
           giveBack();
         });
@@ -140,6 +142,7 @@ export function createWatches(parts: WatchParts): Watches {
 }
 
 interface OneWatch extends WatchParts {
+  readonly nowhere: Uint8Array;
   readonly domain: string;
   readonly request: PollRequest;
   readonly answerEntry: ReturnType<Ask>;

@@ -144,7 +144,7 @@ test('every operation is explained, used and run', (t) => {
 
 test('every case cites a file of the spec, and most cases are negative', (t) => {
   for (const { spec } of cases)
-    t.true(documents.has(/^wire-spec\/(\S+) section \d$/.exec(spec)?.[1] ?? ''), spec);
+    t.true(documents.has(/^wire-spec\/(\S+) section \d+$/.exec(spec)?.[1] ?? ''), spec);
   const negative = cases.filter(({ error }) => error !== undefined).length;
   t.true(negative > cases.length / 2, `${negative} of ${cases.length}`);
 });
