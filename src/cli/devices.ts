@@ -38,7 +38,7 @@ function addCommand(parts: ClientParts): Command {
       if (options.json) return face.printJson(added);
       face.print(`code for one device (once, until ${formatTime(added.expires)}; as secret as a password):`);
       face.print(added.code);
-      face.print('next    on the other machine: beckon enroll CODE');
+      face.print('next    on the other machine: beckon enroll, which asks for it');
     });
 }
 

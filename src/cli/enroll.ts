@@ -27,9 +27,12 @@ export function enrollCommand(parts: ClientParts): Command {
   return command(
     'enroll',
     'make keys on this machine and become the user that an invitation names, or another device of a user',
-    ['enroll beckon-invitation:pAF...', 'enroll beckon-device:pQF...', 'enroll --restore alice@example.org'],
+    ['enroll beckon-invitation:pAF...', 'enroll', 'enroll --restore alice@example.org'],
   )
-    .argument('[invitation]', 'as the hoster gave it, or the code that "beckon devices add" shows')
+    .argument(
+      '[invitation]',
+      'as the hoster gave it, or the code that "beckon devices add" shows (not named: asked for, or the first line of a pipe)',
+    )
     .option('--restore <address>', 'after a loss: asks for the recovery phrase (from a pipe: the first line)')
     .option('--name <name>', "your word for this device (default: the machine's name)")
     .option(
@@ -38,19 +41,25 @@ export function enrollCommand(parts: ClientParts): Command {
     )
     .addOption(homeOption())
     .addOption(jsonOption())
-    .action(async (word: string | undefined, options: Options) => {
+    .action(async (named: string | undefined, options: Options) => {
       const name = options.name ?? hostname().slice(0, 64);
-      if ((word === undefined) === (options.restore === undefined))
+      if (named !== undefined && options.restore !== undefined)
         throw misused('either an invitation, a code of another device, or --restore ADDRESS');
       if (options.restore !== undefined) return await restore(parts, options, options.restore, name);
-      if (word !== undefined && looksLikePairing(word)) {
+      const word = named ?? (await askLine(face, 'invitation, or code of another device'));
+      if (looksLikePairing(word)) {
         parsePairing(word);
-        return await join(parts, options, (client) => client.pair(word, name));
+        await join(parts, options, (client) => client.pair(word, name));
+        if (named !== undefined) face.note(historyNote);
+        return;
       }
-      await enroll(parts, options, word ?? '', name);
+      await enroll(parts, options, word, name);
       if (!options.json) face.print('next         beckon send SOMEBODY@SOMEWHERE, or beckon inbox');
     });
 }
+
+const historyNote =
+  'note    the code stays in the history of this shell, and what is in it opens what your devices share: take it out there';
 
 async function enroll(parts: ClientParts, options: Options, invitation: string, name: string): Promise<void> {
   const { face } = parts;

@@ -36,9 +36,10 @@ test.serial('enrol shows a phrase once; a second machine comes by a code; both s
   t.is([...shown.matchAll(/^ {2}(?: ?\d+ [a-z]+ *){4}$/gm)].length, 6);
   const added = ok(await hosters.as('laptop', ['devices', 'add']));
   const [code = ''] = /beckon-device:\S+/.exec(added) ?? [];
-  t.regex(added, /beckon enroll CODE/);
-  const joined = ok(await hosters.as('phone', ['enroll', code, '--name', 'phone']));
-  t.regex(joined, /^device of {4}alice@alpha\.test/);
+  t.regex(added, /beckon enroll, which asks/);
+  const joined = await hosters.as('phone', ['enroll', '--name', 'phone'], `${code}\n`);
+  t.regex(ok(joined), /^device of {4}alice@alpha\.test/);
+  t.notRegex(joined.err, /history/);
   t.deepEqual(
     (await devicesOf('phone')).map(({ name, kind, here }) => [name, kind, here]),
     [
@@ -51,6 +52,8 @@ test.serial('enrol shows a phrase once; a second machine comes by a code; both s
   const again = await hosters.as('tablet', ['enroll', code]);
   t.is(again.code, 1);
   t.regex(again.err, /\[unauthorized\]/);
+  const named = /beckon-device:\S+/.exec(ok(await hosters.as('laptop', ['devices', 'add']))) ?? [''];
+  t.regex((await hosters.as('tablet', ['enroll', named[0]])).err, /history of this shell/);
 });
 
 test.serial('a stolen machine is removed, and what it had is void', async (t) => {
