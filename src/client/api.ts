@@ -76,6 +76,13 @@ export interface Client {
   payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry>;
   /** Done with it, unread. Throws `not_found`. */
   ignore(number: number): Promise<InboxEntry>;
+  /**
+   * Ignores a sender from now on, on all devices, or no more: the domain drops what comes over drops of theirs, without a trace. Throws
+   * `address_invalid`, `request_invalid` for the own address.
+   */
+  ignoreSender(address: string, on?: boolean): Promise<IgnoredSender>;
+  /** Whom the user ignores, by address. */
+  ignoredSenders(): readonly string[];
   /** What an answer takes. Throws `not_found`, `request_invalid` for what is not opened. */
   reply(number: number): Reply;
   /** What was sent and what became of it, newest first. Throws network codes. */
@@ -101,6 +108,13 @@ export interface Client {
   readonly devices: ClientDevices;
   /** Ends all connections. */
   close(): Promise<void>;
+}
+
+export interface IgnoredSender {
+  readonly address: string;
+  readonly ignored: boolean;
+  /** Why the domain does not know yet, a stable error code: it is told by the next `sync`. */
+  readonly notTold?: string;
 }
 
 export interface OwnKeysReport {

@@ -6,11 +6,12 @@
  *  3. learn    what other devices of the user know
  *  4. keys     own keys rotate where they are due, and drops of others that went silent are given up
  *  5. feed     introductions since the last time: drops to poll
- *  6. poll     refs for all drops, telling what is done with
- *  7. open     headers of known contacts; others wait for the user's word
- *  8. list     what opened covers hold
- *  9. accept   what is owed to senders' domains
- * 10. share    what is new, with the user's other devices
+ *  6. ignore   the domain is told of new drops of senders who are ignored
+ *  7. poll     refs for all drops, telling what is done with
+ *  8. open     headers of known contacts; others wait for the user's word
+ *  9. list     what opened covers hold
+ * 10. accept   what is owed to senders' domains
+ * 11. share    what is new, with the user's other devices
  */
 import type { Clock } from '../clock.ts';
 import { codeOf } from '../errors.ts';
@@ -18,6 +19,7 @@ import type { SyncResult } from './api.ts';
 import { deliverAccepts, type AcceptParts } from './accept.ts';
 import { unlistedCovers, type ListParts } from './cover.ts';
 import { readFeed } from './feed.ts';
+import { tellPreferences } from './ignored.ts';
 import { inboxOf } from './inbox.ts';
 import type { OpenOne } from './open.ts';
 import type { OwnDomain } from './own-domain.ts';
@@ -32,7 +34,7 @@ import type { Session } from './store.ts';
 
 export interface CollectParts extends PollParts, AcceptParts {
   readonly network: PollParts['network'] & AcceptParts['network'];
-  readonly own: Pick<OwnDomain, 'poll' | 'feed' | 'sent'>;
+  readonly own: Pick<OwnDomain, 'poll' | 'feed' | 'sent' | 'setPreferences'>;
   readonly clock: Clock;
   readonly share: Share;
   readonly openOne: OpenOne;
@@ -53,6 +55,8 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     await giveUpSilentDrops(session, own, clock.seconds());
     const { record } = expectNative(await network.domains.domain(session.keys().domain));
     await readFeed(session, own, record.bucketBits);
+    // What the domain does not drop is passed over here.
+    await tellPreferences(parts).catch(() => undefined);
     await pollDrops(parts);
     await openKnown(parts);
     await deliverAccepts(parts);

@@ -9,6 +9,7 @@ import { createListParts } from './cover.ts';
 import { createKeep } from './keep.ts';
 import { createDevices, renewPhrase } from './devices.ts';
 import { createEnroll } from './enroll.ts';
+import { createIgnoreSender, ignoredSenders } from './ignored.ts';
 import { claimedSender, entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
 import { createOpenOne } from './open.ts';
 import { createOwnDomain, type OwnDomain } from './own-domain.ts';
@@ -112,6 +113,8 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     random,
   });
 
+  const ignoreSender = createIgnoreSender({ session, network, own, share, clock, random });
+
   async function open(number: number): Promise<InboxEntry> {
     await share.tryLearn();
     const key = receivedKey(receivedOf(session.state(), number));
@@ -150,6 +153,8 @@ export async function createClient(parts: ClientParts): Promise<Client> {
       await share.tryShare();
       return entryOf(session.state(), number);
     },
+    ignoreSender: async (address, on = true) => await ignoreSender(address, on),
+    ignoredSenders: () => ignoredSenders(session.state()),
     reply: (number) => replyTo(session.state(), number),
     sent: () => listSent(session.state(), own),
     retract: createRetract({ session, own, send }),

@@ -96,7 +96,14 @@ function hasToken(received: Json): boolean {
 
 const createdOf = (value: Json): number => (isObject(value) ? Number(value['created'] ?? 0) : 0);
 
-const joinContact = members({ known: either, drop: ranked(createdOf), gaveUp: greatest });
+const saidAt = (value: Json): number => (isObject(value) ? Number(value['at'] ?? 0) : 0);
+
+const joinContact = members({
+  known: either,
+  drop: ranked(createdOf),
+  gaveUp: greatest,
+  ignored: ranked(saidAt),
+});
 
 const joinSent = members({ again: entries(whole) });
 

@@ -10,6 +10,7 @@ import {
   type PollRequest,
   type PollResponse,
 } from '../wire/collect.ts';
+import { preferencesRequest, type PreferencesRequest } from '../wire/preferences.ts';
 import { mediaTypes, sizes } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import type { Submission } from '../wire/submission.ts';
@@ -88,6 +89,8 @@ export interface OwnDomain {
   feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
+  /** Throws as `poll`, and `storage_full`, `unsupported` where the domain knows no preferences. */
+  setPreferences(request: PreferencesRequest): Promise<void>;
 }
 
 /** Most ids of one reservation and messages of one commit. */
@@ -292,6 +295,10 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
       const response = readCbor(() => decode(pollResponse, bytes, maxPollResponse));
       if (response.answers.length !== request.entries.length) throw foreign();
       return response;
+    },
+    async setPreferences(request) {
+      const body = { type: mediaTypes.beckon, bytes: encode(preferencesRequest, request) };
+      await ask({ method: 'POST', path: 'preferences', body, maxBytes: maxSmall });
     },
   };
 }

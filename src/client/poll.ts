@@ -8,19 +8,18 @@
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
-import type { VerifiedDomain } from '../keys/domain-record.ts';
-import { codeOf } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
-import { usableKey } from '../keys/published-key.ts';
 import type { DropOwner } from '../message/drops.ts';
 import { provePoll } from '../message/poll-proof.ts';
 import type { PollAnswer, PollRef } from '../wire/collect.ts';
-import { counts, dispositions, sizes } from '../wire/registry.ts';
+import { counts, dispositions } from '../wire/registry.ts';
 import type { ClientNetwork } from './api.ts';
 import type { OwnDomain } from './own-domain.ts';
-import { ownerOf } from './own-drops.ts';
-import { expectNative, foreign } from './own-request.ts';
-import type { ClientEvent, Text64 } from './state.ts';
+import { correspondentOf, ownerOf } from './own-drops.ts';
+import { foreign } from './own-request.ts';
+import { withPollKey, type Occasion } from './poll-key.ts';
+import { receivedKey } from './reduce.ts';
+import type { ClientEvent, ClientState, Text64 } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface PollParts {
@@ -65,51 +64,26 @@ function questionsOf(session: Session): readonly Question[] {
 
 /** Asks for at most 64 drops; gives those that have more. */
 async function pollSome(parts: PollParts, questions: readonly Question[]): Promise<readonly Question[]> {
-  const answers = await askWithCurrentKey(parts, questions);
+  const answers = await withPollKey(parts, (occasion) => ask(parts, questions, occasion));
   const events: ClientEvent[] = [];
   const more: Question[] = [];
   for (const [index, question] of questions.entries()) {
     const answer = answers[index];
     if (answer === undefined) throw foreign();
-    events.push(...eventsOf(question, answer));
+    events.push(...eventsOf(question, answer, passedOver(parts.session.state(), question.pollKey)));
     if (answer.next !== undefined) more.push({ ...question, done: [], after: answer.next });
   }
   await parts.session.commit(...events);
   return more;
 }
 
-/** The domain may have changed its poll key since its record was read. */
-async function askWithCurrentKey(
-  parts: PollParts,
-  questions: readonly Question[],
-): Promise<readonly PollAnswer[]> {
-  const { network, session } = parts;
-  const { domain } = session.keys();
-  const { record } = expectNative(await network.domains.domain(domain));
-  try {
-    return await ask(parts, questions, record);
-  } catch (error) {
-    if (!['key_unknown', 'key_not_active'].includes(codeOf(error))) throw error;
-    const newer = expectNative(await network.domains.refresh(domain, record.serial + 1));
-    return await ask(parts, questions, newer.record);
-  }
-}
-
 async function ask(
-  { own, clock, random }: PollParts,
+  { own }: PollParts,
   questions: readonly Question[],
-  record: VerifiedDomain,
+  { key, ...occasion }: Occasion,
 ): Promise<readonly PollAnswer[]> {
-  const now = clock.seconds();
-  const key = usableKey(record, 'poll', now);
-  const occasion = {
-    domain: record.domain,
-    keyId: key.id,
-    time: now,
-    nonce: random(sizes.pollNonce),
-  };
   const entries = questions.map(({ owner, done, after }) =>
-    provePoll(owner, key.key, occasion, {
+    provePoll(owner, key, occasion, {
       ...(done.length === 0
         ? {}
         : { done: done.map((id) => [base64urlnopad.decode(id), dispositions.done] as const) }),
@@ -120,9 +94,30 @@ async function ask(
   return (await own.poll({ time, nonce, keyId, entries })).answers;
 }
 
-function eventsOf({ pollKey, done }: Question, { refs }: PollAnswer): readonly ClientEvent[] {
+type PassedOver = (id: Text64) => boolean;
+
+/** What comes newly from a sender who is ignored; what was there before the user's word goes on. */
+function passedOver(state: ClientState, pollKey: Text64): PassedOver {
+  const drop = state.drops[pollKey];
+  const isIgnored = drop !== undefined && state.contacts[correspondentOf(drop)]?.ignored?.on === true;
+  return (id) => isIgnored && !(receivedKey({ pollKey, id }) in state.received);
+}
+
+function eventsOf(
+  { pollKey, done }: Question,
+  { refs }: PollAnswer,
+  isPassedOver: PassedOver,
+): readonly ClientEvent[] {
   const reported: ClientEvent[] = done.length > 0 ? [{ type: 'done-reported', pollKey, ids: done }] : [];
-  return [...reported, ...refs.flatMap((ref) => refEvents(pollKey, ref))];
+  return [
+    ...reported,
+    ...refs.flatMap((ref) => {
+      const id = bytesToJson(ref.id);
+      return isPassedOver(id)
+        ? [{ type: 'passed-over', ref: { id, pollKey } } as const]
+        : refEvents(pollKey, ref);
+    }),
+  ];
 }
 
 /** A ref that is marked *retraction* before it was fetched is withdrawn, and done with. */

@@ -73,6 +73,12 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return acceptAnswered(state, event.key);
     case 'done-reported':
       return doneReported(state, event.pollKey, event.ids);
+    case 'sender-ignored':
+      return senderIgnored(state, event);
+    case 'preferences-told':
+      return { ...state, told: { ...state.told, ...event.counters } };
+    case 'passed-over':
+      return receivedKey(event.ref) in state.received ? state : withDone(state, event.ref);
     case 'sent':
       return {
         ...state,
@@ -122,6 +128,16 @@ function without<T>(entries: Readonly<Record<string, T>>, key: string): Readonly
 function withContact(state: ClientState, address: string, change: Partial<Contact>): ClientState {
   const contact = state.contacts[address] ?? { address, known: false };
   return { ...state, contacts: { ...state.contacts, [address]: { ...contact, ...change } } };
+}
+
+/** A later word has a higher counter, whatever the clock says. */
+function senderIgnored(
+  state: ClientState,
+  { address, on, at }: Extract<ClientEvent, { type: 'sender-ignored' }>,
+): ClientState {
+  const before = state.contacts[address]?.ignored;
+  if ((before?.on ?? false) === on) return state;
+  return withContact(state, address, { ignored: { on, at: Math.max(at, (before?.at ?? 0) + 1) } });
 }
 
 function withReceived(
@@ -319,12 +335,14 @@ function forgetPast(state: ClientState, now: number): ClientState {
     .map(([key, entry]) => [key, (entry.keptUntil ?? now) > now ? entry : noMoreKept(entry)]);
   const drops = Object.fromEntries(live);
   const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
+  const told = Object.entries(state.told ?? {}).filter(([pollKey]) => pollKey in drops);
   const accepts = state.accepts.filter((key) => (state.received[key]?.expires ?? 0) > now);
   return {
     ...state,
     drops,
     done,
     accepts,
+    ...(state.told === undefined ? {} : { told: Object.fromEntries(told) }),
     received: Object.fromEntries(received) as ClientState['received'],
   };
 }

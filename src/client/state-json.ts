@@ -58,7 +58,11 @@ const theirDrop = keeping(
   { pollKey: key, suite: count, sealingKey: text64(), created: count, notAfter: count },
   { identity: hash, to: text },
 );
-const contact = keeping({ address: text, known: flag }, { drop: theirDrop, handedOut: key, gaveUp: count });
+const ignored = keeping({ on: flag, at: count });
+const contact = keeping(
+  { address: text, known: flag },
+  { drop: theirDrop, handedOut: key, gaveUp: count, ignored },
+);
 
 const listedPart = keeping(
   { id: messageId, expires: count, mediaType: text, length: count },
@@ -208,6 +212,7 @@ const savedState: Reader<ClientState> = exactly(
     rivals: pins,
     others: mapOf((value) => value),
     bucketCursors: mapOf(text64()),
+    told: mapOf(count, key),
     canaryAt: count,
     silenceAt: count,
     records: mapOf(ownRecord, hash),
@@ -237,7 +242,7 @@ const clientState: Reader<ClientState> = (value) => {
 
 const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept, keptUntil: count });
 const sharedSent = keeping(sentFields, sentMore);
-const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop, gaveUp: count });
+const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop, gaveUp: count, ignored });
 
 /** A signed record of the user's own. */
 const ownRecordText: Reader<string> = (value) => {

@@ -66,6 +66,15 @@ export interface Contact {
   readonly known: boolean;
   /** Drops that they handed over until then are given up: what was sent over one expired unfetched. */
   readonly gaveUp?: number;
+  /** What comes from them is ignored, or is not any more. */
+  readonly ignored?: Ignored;
+}
+
+/** The user's word about a correspondent: the later one counts. */
+export interface Ignored {
+  readonly on: boolean;
+  /** When it was said, and the counter of the preferences that follow from it. */
+  readonly at: number;
 }
 
 /** `waiting`: only the ref is known. `opened`: header and envelope verified. `accepted`: the payload is here. */
@@ -271,6 +280,8 @@ export interface DeviceFields {
   readonly alarms?: Readonly<Record<string, Alarm>>;
   /** What the sender's domain has not answered the accept of yet. */
   readonly accepts: readonly ReceivedKey[];
+  /** Counters of the preferences that the domain was told, by poll key. */
+  readonly told?: Readonly<Record<Text64, number>>;
   /** Message ids to report as done at the next poll, by poll key. */
   readonly done: Readonly<Record<Text64, readonly Text64[]>>;
 }
@@ -341,6 +352,12 @@ export type ClientEvent =
   | { readonly type: 'kept-ended'; readonly key: ReceivedKey }
   | { readonly type: 'accept-answered'; readonly key: ReceivedKey }
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }
+  /** On the user's word. */
+  | { readonly type: 'sender-ignored'; readonly address: string; readonly on: boolean; readonly at: number }
+  /** The domain knows of them. */
+  | { readonly type: 'preferences-told'; readonly counters: Readonly<Record<Text64, number>> }
+  /** It came from a sender who is ignored: it is done with, and shown nowhere. */
+  | { readonly type: 'passed-over'; readonly ref: Pick<Received, 'id' | 'pollKey'> }
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }
   | { readonly type: 'sent-again'; readonly number: number; readonly parts: readonly SentPart[] }
   | { readonly type: 'drops-given-up'; readonly address: string; readonly until: number }

@@ -1,6 +1,6 @@
 /**
  * Preferences by recipient domain and hash. Anybody can make drops and set something for them: each domain has so many rows
- * and no more, counted in memory once a domain sets its first one.
+ * and no more. Which hashes have one is known in memory, since every ref that arrives asks.
  */
 import { time } from '../wire/items.ts';
 import { times } from '../wire/registry.ts';
@@ -19,7 +19,7 @@ export const preferenceRow = record('preference', {
 });
 type PreferenceRow = ValueOf<typeof preferenceRow>;
 
-/** Rows of one domain: some 10 MB. */
+/** Rows of one domain: some 10 MB, in the table and in memory. */
 const defaultMaxRows = 65_536;
 
 /** What was signed with a clock an hour ahead can be repeated for so long. */
@@ -27,26 +27,35 @@ const counterKept = 2 * times.clockSlack + 1;
 
 export function createPreferences(engine: Engine, maxRows = defaultMaxRows): PreferenceStore {
   const rows = engine.table('preferences', schemaCodec(preferenceRow));
-  const counts = new Map<string, number>();
+  /** The hashes that have rows, by domain: most refs are for none of them, and are not looked up in the table. */
+  const known = new Map<string, Set<string>>();
   const key = (domain: string, hash: Uint8Array): Uint8Array => joined(name(domain), hash);
 
-  function countOf(domain: string): number {
-    const known = counts.get(domain);
-    if (known !== undefined) return known;
+  function hashesOf(domain: string): Set<string> {
+    const found = known.get(domain);
+    if (found !== undefined) return found;
     const prefix = name(domain);
-    const count = rows.keys({ from: prefix, to: behind(prefix), limit: maxRows }).length;
-    counts.set(domain, count);
-    return count;
+    const keys = rows.keys({ from: prefix, to: behind(prefix), limit: maxRows });
+    const hashes = new Set(keys.map((at) => textOf(at.subarray(prefix.length))));
+    known.set(domain, hashes);
+    return hashes;
   }
 
-  /** Inside a write. Whether there is a row more. */
-  function setOne(domain: string, preference: Preference, now: number, room: boolean): boolean {
-    const at = key(domain, preference.recipientHash);
+  /** Inside a write. */
+  function setOne(domain: string, preference: Preference, now: number): void {
+    const { recipientHash, counter, ignore } = preference;
+    const at = key(domain, recipientHash);
     const before = rows.get(at);
-    if (before === undefined ? !preference.ignore || !room : before.counter >= preference.counter)
-      return false;
+    const hashes = hashesOf(domain);
+    if (before === undefined ? !ignore || hashes.size >= maxRows : before.counter >= counter) return;
     rows.put(at, rowOf(preference, now));
-    return before === undefined;
+    hashes.add(textOf(recipientHash));
+  }
+
+  function isIgnored(domain: string, recipientHash: Uint8Array, now: number): boolean {
+    if (!hashesOf(domain).has(textOf(recipientHash))) return false;
+    const row = rows.get(key(domain, recipientHash));
+    return row !== undefined && row.ignoredUntil > now;
   }
 
   const expire = createRound({
@@ -55,28 +64,26 @@ export function createPreferences(engine: Engine, maxRows = defaultMaxRows): Pre
     isOld: (row, now) => row.expires <= now,
     remove: (old) => {
       for (const row of old) rows.remove(row.key);
-      // Counted anew, each domain when it is asked for next.
-      counts.clear();
+      // Read anew, those of each domain when they are asked for next.
+      known.clear();
     },
   });
 
   return {
-    isFull: async (domain) => countOf(domain) >= maxRows,
+    isFull: async (domain) => hashesOf(domain).size >= maxRows,
     async set(domain, preferences, now) {
       await engine.write(() => {
-        let count = countOf(domain);
-        for (const preference of preferences)
-          if (setOne(domain, preference, now, count < maxRows)) counts.set(domain, ++count);
+        for (const preference of preferences) setOne(domain, preference, now);
       });
     },
-    async wanted(domain, refs, now) {
-      return refs.filter(({ recipientHash }) => {
-        const row = rows.get(key(domain, recipientHash));
-        return row === undefined || row.ignoredUntil <= now;
-      });
-    },
+    wanted: async (domain, refs, now) =>
+      refs.filter(({ recipientHash }) => !isIgnored(domain, recipientHash, now)),
     expire,
   };
+}
+
+function textOf(hash: Uint8Array): string {
+  return Buffer.from(hash.buffer, hash.byteOffset, hash.length).toString('latin1');
 }
 
 function rowOf({ counter, ignore, until }: Preference, now: number): PreferenceRow {

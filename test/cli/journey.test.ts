@@ -181,6 +181,27 @@ test.serial('ignored messages are over without a word', async (t) => {
   t.regex(read.err, /was ignored \[message_gone\]/);
 });
 
+test.serial('a sender is ignored until that is taken back', async (t) => {
+  const { alice, bob } = await pair('sender');
+  const write = async () => ok(await hosters.as(alice, ['send', `${bob}@beta.test`, '--body', 'x']));
+  await write();
+  await inboxOf(bob, (entries) => entries.length === 1);
+  const sender = `${alice}@alpha.test`;
+  const ignored = await hosters.as(bob, ['ignore', '--sender', sender]);
+  t.is(ok(ignored), `ignored  ${sender}\n`);
+  t.regex(ignored.err, /what came before stays/);
+  t.is(ok(await hosters.as(bob, ['ignore', '--list'])), `${sender}\n`);
+  await write();
+  t.deepEqual(JSON.parse(ok(await hosters.as(bob, ['ignore', '--list', '--json']))), [sender]);
+  t.is((await inboxOf(bob, () => true)).length, 1);
+  const undone = ok(await hosters.as(bob, ['ignore', '--sender', sender, '--undo', '--json']));
+  t.deepEqual(JSON.parse(undone), { address: sender, ignored: false });
+  await write();
+  await inboxOf(bob, (entries) => entries.length > 1);
+  for (const wrong of [[], ['1', '--list'], ['--undo'], ['1', '--sender', sender]])
+    t.is((await hosters.as(bob, ['ignore', ...wrong])).code, 2, wrong.join(' '));
+});
+
 test.serial('a hostile file name neither reaches the terminal nor leaves the directory', async (t) => {
   const { alice, bob } = await pair('hostile');
   const name = 'a\u001b[2J\u202egnp.txt';

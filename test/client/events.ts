@@ -156,6 +156,15 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
     wrong: fc.subarray(['identity_other', 'escrow', 'record_missing'] as const),
     at: time,
   }),
+  fc.record({ type: fc.constant('sender-ignored' as const), address, on: fc.boolean(), at: time }),
+  fc.record({
+    type: fc.constant('preferences-told' as const),
+    counters: fc.dictionary(pollKey, time, { maxKeys: 2 }),
+  }),
+  fc.record({
+    type: fc.constant('passed-over' as const),
+    ref: fc.record({ id: messageId, pollKey }),
+  }),
   fc.constant({ type: 'alarms-dismissed' as const }),
   fc.record({
     type: fc.constant('directory-put' as const),

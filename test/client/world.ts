@@ -431,6 +431,7 @@ type Json = any;
 function route(world: World, home: TestHome, request: HttpsRequest, path: string): unknown {
   const [where = '', query = ''] = path.split('?');
   const body = request.body as Uint8Array | undefined;
+  if (where === 'preferences') throw new BeckonError('unsupported', 'this domain keeps no preferences');
   if (where === 'poll') return poll(world, home, body as Uint8Array);
   const device = signer(world, request, body);
   const parts = where.split('/');

@@ -15,7 +15,7 @@ export interface PreferenceStore {
   isFull(domain: string): Promise<boolean>;
   /** On disk when it resolves. What an older counter says, and "when asked" for a drop without a setting, changes nothing. */
   set(domain: string, preferences: readonly Preference[], now: number): Promise<void>;
-  /** Those of the refs whose recipient does not ignore them: one look-up each. */
+  /** Those of the refs whose recipient does not ignore them. */
   wanted<R extends { readonly recipientHash: Uint8Array }>(
     domain: string,
     refs: readonly R[],
