@@ -76,7 +76,7 @@ test.serial('the mail that comes along arrives as it was', async (t) => {
     'signed by alice@alpha.test',
     'from bob@beta.test, "Yes, on Saturday',
     'letters or addresses: not found',
-    '0 messages in transit, pending: 2 tombstones',
+    '0 messages in transit, 2 ciphertexts kept, pending: 2 tombstones',
   ])
     t.true(story.includes(part), part);
   t.false(story.includes('\u001b'), 'colours on a terminal only');
