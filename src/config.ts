@@ -44,8 +44,9 @@ function readText(file: string): string {
   try {
     if (statSync(file).size <= maxBytes) return readFileSync(file, 'utf8');
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code;
-    throw new BeckonError('config_invalid', `${file}: cannot be read (${reason})`, { cause });
+    const { code } = cause as NodeJS.ErrnoException;
+    const reason = code === 'ENOENT' ? 'there is no such file' : `cannot be read (${code})`;
+    throw new BeckonError('config_invalid', `${file}: ${reason}`, { cause });
   }
   throw tooLong(file);
 }

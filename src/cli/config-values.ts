@@ -4,7 +4,7 @@ import { settings } from '../config-schema.ts';
 import { misused } from './failure.ts';
 
 /** Adds one to those before it. Throws `usage` for a key that there is not. */
-export function configValue(typed: string, before: ConfigValues): ConfigValues {
+export function configValue(typed: string, before: ConfigValues = {}): ConfigValues {
   const equals = typed.indexOf('=');
   const name = typed.slice(0, Math.max(equals, 0));
   const setting = settings.find((setting) => setting.name === name);

@@ -84,6 +84,7 @@ function phraseCommand(parts: ClientParts): Command {
       const phrase = await withClient(parts, options, (client) => client.devices.phrase());
       if (options.json) return face.printJson({ phrase });
       for (const line of phraseLines(phrase)) face.print(line);
+      face.print('the phrase before is void; pair your other devices again: beckon devices add');
     });
 }
 

@@ -104,7 +104,9 @@ function printJoined(
 ): void {
   face.print(`device of    ${safeLine(address)}; keys in ${home} (0600)`);
   face.print(`fingerprint  ${formatFingerprint(fingerprint)}`);
-  face.print(`found        ${received} received, ${sent} sent, ${contacts} contacts`);
+  face.print(
+    `found        ${received} received, ${sent} sent, ${contacts} ${contacts === 1 ? 'contact' : 'contacts'}`,
+  );
   face.print('next         beckon inbox');
 }
 

@@ -65,13 +65,15 @@ const advice: Partial<Record<ErrorCode, string>> = {
   network_refused: 'BECKON_ALLOW or [outbound] allow lists private networks that may be dialled',
   quota_exceeded: 'retract what nobody fetches (beckon sent), or wait',
   rate_limited: 'wait a moment, then try again',
-  state_invalid: 'restore the file from a backup',
+  state_invalid:
+    'restore the file from a backup; a client can begin anew in another directory: beckon enroll --restore ADDRESS --home DIR',
   state_locked: 'another beckon command is at work: wait for it to end',
   storage_full: 'the domain takes no more for now: try again later',
   tls_failed: 'the certificate of the domain is not in order: its owner can tell',
   trust_changed:
     'compare fingerprints with the other side (beckon trust show ADDRESS) before anything is sent',
-  unauthorized: 'check the clock of this machine; else this user may be suspended: ask the hoster',
+  unauthorized:
+    'check the clock of this machine; else this device was removed (pair it again: beckon devices add on another one), or the hoster suspended this user',
   user_unknown: 'check the part before the @',
 };
 

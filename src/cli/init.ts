@@ -28,7 +28,7 @@ interface Options extends JsonOption {
   readonly data?: string;
   readonly config?: string;
   readonly contact?: string;
-  readonly set: ConfigValues;
+  readonly set?: ConfigValues;
 }
 
 interface Made {
@@ -60,7 +60,7 @@ export function initCommand(parts: InitCommandParts): Command {
     .option('--data <dir>', 'directory of the store and the keys (default: /var/lib/beckon)')
     .option('--config <file>', 'where to write the configuration (default: beckon.toml here)')
     .option('--contact <mail>', 'where to report abuse')
-    .option('--set <key=value>', 'any other key of the configuration; repeat it for more', configValue, {})
+    .option('--set <key=value>', 'any other key of the configuration; repeat it for more', configValue)
     .addOption(jsonOption())
     .action(async (typed: string, options: Options) => {
       const domain = canonicalDomain(typed);
@@ -108,7 +108,7 @@ async function further(
   configFile: string,
   { host, data, contact, set }: Options,
 ): Promise<Made> {
-  if ([host, data, contact].some((value) => value !== undefined) || Object.keys(set).length > 0)
+  if ([host, data, contact, set].some((value) => value !== undefined))
     throw new AdvisedError(
       'exists',
       `${configFile} exists and is not overwritten`,

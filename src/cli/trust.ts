@@ -83,9 +83,12 @@ function acceptCommand(parts: ClientParts): Command {
     .addOption(jsonOption())
     .action(async (who: string, fingerprint: string[], options: AcceptOptions) => {
       const typed = fingerprint.length === 0 ? undefined : fingerprint.join(' ');
-      await reported(parts, options, (client) =>
-        options.mail ? client.trust.acceptMail(who) : client.trust.accept(who, typed),
-      );
+      await reported(parts, options, async (client) => {
+        if (options.mail) return await client.trust.acceptMail(who);
+        const { outcome } = await (who.includes('@') ? client.trust.show(who) : client.trust.showDomain(who));
+        if (outcome !== 'changed') parts.face.note('nothing waits for your word: nothing has changed');
+        return await client.trust.accept(who, typed);
+      });
     });
 }
 

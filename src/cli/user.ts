@@ -56,6 +56,7 @@ function listCommand(parts: AdminParts): Command {
         return (await Promise.all(domains.map((domain) => admin.users(domain)))).flat();
       });
       if (options.json) return face.printJson(users);
+      if (users.length === 0) face.note('nobody yet: beckon user add NAME@DOMAIN');
       const rows = users.map(({ address, state, created, bytes, devices }) => [
         safeLine(address),
         state,

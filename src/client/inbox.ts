@@ -25,8 +25,12 @@ export function entryOf(state: ClientState, number: number): InboxEntry {
 /** Throws `not_found`. */
 export function receivedOf(state: ClientState, number: number): Received {
   const found = Object.values(state.received).find((received) => received.number === number);
-  if (found === undefined) throw new BeckonError('not_found', 'no message has this number');
-  return found;
+  if (found !== undefined) return found;
+  const sent = state.sent.some((message) => message.number === number);
+  throw new BeckonError(
+    'not_found',
+    sent ? 'this number is that of a message that you sent' : 'no message has this number',
+  );
 }
 
 /** What an answer to a message takes: of a cover, its first opened part is what others know. Throws as `Client.reply`. */

@@ -91,6 +91,7 @@ test.serial('a letter with a file, its answer over the drop, and what became of 
   const [answer] = await inboxOf(alice, (entries) => entries[0]?.status === 'opened');
   t.is(answer?.way, 'drop');
   t.deepEqual(answer?.answers, { kind: 'sent', number: 1 });
+  t.regex((await hosters.as(alice, ['read', '1'])).err, /that of a message that you sent \[not_found\]/);
   const read = ok(await hosters.as(alice, ['read', String(answer?.number)]));
   t.regex(read, /\nSubject {2}Re: The lighthouse\n\nYes, on Saturday\.\n$/);
 

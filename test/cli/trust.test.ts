@@ -116,6 +116,7 @@ test.serial(
     const accepted = ok(await run(alice, 'trust', 'accept', address));
     t.regex(accepted, new RegExp(`^fingerprint {2}id:${fingerprint}$`, 'm'));
     t.regex(accepted, /you accepted another identity/);
+    t.regex((await run(alice, 'trust', 'accept', address)).err, /^nothing waits for your word/);
     t.regex((await run(alice, 'send', address, '--body', 'now')).err, /unconfirmed: no answer/);
   },
 );

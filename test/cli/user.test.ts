@@ -27,6 +27,7 @@ test('users are invited, listed, exported and removed', async (t) => {
   const user = (...args: string[]): Promise<Run> => beckon(['user', ...args], { cwd });
   await using daemon = await serve({ cwd });
 
+  t.like(await user('list'), { code: 0, out: '', err: 'nobody yet: beckon user add NAME@DOMAIN\n' });
   ok(await user('add', 'ann@alpha.test'));
   t.regex(ok(await user('list')), /^ann@alpha\.test {2}invited {2}since 20.* {2}0 devices {2}0 B\n$/);
   const refused = await user('reinvite', 'ann@alpha.test');
