@@ -1,9 +1,10 @@
 /** `npm run bench [-- NAME...] [--quick] [--json]`: runs benchmarks and prints what they measured. */
 import { core } from './core/core.ts';
+import { fetch } from './fetch/fetch.ts';
 import { silence } from './silence/silence.ts';
 import { machine, tableLine, type Bench } from './report.ts';
 
-const benches: readonly Bench[] = [core, silence];
+const benches: readonly Bench[] = [core, fetch, silence];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((argument) => !argument.startsWith('--'));

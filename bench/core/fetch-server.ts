@@ -5,7 +5,7 @@
 import { fastify } from 'fastify';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
-import { createSha256, sha256 } from '../../src/crypto/kdf.ts';
+import { createSha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { textOf } from '../../src/http/gather.ts';
@@ -15,11 +15,11 @@ import { silentLog } from '../../src/log.ts';
 import { claimedDigest } from '../../src/message/http-signature.ts';
 import { payloadSize } from '../../src/message/payload.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import type { Store } from '../../src/store/api/store.ts';
 import { openStore } from '../../src/store/store.ts';
 import { messageObject } from '../../src/wire/message.ts';
 import { publicPath, sizes } from '../../src/wire/registry.ts';
 import { encode } from '../../src/wire/schema.ts';
+import { envelopeSize, headerSize, newOwner, storeMessages } from '../stored-messages.ts';
 
 /** What a client needs to fetch. `paths`: header and payload of one message after the other. */
 export interface Served {
@@ -29,15 +29,14 @@ export interface Served {
 
 const domain = 'alpha.test';
 const messages = 64;
-const headerSize = 4096;
-const envelopeSize = 2200;
 
 /** The daemon's public listener over a real store, with one payload of the smallest size and its messages. */
 async function startBeckon(dir: string): Promise<Served> {
   const log = silentLog;
   const metrics = createMetrics();
   const store = await openStore({ dir, clock: systemClock, onFailure: (error) => console.error(error) });
-  const ids = await commitMessages(store);
+  const payload = systemRandom(payloadSize(sizes.payloadFloor));
+  const ids = await storeMessages(store, newOwner(domain), payload, messages);
   const serve = createServe({ ...store, earnCredit: () => {}, clock: systemClock, metrics, log });
   const unused = (): never => {
     throw new Error('only fetches are measured');
@@ -69,36 +68,6 @@ async function startBeckon(dir: string): Promise<Served> {
     return [path, `${path}/payload`];
   });
   return { port: listener.port, paths };
-}
-
-async function commitMessages(store: Store): Promise<readonly Uint8Array[]> {
-  const owner = { domain, user: systemRandom(32) };
-  const expires = systemClock.seconds() + 86_400;
-  const payload = systemRandom(payloadSize(sizes.payloadFloor));
-  const ids = Array.from({ length: messages }, () => systemRandom(sizes.messageId));
-  await store.transit.reserve(owner, ids, expires);
-  const upload = systemRandom(16);
-  await store.uploads.open(owner, upload, payload.length);
-  await store.uploads.write(owner, upload, 0, piece(payload));
-  const common = { destination: 'beta.test', sizeClass: 12, expires };
-  await store.transit.commit(owner, {
-    upload,
-    hash: sha256(payload),
-    messages: ids.map((id) => ({
-      ...common,
-      id,
-      recipientHash: systemRandom(32),
-      header: systemRandom(headerSize),
-      envelope: systemRandom(envelopeSize),
-      acceptTokenHash: systemRandom(32),
-      traceHandle: systemRandom(10),
-    })),
-  });
-  return ids;
-}
-
-async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
-  yield bytes;
 }
 
 /** As many bytes, out of memory, by a route without anything around it. */

@@ -1,0 +1,10 @@
+/** Fetching and the store: beside nginx, beside Postfix, and with as much in the store as a large hoster has. */
+import type { Bench } from '../report.ts';
+import { serving } from './serving.ts';
+
+export const fetch: Bench = {
+  name: 'fetch',
+  async *run(options) {
+    for (const bench of [serving]) yield* bench.run(options);
+  },
+};
