@@ -14,7 +14,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { BlobStore } from '../store/api/blobs.ts';
 import type { EventStore } from '../store/api/events.ts';
-import type { LiveMessage, TransitStore } from '../store/api/transit.ts';
+import type { LivePayload, TransitStore } from '../store/api/transit.ts';
 import { messageObject } from '../wire/message.ts';
 import { encode } from '../wire/schema.ts';
 
@@ -23,6 +23,8 @@ export interface ServedPayload {
   readonly size: number;
   readonly hash: Uint8Array;
   open(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** The same bytes at once, where they are few; else undefined. */
+  atOnce(start: number, end: number): Uint8Array | undefined;
   /** To be called once the last byte was handed to the network. */
   fetched(): void;
 }
@@ -47,18 +49,13 @@ export interface ServeParts {
 export function createServe(parts: ServeParts): Serve {
   const { transit, blobs, events, earnCredit, clock, metrics, log } = parts;
 
-  async function live(domain: string, idHash: Uint8Array): Promise<LiveMessage | undefined> {
-    const message = await transit.read(idHash);
-    return message?.owner.domain === domain ? message : undefined;
-  }
-
-  async function noteComplete(idHash: Uint8Array): Promise<void> {
+  async function noteComplete(idHash: Uint8Array, message: LivePayload): Promise<void> {
     const at = clock.seconds();
-    const message = await transit.read(idHash);
-    if (message === undefined || !(await transit.recordFetch(idHash, 'payload', at))) return;
+    const fetches = await transit.recordFetch(idHash, 'payload', at);
+    if (fetches === undefined) return;
     metrics.fetches.inc();
     // Whoever has the id may fetch without end: that must not pay for datagrams or fill the ring of events.
-    if (message.fetches > 0) return;
+    if (fetches > 1) return;
     earnCredit(message.destination);
     await events.add([
       { handle: message.traceHandle, time: at, kind: 'fetched', counterpart: message.destination },
@@ -68,22 +65,23 @@ export function createServe(parts: ServeParts): Serve {
   return {
     async readMessage(domain, id) {
       const idHash = sha256(id);
-      const message = await live(domain, idHash);
-      if (message === undefined) return undefined;
-      if (!(await transit.recordFetch(idHash, 'header', clock.seconds()))) return undefined;
+      const message = await transit.read(idHash);
+      if (message?.owner.domain !== domain) return undefined;
+      if ((await transit.recordFetch(idHash, 'header', clock.seconds())) === undefined) return undefined;
       return encode(messageObject, { header: message.header, envelope: message.envelope });
     },
 
     async readPayload(domain, id) {
       const idHash = sha256(id);
-      const message = await live(domain, idHash);
-      if (message === undefined) return undefined;
+      const message = await transit.readPayload(idHash);
+      if (message?.owner.domain !== domain) return undefined;
       return {
         size: message.blob.size,
         hash: message.blob.hash,
         open: (start, end) => blobs.read(message.blob, start, end),
+        atOnce: (start, end) => blobs.readAtOnce(message.blob, start, end),
         fetched() {
-          noteComplete(idHash).catch((error: unknown) =>
+          noteComplete(idHash, message).catch((error: unknown) =>
             log.error('fetch.not_noted', { code: codeOf(error) }),
           );
         },

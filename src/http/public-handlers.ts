@@ -65,6 +65,8 @@ export interface StoredPayload {
    * of bytes is used as it is.
    */
   open(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** The same bytes at once, where they are few: a stream costs more than they do. */
+  atOnce?(start: number, end: number): Uint8Array | undefined;
   /** Called once the last byte of the payload was handed to the network. Failures are the handler's to log. */
   fetched(): void;
 }

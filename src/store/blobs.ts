@@ -103,9 +103,13 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
     },
     store: {
       read(blob, start, end) {
-        if (start < 0 || start > end || end > blob.size)
-          throw new BeckonError('range_invalid', 'the range is not within the payload');
+        checkRange(blob, start, end);
         return readRange(chunks, readers, blob, start, end);
+      },
+      readAtOnce(blob, start, end) {
+        checkRange(blob, start, end);
+        if (start === end) return new Uint8Array();
+        return end <= chunkEnd(start) ? partOf(chunks, blob, start, end) : undefined;
       },
       async sweep(limit) {
         if (paused > 0) return 0;
@@ -134,18 +138,33 @@ async function* readRange(
   const done = readers.enter(blob.id);
   try {
     for (let at = start; at < end;) {
-      const index = Math.floor(at / chunkSize);
-      const base = index * chunkSize;
-      const chunk = chunks.get(blob.id, index);
-      const until = Math.min(end, base + chunkSize);
-      if (chunk === undefined || chunk.length < until - base)
-        throw new BeckonError('message_gone', 'the payload is not there any more');
-      yield chunk.subarray(at - base, until - base);
+      const until = Math.min(end, chunkEnd(at));
+      yield partOf(chunks, blob, at, until);
       at = until;
     }
   } finally {
     done();
   }
+}
+
+function checkRange(blob: BlobRef, start: number, end: number): void {
+  if (start < 0 || start > end || end > blob.size)
+    throw new BeckonError('range_invalid', 'the range is not within the payload');
+}
+
+/** Where the chunk with this byte ends. */
+function chunkEnd(at: number): number {
+  return (Math.floor(at / chunkSize) + 1) * chunkSize;
+}
+
+/** Bytes within one chunk. */
+function partOf(chunks: Chunks, { id }: BlobRef, start: number, end: number): Uint8Array {
+  const index = Math.floor(start / chunkSize);
+  const base = index * chunkSize;
+  const chunk = chunks.get(id, index);
+  if (chunk === undefined || chunk.length < end - base)
+    throw new BeckonError('message_gone', 'the payload is not there any more');
+  return chunk.subarray(start - base, end - base);
 }
 
 interface Readers {

@@ -1,6 +1,6 @@
 /** Rows of the transit table: what stays of a message, and its copy (header and envelope), which goes first. */
 import type { Owner } from './api/terms.ts';
-import type { LiveMessage, NewMessage, SentMessage } from './api/transit.ts';
+import type { LivePayload, NewMessage, SentMessage } from './api/transit.ts';
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length, time } from '../wire/items.ts';
 import { sizes, takedownReasonNames, takedownReasons, type TakedownReason } from '../wire/registry.ts';
@@ -169,13 +169,11 @@ export function refOf(owner: Owner, message: NewMessage, created: number): NewRe
   };
 }
 
-export function liveMessage(row: TransitRow, content: Content, copy: ValueOf<typeof copyRow>): LiveMessage {
+export function livePayload(row: TransitRow, content: Content): LivePayload {
   return {
     owner: ownerOf(row),
     destination: content.destination,
     recipientHash: content.recipientHash,
-    header: copy.header,
-    envelope: copy.envelope,
     blob: { id: content.blob, size: content.blobSize, hash: content.blobHash },
     expires: row.expires,
     traceHandle: content.traceHandle,

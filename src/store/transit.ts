@@ -8,16 +8,35 @@ import { BeckonError } from '../errors.ts';
 import type { Owner } from './api/terms.ts';
 import type { Commit, Expired, RetractOutcome, TransitStore, UsageLimits } from './api/transit.ts';
 import type { TakedownReason } from '../wire/registry.ts';
+import { createBatches } from './batches.ts';
 import type { BlobRefs } from './blobs.ts';
 import { equal, sha256 } from './digest.ts';
 import type { Engine } from './engine.ts';
 
 import { isLive, type Outcome } from './life.ts';
 import type { OutboxTables } from './outbox.ts';
-import { contentOf, copySize, digestOf, lifeOf, liveMessage, ownerOf, sentMessage } from './transit-rows.ts';
+import {
+  contentOf,
+  copySize,
+  digestOf,
+  lifeOf,
+  livePayload,
+  ownerOf,
+  sentMessage,
+  type TransitRow,
+} from './transit-rows.ts';
 import { createTransitTables, isOf, type Waiting } from './transit-tables.ts';
 import type { CompleteUpload, UploadTables } from './uploads.ts';
 import type { UsageCounts } from './usage.ts';
+
+/** Most fetches of one write. */
+const mostTogether = 1024;
+
+interface Fetched {
+  readonly idHash: Uint8Array;
+  readonly what: 'header' | 'payload';
+  readonly at: number;
+}
 
 export interface TransitParts {
   readonly engine: Engine;
@@ -56,6 +75,18 @@ export function createTransit(parts: TransitParts): Transit {
     usage.change(owner, { messages: count, bytes, reserved: -count }, limits);
   }
 
+  function recordOne({ idHash, what, at }: Fetched): number | undefined {
+    const row = messages.get(idHash);
+    if (row === undefined) return undefined;
+    const { outcome, life } = messages.step(idHash, row, { type: 'fetch', what, at });
+    return outcome === 'fetched' ? life?.fetches : undefined;
+  }
+
+  const record = createBatches(
+    (fetched: readonly Fetched[]) => engine.write(() => fetched.map(recordOne)),
+    mostTogether,
+  );
+
   function expireOne(idHash: Uint8Array, now: number): readonly Expired[] {
     const row = messages.get(idHash);
     if (row === undefined) return [];
@@ -86,6 +117,12 @@ export function createTransit(parts: TransitParts): Transit {
     return all;
   }
 
+  /** One look more or less would tell ids that are dead from those that never were. */
+  function liveRow(idHash: Uint8Array): TransitRow | undefined {
+    const row = messages.getAlike(idHash);
+    return row !== undefined && isLive(lifeOf(row), clock.seconds()) ? row : undefined;
+  }
+
   const store: TransitStore = {
     reserve: (owner, ids, expires) =>
       engine.write(() => {
@@ -109,21 +146,21 @@ export function createTransit(parts: TransitParts): Transit {
     },
 
     async read(idHash) {
-      const row = messages.getAlike(idHash);
-      if (row === undefined || !isLive(lifeOf(row), clock.seconds())) return undefined;
-      const copy = messages.copyOf(idHash);
-      return copy && liveMessage(row, contentOf(row), copy);
+      const row = liveRow(idHash);
+      const copy = row && messages.copyOf(idHash);
+      return copy && { ...livePayload(row, contentOf(row)), header: copy.header, envelope: copy.envelope };
+    },
+
+    async readPayload(idHash) {
+      const row = liveRow(idHash);
+      return row && livePayload(row, contentOf(row));
     },
 
     async recordFetch(idHash, what, at) {
+      if (what === 'payload') return record({ idHash, what, at });
       const known = messages.get(idHash);
-      if (known === undefined) return false;
-      if (what === 'header' && known.firstFetch !== undefined) return isLive(lifeOf(known), at);
-      return engine.write(() => {
-        const row = messages.get(idHash);
-        if (row === undefined) return false;
-        return messages.step(idHash, row, { type: 'fetch', what, at }).outcome === 'fetched';
-      });
+      if (known === undefined || !isLive(lifeOf(known), at)) return undefined;
+      return known.firstFetch === undefined ? record({ idHash, what, at }) : known.fetches;
     },
 
     accept: (idHash, acceptTokenHash, at) =>

@@ -78,7 +78,7 @@ test('what was sent is served: the recipient opens, verifies and decrypts it', a
 test('a payload is served in ranges, and not beyond its end', async (t) => {
   const { account, serve } = await sender(t);
   const { message, payload } = await sendOne(account, user, { length: 600_000 });
-  const { size, open } = (await serve.readPayload('alpha.test', message.id))!;
+  const { size, open, atOnce } = (await serve.readPayload('alpha.test', message.id))!;
   const chunk = 256 * 1024;
   for (const [from, to] of [
     [0, 1],
@@ -87,12 +87,19 @@ test('a payload is served in ranges, and not beyond its end', async (t) => {
     [100, 2 * chunk + 100],
     [7, 7],
     [0, size],
-  ] as const)
-    t.deepEqual(await collected(open(from, to)), payload.payload.slice(from, to));
-  t.is(
-    thrown(() => open(0, size + 1)),
-    'range_invalid',
-  );
+    [size, size],
+  ] as const) {
+    const bytes = payload.payload.slice(from, to);
+    t.deepEqual(await collected(open(from, to)), bytes);
+    const inOneChunk = from === to || Math.floor(from / chunk) === Math.floor((to - 1) / chunk);
+    const piece = atOnce(from, to);
+    t.deepEqual(piece && new Uint8Array(piece), inOneChunk ? bytes : undefined, `${from} to ${to}`);
+  }
+  for (const read of [open, atOnce])
+    t.is(
+      thrown(() => read(0, size + 1)),
+      'range_invalid',
+    );
   t.is(
     thrown(() => open(2, 1)),
     'range_invalid',

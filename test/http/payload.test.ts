@@ -130,6 +130,28 @@ test('a client that goes away ends the reading', async (t) => {
   await returned.promise;
 });
 
+test('a payload that can be read at once goes out as one, in its ranges and counted alike', async (t) => {
+  let fetched = 0;
+  const { ask } = await serve(t, {
+    readPayload: async () => ({
+      size,
+      hash: payloadHash,
+      open: () => t.fail() as never,
+      atOnce: (start, end) => payloadBytes.subarray(start, end),
+      fetched: () => void fetched++,
+    }),
+  });
+  const whole = await ask(path);
+  t.deepEqual(whole.body, payloadBytes);
+  t.is(whole.headers['content-length'], String(size));
+  const part = await ask(path, { headers: { range: 'bytes=1-3' } });
+  t.is(part.status, 206);
+  t.deepEqual(part.body, payloadBytes.slice(1, 4));
+  t.is((await ask(path, { method: 'HEAD' })).headers['content-length'], String(size));
+  while (fetched < 1) await turn();
+  t.is(fetched, 1);
+});
+
 /** The server may notice the end after the client did. */
 async function fetchedTimes(asked: Asked, times: number): Promise<void> {
   while (asked.fetched < times) await turn();

@@ -196,7 +196,7 @@ test('accepting compares the token, ends repeating and drops the copy', async (t
   t.is(await store.transit.read(idHash), undefined);
   t.is(await store.outbox.nextDue(), undefined);
   t.is(await store.transit.retract(alice, message.traceHandle, start + 11), 'already_accepted');
-  t.false(await store.transit.recordFetch(idHash, 'payload', start + 11));
+  t.is(await store.transit.recordFetch(idHash, 'payload', start + 11), undefined);
 });
 
 test('a reservation cannot be fetched, accepted or retracted', async (t) => {
@@ -206,7 +206,7 @@ test('a reservation cannot be fetched, accepted or retracted', async (t) => {
   t.is(await store.transit.read(sha256(id)), undefined);
   t.is(await store.transit.accept(sha256(id), filled(5), start), 'gone');
   t.is(await store.transit.retract(alice, sha256(id), start), 'gone');
-  t.false(await store.transit.recordFetch(sha256(id), 'header', start));
+  t.is(await store.transit.recordFetch(sha256(id), 'header', start), undefined);
   t.deepEqual((await store.transit.list(alice, { limit: 10 })).items, []);
 });
 
@@ -228,7 +228,7 @@ test('a retraction says when the message may have been read', async (t) => {
   const { store } = await opened(t);
   for (const what of ['header', 'payload'] as const) {
     const { idHash } = await sent(store);
-    t.true(await store.transit.recordFetch(idHash, what, start));
+    t.is(await store.transit.recordFetch(idHash, what, start), what === 'payload' ? 1 : 0);
     t.is(await store.transit.retract(alice, idHash, start), 'withdrawn_maybe_read');
     t.is(await store.transit.retract(alice, idHash, start), 'withdrawn_maybe_read');
   }
@@ -264,11 +264,11 @@ test('a retraction turns the ref into a retracting one until the expiry', async 
 test('fetches are counted, and a complete one slows repeating to daily', async (t) => {
   const { store } = await opened(t);
   const { idHash } = await sent(store);
-  t.true(await store.transit.recordFetch(idHash, 'header', start + 5));
-  t.true(await store.transit.recordFetch(idHash, 'header', start + 6));
+  t.is(await store.transit.recordFetch(idHash, 'header', start + 5), 0);
+  t.is(await store.transit.recordFetch(idHash, 'header', start + 6), 0);
   t.is(await store.outbox.nextDue(), start);
-  t.true(await store.transit.recordFetch(idHash, 'payload', start + 7));
-  t.true(await store.transit.recordFetch(idHash, 'payload', start + 8));
+  t.is(await store.transit.recordFetch(idHash, 'payload', start + 7), 1);
+  t.is(await store.transit.recordFetch(idHash, 'payload', start + 8), 2);
   t.is((await store.transit.read(idHash))?.fetches, 2);
   t.is((await store.transit.list(alice, { limit: 1 })).items[0]?.firstFetch, start + 5);
   const slowed = await store.outbox.due(start + day - 1, 10);

@@ -71,6 +71,9 @@ export interface LiveMessage {
   readonly fetches: number;
 }
 
+/** What serving a payload needs of it. */
+export type LivePayload = Omit<LiveMessage, 'header' | 'envelope'>;
+
 /** A line of the sender's `sent` view. */
 export interface SentMessage {
   readonly idHash: Uint8Array;
@@ -131,11 +134,14 @@ export interface TransitStore {
   commit(owner: Owner, commit: Commit, limits?: UsageLimits): Promise<void>;
   /** A message that is stored, not expired and not withdrawn. `idHash` is SHA-256 of the message id. */
   read(idHash: Uint8Array): Promise<LiveMessage | undefined>;
+  /** The same without header and envelope, which are not read. */
+  readPayload(idHash: Uint8Array): Promise<LivePayload | undefined>;
   /**
    * Notes a fetch of the header (await it before serving: a retraction must know) or of the whole payload, which slows
-   * repeating to daily. False where the message is not live any more.
+   * repeating to daily. Resolves to the complete fetches so far, this one included; undefined where the message is not live
+   * any more. Those that come while a write is on its way share the next.
    */
-  recordFetch(idHash: Uint8Array, what: 'header' | 'payload', at: number): Promise<boolean>;
+  recordFetch(idHash: Uint8Array, what: 'header' | 'payload', at: number): Promise<number | undefined>;
   /** Compare and set. Accepting again with the right token is `accepted` again. */
   accept(idHash: Uint8Array, acceptTokenHash: Uint8Array, at: number): Promise<AcceptOutcome>;
   /** Compare and set, by trace handle (10 bytes) or id hash (32 bytes). Retracting again gives the first answer again. */
