@@ -65,6 +65,8 @@ const listener = await listen(
         poll: unused,
         introductions: unused,
         accept: unused,
+        readCard: unused,
+        setPreferences: unused,
       },
       digests: { claimed: claimedDigest, createSha256 },
       metrics,
