@@ -67,6 +67,7 @@ const listener = await listen(
         accept: unused,
         readCard: unused,
         setPreferences: unused,
+        watch: unused,
       },
       digests: { claimed: claimedDigest, createSha256 },
       metrics,
