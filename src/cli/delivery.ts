@@ -75,7 +75,7 @@ export async function deliverMessage(
   const bar = createProgressBar(parts.face, 'sending');
   try {
     const result = await client.send(message, bar.show, (recipients) =>
-      showRecipients(parts.face, recipients, client.address()),
+      showRecipients(parts.face, recipients, client),
     );
     await acknowledge(client, result);
     warnOfAlarms(parts.face, client.alarms());
@@ -86,10 +86,14 @@ export async function deliverMessage(
 }
 
 /** To oneself nothing needs to be said. */
-function showRecipients(face: Face, recipients: SendResult['recipients'], own: string | undefined): void {
-  for (const { to, address = to, known } of recipients)
-    if (known !== undefined && address !== own)
-      for (const line of recipientLines(address, known)) face.note(`note    ${line}`);
+function showRecipients(face: Face, recipients: SendResult['recipients'], client: Client): void {
+  const [own, ignored] = [client.address(), client.ignoredSenders()];
+  for (const { to, address = to, known } of recipients) {
+    if (known === undefined || address === own) continue;
+    for (const line of recipientLines(address, known)) face.note(`note    ${line}`);
+    if (ignored.includes(address))
+      face.note(`note    ${safeLine(address)}: you ignore them, and would not see an answer`);
+  }
 }
 
 /** What was shown is seen. */

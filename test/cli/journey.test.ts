@@ -195,6 +195,8 @@ test.serial('a sender is ignored until that is taken back', async (t) => {
   await write();
   t.deepEqual(JSON.parse(ok(await hosters.as(bob, ['ignore', '--list', '--json']))), [sender]);
   t.is((await inboxOf(bob, () => true)).length, 1);
+  const answer = await hosters.as(bob, ['send', sender, '--body', 'x']);
+  t.regex(answer.err, /: you ignore them, and would not see an answer\n/);
   const undone = ok(await hosters.as(bob, ['ignore', '--sender', sender, '--undo', '--json']));
   t.deepEqual(JSON.parse(undone), { address: sender, ignored: false });
   await write();

@@ -186,3 +186,23 @@ test('after theft: what the thief holds opens and reads nothing that comes later
   const seeds = Object.values(parseState(stolen.state.text ?? '').drops);
   t.true(seeds.every(({ created }) => created < town.clock.seconds() - 1));
 });
+
+test('a sender who is ignored on one device is ignored on all; taken back on another, on all', async (t) => {
+  await using town = await startTown();
+  await using stack = new AsyncDisposableStack();
+  const ann = await town.enroll('ann@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  const laptop = bob.client();
+  const phone = (await second(town, stack, laptop)).client;
+  await laptop.ignoreSender(ann.address);
+  await ann.send([bob.address], 'hello');
+  await town.hoster('alpha').catchUp();
+  await town.hoster('beta').catchUp();
+  t.deepEqual((await phone.sync()).entries, []);
+  t.deepEqual(phone.ignoredSenders(), [ann.address]);
+  t.deepEqual(await phone.ignoreSender(ann.address, false), { address: ann.address, ignored: false });
+  await laptop.sync();
+  t.deepEqual(laptop.ignoredSenders(), []);
+  await ann.send([bob.address], 'again');
+  for (const client of [laptop, phone]) t.like(await holds(client, 1), [{ from: ann.address }]);
+});
