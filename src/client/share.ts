@@ -18,6 +18,7 @@ import { expectJoinable, type Meeting } from './met-content.ts';
 import type { OwnDomain, OwnState } from './own-domain.ts';
 import { loadSecrets, type SecretsStore } from './secrets.ts';
 import { formatContent, parseContent } from './state-json.ts';
+import { shedToFit } from './shed.ts';
 import type { KeptBlob, StateContent, Text64 } from './state.ts';
 import type { Session } from './store.ts';
 
@@ -144,7 +145,7 @@ export function createShare(parts: ShareParts): Share {
     for (let attempt = 1; ; attempt++) {
       const [stateKey] = await stateKeys();
       const state = session.state();
-      const content = contentOf(state, (state.blob?.revision ?? 0) + 1);
+      const content = shedToFit(contentOf(state, (state.blob?.revision ?? 0) + 1));
       if (stateKey === undefined || digestOf(content) === state.blob?.digest) return;
       const bytes = sealState(stateKey, state.address, formatContent(content), random);
       try {

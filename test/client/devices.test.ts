@@ -2,6 +2,7 @@
 import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { parseState } from '../../src/client/state-json.ts';
+import { sha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { Secret } from '../../src/crypto/secret.ts';
 import { BeckonError } from '../../src/errors.ts';
@@ -10,7 +11,7 @@ import { createUserKeys, type UserKeys } from '../../src/keys/user-keys.ts';
 import { signUserRecord } from '../../src/keys/user-record.ts';
 import { openState, sealState } from '../../src/message/state-blob.ts';
 import { parsePairing } from '../../src/wire/state.ts';
-import { rejected } from '../support/identities.ts';
+import { now, rejected } from '../support/identities.ts';
 import { mailPart, memorySink, textIn } from './sink.ts';
 import { createWorld, homeOf, invite, memoryFile, type ClientFiles, type World } from './world.ts';
 
@@ -545,4 +546,28 @@ test('what the domain gives back instead of what was kept is refused', async (t)
   for (const [name, bytes] of kept) kept.set(name, bytes.subarray(1));
   t.is(await rejected(ann.client.payload(number, memorySink())), 'payload_mismatch');
   t.like(ann.client.entry(number), { status: 'accepted', kept: true });
+});
+
+test('a state that correspondents filled keeps nobody from sending: the oldest is left out of what devices share', async (t) => {
+  const { world, ann, bob, phrase } = await annAndBob();
+  const state = JSON.parse(ann.state.text ?? '') as Content;
+  const pollKey = base64urlnopad.encode(new Uint8Array(32));
+  const flood = Array.from({ length: 300 }, (_, n) => {
+    const id = base64urlnopad.encode(sha256(Uint8Array.of(n, n >> 8)));
+    const times = { expires: now + 86_400, firstSeen: now - 300 + n };
+    const more = { sizeClass: 12, status: 'waiting', number: n + 10, tag: 'x'.repeat(60_000) };
+    return [`${pollKey} ${id}`, { id, pollKey, senderDomain: 'beta.test', ...times, ...more }] as const;
+  });
+  const filled = { ...state, nextNumber: 1000, received: Object.fromEntries(flood) };
+  const client = await world.client({ ...ann, state: memoryFile(JSON.stringify(filled)) }, 'ann');
+  await client.send({ to: [bob.address], ...letter('all the same') });
+  t.is(client.inbox().length, 300, 'here nothing is lost');
+  const restored = files();
+  await (await world.client(restored, 'restored')).restore('ann@alpha.test', phrase, 'restored');
+  const { received, sent } = parseState(restored.state.text ?? '');
+  const known = Object.keys(received);
+  t.is(sent.length, 1);
+  t.true(known.length > 200 && known.length < 300);
+  t.true(known.includes(flood[299]?.[0] ?? ''));
+  t.false(known.includes(flood[0]?.[0] ?? ''));
 });

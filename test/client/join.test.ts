@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { contentOf, knowledgeOf, withContent } from '../../src/client/blob.ts';
 import { canonicalJson, type Json } from '../../src/client/join-values.ts';
 import { joinContents } from '../../src/client/join.ts';
+import { shedToFit } from '../../src/client/shed.ts';
 import { reduce } from '../../src/client/reduce.ts';
 import { formatContent, formatState, parseContent, parseState } from '../../src/client/state-json.ts';
 import type { ClientEvent, ClientState, StateContent } from '../../src/client/state.ts';
@@ -309,4 +310,24 @@ test('a device without a pin begins with the one for which most speaks', (t) => 
   const two = { ...contentOf(weak, 1), pins: joinContents(contentOf(weak, 1), contentOf(strong, 1)).pins };
   const blob = { tag: '"x"', revision: 1, digest: id32(0) };
   t.is(pinIn(reduce(empty, { type: 'content-met', content: two, blob })), pinIn(strong));
+});
+
+const introduced = ({ drops }: StateContent): number =>
+  Object.values(drops).filter(({ kind }) => kind === 'introduced').length;
+
+test('what a blob has no room for is left out alike on devices that know the same, the kept last', (t) => {
+  fc.assert(
+    fc.property(content, fc.nat({ max: 4000 }), (known, less) => {
+      const size = Buffer.byteLength(text(known));
+      const fits = shedToFit(known, Math.max(0, size - less));
+      t.true(
+        Buffer.byteLength(text(fits)) <= size - less ||
+          Object.keys(fits.received).length + introduced(fits) === 0,
+      );
+      t.is(text(shedToFit(fits, Math.max(0, size - less))), text(fits));
+      t.is(text(shedToFit(joinContents(known, fits), Math.max(0, size - less))), text(fits));
+      t.is(shedToFit(known, size), known);
+    }),
+    { numRuns: 200 },
+  );
 });
