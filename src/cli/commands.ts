@@ -1,6 +1,7 @@
 /** All commands, under the headings of the help. */
 import type { Clock } from '../clock.ts';
 import { backupCommand } from './backup.ts';
+import { cardCommand } from './card.ts';
 import { checkCommand } from './check.ts';
 import { configCommand } from './config.ts';
 import { demoCommand, type Demo } from './demo.ts';
@@ -70,6 +71,7 @@ export function createCommands(parts: CommandParts): readonly CommandGroup[] {
         retractCommand(parts),
         ignoreCommand(parts),
         trustCommand(parts),
+        cardCommand(parts),
         devicesCommand(parts),
       ],
     },

@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import { BeckonError, type ErrorCode } from '../errors.ts';
 import { warnOfAlarms } from './alarms.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
+import { looksLikeCard } from '../wire/card.ts';
 import { composeMail } from './compose-mail.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
@@ -54,10 +55,29 @@ export async function deliver(
   delivery: Delivery,
   home: Home,
 ): Promise<SendResult> {
-  const letter = await letterOf(parts, client, delivery);
-  const result = await deliverMessage(parts, client, await outgoing(parts, delivery, letter));
+  const { cards, names } = await readCards(client, delivery.to);
+  const letter = await letterOf(parts, client, { ...delivery, to: names });
+  const result = await deliverMessage(
+    parts,
+    client,
+    await outgoing(parts, { ...delivery, to: cards }, letter),
+  );
   if (letter !== undefined && result.number !== undefined) await keepSent(home, result.number, letter);
   return result;
+}
+
+/** Cards are fetched once: as recipients whole, and in a letter as the addresses in them. */
+async function readCards(
+  client: Client,
+  to: readonly string[],
+): Promise<{ readonly cards: readonly string[]; readonly names: readonly string[] }> {
+  const read = await Promise.all(
+    to.map(async (typed) => {
+      if (!looksLikeCard(typed)) return { whole: typed, address: typed };
+      return await client.cards.read(typed);
+    }),
+  );
+  return { cards: read.map(({ whole }) => whole), names: read.map(({ address }) => address) };
 }
 
 /** The text as it was sent, should it be sent again. */

@@ -33,10 +33,10 @@ function partLine(part: InboxEntry, now: number): string {
   return `${String(part.number).padStart(9)}  ${contentText(part)}${state}`;
 }
 
-function mark({ status, way }: InboxEntry): string {
+function mark({ status, way, from }: InboxEntry): string {
   switch (status) {
     case 'waiting':
-      return way === 'introduction' ? '?' : '.';
+      return way === 'introduction' || (way === 'card' && from === undefined) ? '?' : '.';
     case 'opened':
       return '*';
     case 'accepted':
@@ -51,9 +51,13 @@ function mark({ status, way }: InboxEntry): string {
 }
 
 function summary(entry: InboxEntry, now: number): string {
-  const { status, from, senderDomain } = entry;
+  const { status, from, senderDomain, way, card } = entry;
   const who = safeLine(from ?? `somebody at ${senderDomain}`);
   if (isIntroduction(entry)) return `${who} wants to reach you (claimed), ${statusText(entry, now)}`;
+  if (status === 'waiting' && way === 'card') {
+    const which = card === undefined ? 'a card of yours' : `your card “${shortLine(card, longestName)}”`;
+    return `${who} wrote over ${which}, ${statusText(entry, now)}`;
+  }
   const what = status === 'waiting' ? '' : `  ${whatText(entry)}`;
   return `${who}${what}, ${statusText(entry, now)}${remarks(entry)}`;
 }

@@ -24,9 +24,13 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
   return command('send', 'send a text, files, or both; shows how each recipient is reached', [
     'send bob@beta.test -s "The drawing" --body "Here it is." lighthouse.png',
     'send bob@beta.test carol@gamma.test < letter.txt',
+    'send https://beckon.beta.test/.well-known/beckon/cards/...#... -s "Hello" < letter.txt',
     'send --again 12 lighthouse.png',
   ])
-    .argument('[to-or-file...]', 'addresses and files; what contains @ and is no file is an address')
+    .argument(
+      '[to-or-file...]',
+      'addresses, contact cards (links) and files; what contains @ and is no file is an address',
+    )
     .option('-s, --subject <text>', 'subject of the text')
     .option('--body <text>', 'the text (default: standard input, else your editor)')
     .option('--expires <duration>', 'how long it may wait at your domain, from 1h to 90d (default: 14d)')

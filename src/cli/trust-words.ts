@@ -13,6 +13,7 @@ const reasons: Readonly<Record<string, string>> = {
   txt_differs: 'the DNS record of the domain names another key now',
   dnssec_validated: 'DNSSEC vouches for that record',
   dnssec_absent: 'nothing vouches for that record: no DNSSEC',
+  card: 'a contact card signed with it was used: it is worth as much as the way by which the card came',
   pinned: 'it is the key that was seen before',
   first_sight: 'it is seen for the first time',
   answered: 'a message of theirs was verified with it',
@@ -46,6 +47,7 @@ const kinds: Readonly<Record<NoticeReport['kind'], string>> = {
   mail_accepted: 'you said that mail will do',
   answered: 'their first message was verified',
   compared: 'you compared the fingerprint',
+  card: 'you wrote over a contact card of theirs',
 };
 
 /** Of nothing to worry about: seen once is enough. */

@@ -6,9 +6,11 @@ import type { Trust } from '../directory/trust.ts';
 import type { Users } from '../directory/users.ts';
 import type { Https } from '../outbound/https.ts';
 import type { Alarm, ReceivedStatus } from './state.ts';
+import type { ClientCards } from './card-api.ts';
 import type { ClientTrust, KnownRecipient, OfferedChange, RecipientOutcome } from './trust-api.ts';
 
 export type { Alarm, AlarmCode } from './state.ts';
+export type * from './card-api.ts';
 export type * from './trust-api.ts';
 
 /** How a client reaches the world. */
@@ -16,9 +18,17 @@ export interface ClientNetwork {
   readonly domains: Pick<Domains, 'domain' | 'refresh' | 'pin' | 'confirm' | 'acceptChange'>;
   readonly users: Pick<
     Users,
-    'user' | 'expire' | 'pin' | 'confirm' | 'acceptChange' | 'acceptMail' | 'answered' | 'acknowledge'
+    | 'user'
+    | 'expire'
+    | 'pin'
+    | 'confirm'
+    | 'acceptChange'
+    | 'acceptMail'
+    | 'answered'
+    | 'vouched'
+    | 'acknowledge'
   >;
-  readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'accept' | 'getUserAnswer'>;
+  readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'fetchCard' | 'accept' | 'getUserAnswer'>;
   readonly https: Pick<Https, 'request'>;
   close(): Promise<void>;
 }
@@ -106,6 +116,7 @@ export interface Client {
   /** The user has dealt with them: what is still wrong comes again. */
   dismissAlarms(): Promise<void>;
   readonly devices: ClientDevices;
+  readonly cards: ClientCards;
   /** Ends all connections. */
   close(): Promise<void>;
 }
@@ -193,7 +204,7 @@ export interface OutgoingPart {
 }
 
 export interface Outgoing {
-  /** As typed: `local+tag@domain`; at most 64. */
+  /** As typed: `local+tag@domain`, or a contact card, link or whole; at most 64. */
   readonly to: readonly string[];
   /** 1 to 128; the body first. */
   readonly parts: readonly OutgoingPart[];
@@ -229,7 +240,7 @@ export type OnProgress = (progress: Progress) => void;
 export type OnRecipients = (recipients: readonly RecipientReport[]) => void | Promise<void>;
 
 export interface RecipientReport {
-  /** As typed. */
+  /** As typed; of a contact card the address in it, for it holds a secret. */
   readonly to: string;
   /** Canonical; absent for what is no address. */
   readonly address?: string;
@@ -247,7 +258,7 @@ export interface RecipientReport {
   /** Of who waits for the user's word: what would be accepted. */
   readonly changed?: OfferedChange;
   /** Where a message was sent. */
-  readonly way?: 'introduction' | 'drop';
+  readonly way?: 'introduction' | 'drop' | 'card';
   /** Trace handles, the first that of the cover where there is one. */
   readonly handles?: readonly string[];
 }
@@ -282,8 +293,10 @@ export interface InboxEntry {
   /** The sender's address: verified once opened, before that what the introduction claims or whose drop it is. */
   readonly from?: string;
   readonly fromVerified: boolean;
-  /** By introduction, or over a drop that was handed to `from`. */
-  readonly way: 'introduction' | 'drop';
+  /** By introduction, over a drop that was handed to `from`, or over a contact card's: before it is opened nobody knows from whom. */
+  readonly way: 'introduction' | 'drop' | 'card';
+  /** The user's word for the card. */
+  readonly card?: string;
   readonly senderDomain: string;
   /** By which the hosters at both ends can find it. */
   readonly handle: string;
@@ -363,7 +376,7 @@ export interface SentEntry {
   readonly letterId: string;
   readonly recipients: readonly {
     readonly to: string;
-    readonly way: 'introduction' | 'drop';
+    readonly way: 'introduction' | 'drop' | 'card';
     /** It expired and nobody fetched it over the drop that they had handed over: sending it again goes by introduction. */
     readonly silent?: true;
     /** Of the message as a whole: `accepted` once all of it is. */

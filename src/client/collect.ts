@@ -106,7 +106,8 @@ function waitingFromKnown(state: ClientState): readonly Received[] {
   return Object.values(state.received).filter(({ status, pollKey }) => {
     const drop = state.drops[pollKey];
     if (status !== 'waiting' || drop === undefined) return false;
-    return state.contacts[correspondentOf(drop)]?.known === true;
+    const correspondent = correspondentOf(drop);
+    return correspondent !== undefined && state.contacts[correspondent]?.known === true;
   });
 }
 

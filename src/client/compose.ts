@@ -29,7 +29,7 @@ export interface Sender {
 /** The drop that a message goes to, chosen once for all messages that belong together. */
 export interface Route {
   readonly recipient: Recipient;
-  readonly way: 'introduction' | 'drop';
+  readonly way: 'introduction' | 'drop' | 'card';
   readonly recipientHash: Uint8Array;
   readonly sealingKey: Uint8Array;
   /** Of a drop that was handed over. */
@@ -40,7 +40,7 @@ export interface Route {
   readonly replyDrop: Drop;
 }
 
-/** The newest drop that the recipient handed over, while it outlasts the message; else an introduction. */
+/** The card that the user named; the newest drop that the recipient handed over, while it outlasts the message; else an introduction. */
 export function routeTo(
   sender: Sender,
   recipient: Recipient,
@@ -49,6 +49,7 @@ export function routeTo(
   when: { readonly now: number; readonly expires: number },
   random: Random,
 ): Route {
+  if (recipient.card !== undefined) return { recipient, replyDrop, ...cardRoute(recipient, recipient.card) };
   const usable = their !== undefined && when.expires <= their.notAfter && !isVoid(their, recipient);
   if (!usable) return { recipient, replyDrop, ...introductionTo(sender, recipient, random) };
   const pollKey = base64urlnopad.decode(their.pollKey);
@@ -60,6 +61,14 @@ export function routeTo(
     sealingKey: base64urlnopad.decode(their.sealingKey),
     notAfter: their.notAfter,
   };
+}
+
+/** The drop of a contact card, which was checked already. */
+function cardRoute(
+  { domain }: Recipient,
+  { pollKey, sealingKey, notAfter }: Drop,
+): Pick<Route, 'way' | 'recipientHash' | 'sealingKey' | 'notAfter'> {
+  return { way: 'card', recipientHash: recipientHash(pollKey, domain.domain), sealingKey, notAfter };
 }
 
 /** Withdrawn by the recipient, or handed over by another identity than the one that is pinned now. wire-spec/keys.md section 9. */
@@ -198,6 +207,7 @@ export function composeMessage(message: MessageFor): {
       letterId: bytesToJson(letter.id),
       to: recipient.address,
       way: route.way,
+      ...(route.way === 'card' ? { card: bytesToJson(recipientHash) } : {}),
       mediaType,
       ...(fileName === undefined ? {} : { fileName }),
       plaintextHash: bytesToJson(payload.plaintextHash),

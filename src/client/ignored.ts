@@ -76,7 +76,7 @@ function wishesOf({ session }: IgnoreParts, now: number): readonly Wish[] {
   const state = session.state();
   const keys = session.keys();
   return Object.entries(state.drops).flatMap(([pollKey, drop]) => {
-    const ignored = state.contacts[correspondentOf(drop)]?.ignored;
+    const ignored = state.contacts[correspondentOf(drop) ?? '']?.ignored;
     if (ignored === undefined || state.told?.[pollKey] === ignored.at) return [];
     // What was made after the user took it back was never ignored.
     if (!ignored.on && drop.created > ignored.at) return [];

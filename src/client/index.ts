@@ -4,6 +4,7 @@ import type { Random } from '../crypto/random.ts';
 import { BeckonError } from '../errors.ts';
 import type { Client, ConnectNetwork, InboxEntry, OnProgress, PayloadSink, TextFile } from './api.ts';
 import { deliverAccepts } from './accept.ts';
+import { createCards, takeDownUsed } from './cards.ts';
 import { createSync, openKnown } from './collect.ts';
 import { createListParts } from './cover.ts';
 import { createKeep } from './keep.ts';
@@ -16,7 +17,7 @@ import { createOwnDomain, type OwnDomain } from './own-domain.ts';
 import { createOwnKeys } from './own-keys.ts';
 import { createLookAtOwn } from './own-listing.ts';
 import { reportOwnKeys, standingAlarms } from './own-records.ts';
-import { createReplyDrops } from './own-drops.ts';
+import { createOwnDrops } from './own-drops.ts';
 import { createAskOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
 import { receivedKey } from './reduce.ts';
@@ -81,11 +82,12 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     keep: createKeep({ own, random, wait }),
     wait,
   });
+  const ownDrops = createOwnDrops(session, secrets);
   const send = createSend({
     session,
     network,
     own,
-    replyDrop: createReplyDrops(session, secrets),
+    replyDrop: ownDrops.replyDrop,
     upkeep: ownKeys.upkeep,
     share,
     clock,
@@ -121,6 +123,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     await openOne(key);
     await session.commit(...welcome(session.state(), key));
     await openKnown(known);
+    await takeDownUsed(own, session.state().drops[session.state().received[key]?.pollKey ?? '']);
     await share.tryShare();
     return entryOf(session.state(), number);
   }
@@ -158,6 +161,16 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     reply: (number) => replyTo(session.state(), number),
     sent: () => listSent(session.state(), own),
     retract: createRetract({ session, own, send }),
+    cards: createCards({
+      session,
+      network,
+      own,
+      cardDrop: ownDrops.cardDrop,
+      upkeep: ownKeys.upkeep,
+      share,
+      clock,
+      random,
+    }),
     devices: createDevices({ ...phraseParts, network, revokeKeys: ownKeys.revoke, clock }),
     trust: createTrust({ session, network }),
     async revokeKeys() {

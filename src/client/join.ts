@@ -109,9 +109,26 @@ const joinSent = members({ again: entries(whole) });
 
 const sameKind = members({ used: either, notAfter: greatest, created: least });
 
+/** The first to claim a card has it; a seed is erased wherever it was revoked. */
+const cardMembers = members({
+  notAfter: greatest,
+  created: least,
+  claimed: ranked((claimed) => (isObject(claimed) ? -Number(claimed['at'] ?? 0) : 0)),
+  revoked: either,
+});
+
+const joinCard: Join<Json> = (a, b) => {
+  const joined = cardMembers(a, b);
+  if (!isObject(joined) || joined['revoked'] !== true) return joined;
+  const { seed: _, ...card } = joined;
+  return card;
+};
+
 /** The poll key says which kind it is: of two kinds one is damaged. */
 const joinDrop: Join<Json> = (a, b) =>
-  isObject(a) && isObject(b) && a['kind'] === b['kind'] ? sameKind(a, b) : whole(a, b);
+  isObject(a) && isObject(b) && a['kind'] === b['kind']
+    ? (a['kind'] === 'card' ? joinCard : sameKind)(a, b)
+    : whole(a, b);
 
 /** Of two records of the user's own the later one. */
 const serialOf = (record: Json): number => recordOf(textOf(record)).serial;
@@ -203,7 +220,7 @@ function voidBefore({ records = {} }: StateContent): number {
 function withoutVoid(joined: StateContent): StateContent['drops'] {
   const since = voidBefore(joined);
   return Object.fromEntries(
-    Object.entries(joined.drops).filter(([, { kind, created }]) => kind !== 'handed' || created >= since),
+    Object.entries(joined.drops).filter(([, { kind, created }]) => kind === 'introduced' || created >= since),
   );
 }
 

@@ -1,7 +1,7 @@
 /**
  * One waiting message, from its ref to what may be shown.
  *
- *  0. the ref names the domain of whom the drop is for: else nobody is asked
+ *  0. the ref names the domain of whom the drop is for, where that is known: else nobody is asked
  *  1. the sender's domain, through the directory
  *  2. its message-object; gone there is expired here
  *  3. private header and envelope open, agree with the ref, and are for this user; written to a record that is not theirs they are
@@ -9,7 +9,7 @@
  *  4. the records of sender and author; a changed identity waits for the user's word
  *  5. introduction, envelope and letter verified (wire-spec/message.md section 5)
  *  6. the letter compared with those seen: the same id over other bytes is an alarm
- *  7. written down with the reply drop; the sender is confirmed: there is somebody
+ *  7. written down with the reply drop, and a card with who used it; the sender is confirmed: there is somebody
  */
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
@@ -79,17 +79,30 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     const drop = session.state().drops[received.pollKey];
     if (drop === undefined) throw new BeckonError('message_gone', 'the drop is forgotten');
     const correspondent = correspondentOf(drop);
-    expectSame(splitAddress(correspondent).domain, received.senderDomain);
+    if (correspondent !== undefined) expectSame(splitAddress(correspondent).domain, received.senderDomain);
     const peer = await reach(network, received.senderDomain);
     const object = foundOf(await network.remote.fetchMessage(peer, base64urlnopad.decode(received.id)));
     const { message, other } = await openForMe(object, received, drop);
-    expectSame(correspondent, message.senderAddress);
+    if (correspondent !== undefined) expectSame(correspondent, message.senderAddress);
     const sender = await senderOf(message.senderAddress, drop);
     const verified = await verify(message, sender, drop);
     if (other !== undefined) return misdirected(received, verified.envelope, other);
-    const events = eventsOf(receivedKey(received), verified, sender, message.recipientAddress);
+    const events = [
+      ...claimOf(received, drop, sender),
+      ...eventsOf(receivedKey(received), verified, sender, message.recipientAddress),
+    ];
     await network.users.answered(sender.address, sender.identityFingerprint);
     return events;
+  }
+
+  /** Whose message over a card is the first to verify has it. */
+  function claimOf(
+    { pollKey }: Received,
+    drop: OwnDrop,
+    { address: by }: VerifiedUser,
+  ): readonly ClientEvent[] {
+    const isFirst = drop.kind === 'card' && drop.claimed === undefined;
+    return isFirst ? [{ type: 'card-claimed', pollKey, by, at: clock.seconds() }] : [];
   }
 
   /** A record that is not known here may be one that another device signed meanwhile. */

@@ -86,6 +86,13 @@ export interface OwnDomain {
   /** A page of what is kept, in the order of the names. */
   kept(after?: string): Promise<OwnKeptPage>;
   removeKept(name: Uint8Array): Promise<void>;
+  /** Has the domain serve a sealed contact card until it ends. Throws `conflict`, `quota_exceeded`, `request_invalid`. */
+  putCard(card: {
+    readonly id: Uint8Array;
+    readonly sealed: Uint8Array;
+    readonly expires: number;
+  }): Promise<void>;
+  removeCard(id: Uint8Array): Promise<void>;
   feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
@@ -269,6 +276,9 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
       return call('GET', `kept${query}`, ownKeptPage, undefined, maxPage);
     },
     removeKept: (name) => tell('DELETE', `kept/${bytesToJson(name)}`),
+    putCard: ({ id, sealed, expires }) =>
+      tell('PUT', `cards/${bytesToJson(id)}`, { sealed: bytesToJson(sealed), expires }),
+    removeCard: (id) => tell('DELETE', `cards/${bytesToJson(id)}`),
     async feed({ bucket, after }) {
       const query = new URLSearchParams({
         ...(bucket === undefined ? {} : { bucket: String(bucket) }),

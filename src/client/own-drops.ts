@@ -21,17 +21,18 @@ import {
 import type { Drop } from '../wire/message.ts';
 import { suites, times } from '../wire/registry.ts';
 import { loadSecrets, type SecretsStore } from './secrets.ts';
-import type { ClientState, HandedDrop, OwnDrop, Text64 } from './state.ts';
+import type { CardDrop, ClientEvent, ClientState, HandedDrop, OwnDrop, Text64 } from './state.ts';
 import type { Session } from './store.ts';
 
-/** What proves polls of an own drop. Undefined for one of a master or an addressing key that is not kept any more. */
+/** What proves polls of an own drop. Undefined for a card that was revoked, and for one of a master or an addressing key that is not kept any more. */
 export function ownerOf(
   pollKey: Text64,
   drop: OwnDrop,
   state: ClientState,
   keys: UserKeys,
 ): DropOwner | undefined {
-  if (drop.kind === 'handed') {
+  if (drop.kind === 'card' && drop.revoked === true) return undefined;
+  if (drop.kind !== 'introduced') {
     const owner = handedOverOwner(sourceOf(state, drop.epoch), drop.n);
     return bytesToJson(owner.pollKey) === pollKey ? owner : undefined;
   }
@@ -50,14 +51,23 @@ function sourceOf(state: ClientState, epoch: Text64): DropSource {
   return { master: new Secret(base64urlnopad.decode(state.master)), epoch: base64urlnopad.decode(epoch) };
 }
 
-/** Who may write to an own drop: whom it was handed to, or who claims the introduction. */
-export function correspondentOf(drop: OwnDrop): string {
-  return drop.kind === 'handed' ? drop.correspondent : drop.claimedAddress;
+/** Who may write to an own drop: whom it was handed to, who claims the introduction, or who was first to use a card; undefined before that. */
+export function correspondentOf(drop: OwnDrop): string | undefined {
+  switch (drop.kind) {
+    case 'handed':
+      return drop.correspondent;
+    case 'introduced':
+      return drop.claimedAddress;
+    case 'card':
+      return drop.claimed?.by;
+  }
 }
 
 /** X-Wing seeds that open private headers sent to a drop: its own, or for an introduction all sealing keys that the user keeps, newest first. */
 export function seedsOf(drop: OwnDrop, keys: UserKeys): readonly Secret[] {
-  if (drop.kind === 'handed') return [new Secret(base64urlnopad.decode(drop.seed))];
+  if (drop.kind === 'card' && drop.seed === undefined) return [];
+  if (drop.kind !== 'introduced' && drop.seed !== undefined)
+    return [new Secret(base64urlnopad.decode(drop.seed))];
   return keys.keys
     .filter(({ use }) => use === 'sealing')
     .sort((a, b) => b.notBefore - a.notBefore)
@@ -67,8 +77,19 @@ export function seedsOf(drop: OwnDrop, keys: UserKeys): readonly Secret[] {
 /** The drop to put into the next header for a correspondent. */
 export type ReplyDropFor = (correspondent: string, now: number) => Promise<Drop>;
 
-/** Hands out the correspondent's current drop, or a new one where that was used, is a week old or gone. */
-export function createReplyDrops(session: Session, secrets: SecretsStore): ReplyDropFor {
+/** A fresh drop for a card, durable in the state. */
+export type CardDropFor = (
+  card: Pick<CardDrop, 'card' | 'key' | 'note'>,
+  life: { readonly now: number; readonly lasts: number },
+) => Promise<{ readonly pollKey: Text64; readonly drop: Drop }>;
+
+export interface OwnDrops {
+  /** Hands out the correspondent's current drop, or a new one where that was used, is a week old or gone. */
+  readonly replyDrop: ReplyDropFor;
+  readonly cardDrop: CardDropFor;
+}
+
+export function createOwnDrops(session: Session, secrets: SecretsStore): OwnDrops {
   let last: Promise<unknown> = Promise.resolve();
 
   async function replyDrop(correspondent: string, now: number): Promise<Drop> {
@@ -77,13 +98,30 @@ export function createReplyDrops(session: Session, secrets: SecretsStore): Reply
     const drop = pollKey === undefined ? undefined : state.drops[pollKey];
     if (pollKey !== undefined && drop?.kind === 'handed' && isCurrent(drop, now))
       return published(pollKey, drop);
-    return await makeDrop(session, secrets, correspondent, now);
+    const made = await makeDrop(session, secrets, { now }, (derived) => ({
+      type: 'drop-made',
+      pollKey: derived.pollKey,
+      drop: { kind: 'handed', ...derived.fields, correspondent, used: false },
+    }));
+    return made.drop;
   }
 
-  return async (correspondent, now) => {
-    const turn = afterThat(last, () => replyDrop(correspondent, now));
+  async function inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = afterThat(last, action);
     last = turn;
     return await turn;
+  }
+
+  return {
+    replyDrop: (correspondent, now) => inTurn(() => replyDrop(correspondent, now)),
+    cardDrop: (card, life) =>
+      inTurn(() =>
+        makeDrop(session, secrets, life, ({ pollKey, fields }) => ({
+          type: 'card-made',
+          pollKey,
+          drop: { kind: 'card', ...fields, ...card },
+        })),
+      ),
   };
 }
 
@@ -97,32 +135,29 @@ function isCurrent(drop: HandedDrop, now: number): boolean {
   return !drop.used && now - drop.created < times.dropRenewal;
 }
 
+interface MadeDrop {
+  readonly pollKey: Text64;
+  readonly fields: Pick<HandedDrop, 'epoch' | 'n' | 'seed' | 'created' | 'notAfter'>;
+}
+
 async function makeDrop(
   session: Session,
   secrets: SecretsStore,
-  correspondent: string,
-  now: number,
-): Promise<Drop> {
+  { now, lasts }: { readonly now: number; readonly lasts?: number },
+  eventOf: (made: MadeDrop) => ClientEvent,
+): Promise<{ readonly pollKey: Text64; readonly drop: Drop }> {
   const state = session.state();
   const saved = await loadSecrets(secrets, state.epoch);
   const source = sourceOf(state, state.epoch);
   const { n, chain } = forward(saved, state.nextDrop, source);
   const derived = deriveDrop(source, n, chain);
-  const { created, notAfter } = publishDrop(derived, now);
+  const { created, notAfter } = publishDrop(derived, now, lasts);
   const pollKey = bytesToJson(derived.owner.pollKey);
-  const drop: HandedDrop = {
-    kind: 'handed',
-    epoch: state.epoch,
-    n,
-    seed: bytesToJson(derived.sealingSeed.expose()),
-    correspondent,
-    created,
-    notAfter,
-    used: false,
-  };
-  await session.commit({ type: 'drop-made', pollKey, drop });
+  const seed = bytesToJson(derived.sealingSeed.expose());
+  const fields = { epoch: state.epoch, n, seed, created, notAfter };
+  await session.commit(eventOf({ pollKey, fields }));
   await secrets.save({ ...saved, n: n + 1, chain: derived.nextChain });
-  return published(pollKey, drop);
+  return { pollKey, drop: published(pollKey, fields) };
 }
 
 /** The chain at the next n that neither state nor secrets have used: a crash between the two leaves one behind. */
@@ -136,7 +171,7 @@ function forward(
   return { n, chain };
 }
 
-function published(pollKey: Text64, drop: HandedDrop): Drop {
+function published(pollKey: Text64, drop: MadeDrop['fields']): Drop {
   return {
     pollKey: base64urlnopad.decode(pollKey),
     suite: suites.xwing,

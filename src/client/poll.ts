@@ -99,7 +99,7 @@ type PassedOver = (id: Text64) => boolean;
 /** What comes newly from a sender who is ignored; what was there before the user's word goes on. */
 function passedOver(state: ClientState, pollKey: Text64): PassedOver {
   const drop = state.drops[pollKey];
-  const isIgnored = drop !== undefined && state.contacts[correspondentOf(drop)]?.ignored?.on === true;
+  const isIgnored = drop !== undefined && state.contacts[correspondentOf(drop) ?? '']?.ignored?.on === true;
   return (id) => isIgnored && !(receivedKey({ pollKey, id }) in state.received);
 }
 

@@ -79,7 +79,7 @@ function withoutDrops(state: ClientState, { master, epoch }: NonNullable<Signed[
 /** Drops that were handed out before the keys were revoked, wherever they were remembered. */
 export function withoutVoidDrops(state: ClientState): ClientState {
   const since = Math.max(0, ...Object.values(ownRecords(state)).map(({ dropsSince = 0 }) => dropsSince));
-  const isVoid = ({ kind, created }: OwnDrop): boolean => kind === 'handed' && created < since;
+  const isVoid = ({ kind, created }: OwnDrop): boolean => kind !== 'introduced' && created < since;
   const left = Object.entries(state.drops).filter(([, drop]) => !isVoid(drop));
   return left.length === Object.keys(state.drops).length
     ? state

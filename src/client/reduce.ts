@@ -6,6 +6,7 @@ import { contentOf, withContent } from './blob.ts';
 import { joinContents } from './join.ts';
 import { reduceOwn, withoutOldKeys, withoutVoidDrops } from './reduce-own.ts';
 import type {
+  CardDrop,
   ClientEvent,
   ClientState,
   Contact,
@@ -45,6 +46,18 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
         event.drop.correspondent,
         { handedOut: event.pollKey },
       );
+    case 'card-made':
+      return {
+        ...state,
+        nextDrop: Math.max(state.nextDrop, event.drop.n + 1),
+        drops: { ...state.drops, [event.pollKey]: event.drop },
+      };
+    case 'card-claimed':
+      return withCard(state, event.pollKey, (card) =>
+        card.claimed === undefined ? { ...card, claimed: { by: event.by, at: event.at } } : card,
+      );
+    case 'card-revoked':
+      return withCard(state, event.pollKey, ({ seed: _, ...card }) => ({ ...card, revoked: true }));
     case 'introduction-found':
       return introductionFound(state, event.pollKey, event.drop);
     case 'feed-read':
@@ -140,6 +153,11 @@ function senderIgnored(
   return withContact(state, address, { ignored: { on, at: Math.max(at, (before?.at ?? 0) + 1) } });
 }
 
+function withCard(state: ClientState, pollKey: Text64, change: (card: CardDrop) => CardDrop): ClientState {
+  const card = state.drops[pollKey];
+  return card?.kind === 'card' ? { ...state, drops: { ...state.drops, [pollKey]: change(card) } } : state;
+}
+
 function withReceived(
   state: ClientState,
   key: ReceivedKey,
@@ -161,7 +179,7 @@ function introductionFound(state: ClientState, pollKey: Text64, drop: Introduced
   const known = state.drops[pollKey];
   if (known === undefined) return { ...state, drops: { ...state.drops, [pollKey]: drop } };
   const notAfter = Math.max(known.notAfter, drop.notAfter);
-  return known.kind === 'handed' || notAfter === known.notAfter
+  return known.kind !== 'introduced' || notAfter === known.notAfter
     ? state
     : { ...state, drops: { ...state.drops, [pollKey]: { ...known, notAfter } } };
 }

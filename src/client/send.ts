@@ -2,7 +2,7 @@
  * A message on its way out.
  *
  *  1. all recipients are resolved and shown; one who cannot be written to stops all, unless partial sending is wanted
- *  2. for each a route: a drop they handed over or an introduction, and a reply drop, durable here and for the user's other devices before it is used
+ *  2. for each a route: a contact card, a drop they handed over or an introduction, and a reply drop, durable here and for the user's other devices before it is used
  *  3. message ids are reserved: one for each part and recipient, one more for each cover
  *  4. each part is encrypted once while it is uploaded, then its letter signed, sealed for each recipient, committed
  *  5. several parts: a cover for each recipient, its payload not shared, carries the introduction and comes last
@@ -19,15 +19,7 @@ import { encodeCover } from '../message/cover.ts';
 import { encryptPayload, payloadSize } from '../message/payload.ts';
 import type { CoverPart } from '../wire/message.ts';
 import { mediaTypes, sizes, times } from '../wire/registry.ts';
-import type {
-  ClientNetwork,
-  OnProgress,
-  OnRecipients,
-  Outgoing,
-  OutgoingPart,
-  RecipientReport,
-  SendResult,
-} from './api.ts';
+import type { OnProgress, OnRecipients, Outgoing, OutgoingPart, RecipientReport, SendResult } from './api.ts';
 import {
   composeMessage,
   letterFor,
@@ -41,7 +33,8 @@ import { checkOutgoing } from './outgoing.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { ReplyDropFor } from './own-drops.ts';
 import { introducingKey, ownAddresses } from './own-records.ts';
-import { resolveRecipients, type Recipient, type Resolved } from './recipients.ts';
+import { usedCards, type CardNetwork } from './read-card.ts';
+import { resolveRecipients, withinCards, type Recipient, type Resolved } from './recipients.ts';
 import type { Share } from './share.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import type { ClientState, Sent, SentPart } from './state.ts';
@@ -50,7 +43,7 @@ import { uploadPayload } from './upload.ts';
 
 export interface SendParts {
   readonly session: Session;
-  readonly network: Pick<ClientNetwork, 'users'>;
+  readonly network: CardNetwork;
   readonly own: Pick<
     OwnDomain,
     'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'commit' | 'retract'
@@ -89,11 +82,13 @@ export function createSend(parts: SendParts): Send {
 
   return async (message, progress, inform) => {
     const now = clock.seconds();
-    const expires = message.expires ?? now + times.transitDefault;
-    checkOutgoing(message, expires, now);
+    const usual = now + times.transitDefault;
+    checkOutgoing(message, message.expires ?? usual, now);
     await parts.share.learn();
     await parts.upkeep();
-    const resolved = await resolveRecipients(network.users, message.to, now);
+    const used = usedCards(session.state());
+    const found = await resolveRecipients({ network, used, now }, message.to);
+    const { resolved, expires } = withinCards(found, message.expires, { now, expires: usual });
     await inform?.(resolved.map(({ report }) => report));
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
     const stopped = recipients.length < resolved.length && message.partial !== true;

@@ -30,7 +30,12 @@ const key = text64(sizes.x25519Public);
 const hash = text64(sizes.hash);
 const messageId = text64(sizes.messageId);
 const letterId = text64(sizes.letterId);
-const way = oneOf('introduction', 'drop');
+const way = oneOf('introduction', 'drop', 'card');
+
+const oneTrue: Reader<true> = (value) => {
+  if (value !== true) throw new Error('not true');
+  return value;
+};
 
 const handedDrop = keeping({
   kind: oneOf('handed'),
@@ -42,6 +47,20 @@ const handedDrop = keeping({
   notAfter: count,
   used: flag,
 });
+
+const cardDrop = keeping(
+  {
+    kind: oneOf('card'),
+    epoch: text64(16),
+    n: count,
+    card: text64(sizes.cardId),
+    key: text64(32),
+    note: text,
+    created: count,
+    notAfter: count,
+  },
+  { seed: text64(32), claimed: keeping({ by: text, at: count }), revoked: oneTrue },
+);
 
 const introducedDrop = keeping({
   kind: oneOf('introduced'),
@@ -122,7 +141,7 @@ const sentPart = keeping(
     length: count,
     expires: count,
   },
-  { fileName: text },
+  { fileName: text, card: hash },
 );
 
 const sentFields = {
@@ -139,15 +158,10 @@ const sentMore = {
 } as const;
 const sent = keeping({ ...sentFields, number: count }, sentMore);
 
-const drops = mapOf(byKind({ handed: handedDrop, introduced: introducedDrop }), key);
+const drops = mapOf(byKind({ handed: handedDrop, introduced: introducedDrop, card: cardDrop }), key);
 const userKeys: Reader<unknown> = (value) => (userKeysFromJson(value), value);
 
 const pins = mapOf(mapOf(text64(), hash));
-
-const oneTrue: Reader<true> = (value) => {
-  if (value !== true) throw new Error('not true');
-  return value;
-};
 
 const ownRecord = keeping(
   { address: text, serial: count, created: count, expires: count },

@@ -4,58 +4,15 @@
  * section 4) and lives in `DeviceSecrets`.
  */
 
-/** Bytes as base64url without padding. */
-export type Text64 = string;
+import type { CardDrop, HandedDrop, IntroducedDrop, OwnDrop, Text64, TheirDrop } from './state-drops.ts';
+
+export type * from './state-drops.ts';
 
 /**
  * What a received message is called here: poll key of its drop and message id (`receivedKey` in `reduce.ts`). The id alone would let
  * whoever learns it announce it first, over a drop of their own, and shadow the real one.
  */
 export type ReceivedKey = string;
-
-/** Where this user may write to a correspondent: the newest drop they handed over. */
-export interface TheirDrop {
-  readonly pollKey: Text64;
-  readonly suite: number;
-  readonly sealingKey: Text64;
-  /** `created` of the signed envelope that carried it: the newest wins. */
-  readonly created: number;
-  readonly notAfter: number;
-  /** Fingerprint of the identity that handed it over: it ends with it. Not in states of version 0.1.0. */
-  readonly identity?: Text64;
-  /** The alias of this user that it was handed to: no other address may write there. Absent: the user's address. */
-  readonly to?: string;
-}
-
-/** A drop of this user's that correspondents may write to. */
-export type OwnDrop = HandedDrop | IntroducedDrop;
-
-/** Derived from the master and handed to one correspondent in a private header. */
-export interface HandedDrop {
-  readonly kind: 'handed';
-  readonly epoch: Text64;
-  readonly n: number;
-  /** X-Wing seed of the sealing key; erased with the drop. */
-  readonly seed: Text64;
-  readonly correspondent: string;
-  readonly created: number;
-  readonly notAfter: number;
-  /** A message arrived over it: the next header hands out a new one. */
-  readonly used: boolean;
-}
-
-/** Found in the feed: what an introduction says, unproven until the sender's record was read. */
-export interface IntroducedDrop {
-  readonly kind: 'introduced';
-  /** The scalar s of wire-spec/addressing.md section 3. */
-  readonly scalar: Text64;
-  readonly addressingKeyId: Text64;
-  readonly claimedAddress: string;
-  readonly identityFingerprint: Text64;
-  readonly theirAddressingKey: Text64;
-  readonly created: number;
-  readonly notAfter: number;
-}
 
 export interface Contact {
   readonly address: string;
@@ -144,7 +101,9 @@ export interface SentPart {
   readonly letterId: Text64;
   readonly to: string;
   /** How it travels: by published keys alone, or over a drop they handed over. */
-  readonly way: 'introduction' | 'drop';
+  readonly way: 'introduction' | 'drop' | 'card';
+  /** Recipient hash of the card's drop that it went over: no other message does. */
+  readonly card?: Text64;
   readonly mediaType: string;
   readonly fileName?: string;
   readonly plaintextHash: Text64;
@@ -321,6 +280,9 @@ export type ClientEvent =
   | { readonly type: 'enrolled' }
   | { readonly type: 'contact-known'; readonly address: string }
   | { readonly type: 'drop-made'; readonly pollKey: Text64; readonly drop: HandedDrop }
+  | { readonly type: 'card-made'; readonly pollKey: Text64; readonly drop: CardDrop }
+  | { readonly type: 'card-claimed'; readonly pollKey: Text64; readonly by: string; readonly at: number }
+  | { readonly type: 'card-revoked'; readonly pollKey: Text64 }
   | { readonly type: 'introduction-found'; readonly pollKey: Text64; readonly drop: IntroducedDrop }
   | { readonly type: 'feed-read'; readonly cursor: Text64; readonly bucket?: string }
   | {

@@ -88,17 +88,18 @@ function joinUserPins(a: UserPin, b: UserPin): UserPin {
     ...latest('voidBefore', a, b),
     ...latest('sealingRank', a, b),
     ...latest('domainSeen', a, b),
+    ...latest('card', a, b),
     ...joinHistories(a.history, b.history),
   };
 }
 
 function bareUserPin(pin: UserPin): UserPin {
   const { confirmed: _c, accepted: _a, voidBefore: _v, sealingRank: _s, domainSeen: _d, ...rest } = pin;
-  const { history: _h, ...bare } = rest;
+  const { history: _h, card: _card, ...bare } = rest;
   return { ...bare, since: 0, compared: false };
 }
 
-type Latest = 'confirmed' | 'accepted' | 'voidBefore' | 'sealingRank' | 'domainSeen';
+type Latest = 'confirmed' | 'accepted' | 'voidBefore' | 'sealingRank' | 'domainSeen' | 'card';
 
 /** The greater one. Absent gives way, but for `confirmed`, whose absence says more than 0: an old pin that holds. */
 function latest(name: Latest, a: UserPin, b: UserPin): Partial<UserPin> {

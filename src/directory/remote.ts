@@ -9,7 +9,7 @@ import type { Https, HttpsRequest } from '../outbound/https.ts';
 import { wasSilence } from '../outbound/silence.ts';
 import { problem } from '../wire/collect.ts';
 import { acceptRequest, maxMessageObject } from '../wire/message.ts';
-import { mediaTypes, publicPath } from '../wire/registry.ts';
+import { mediaTypes, publicPath, sizes } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 
 /** Whom to ask, and where it is reached. What the directory says of a native domain will do. */
@@ -71,6 +71,8 @@ export interface Remote {
   fetchMessage(peer: Peer, id: Uint8Array): Promise<Fetched>;
   /** `GET m/{id}/payload` from some byte on. */
   fetchPayload(peer: Peer, id: Uint8Array, request: PayloadRequest): Promise<PayloadStream | Gone | Later>;
+  /** `GET cards/{id}`: a sealed contact card. */
+  fetchCard(peer: Peer, id: Uint8Array): Promise<Fetched>;
   /** `POST m/{id}/accept`. `gone` too where the token is not the message's. */
   accept(
     peer: Peer,
@@ -119,6 +121,13 @@ export function createRemote({ https }: { https: Https }): Remote {
     },
     fetchMessage: async (peer, id) => surelyGone(await get(peer, `m/${textOf(id)}`, maxMessageObject)),
     fetchPayload: async (peer, id, request) => surelyGone(await fetchPayload(https, peer, id, request)),
+    async fetchCard(peer, id) {
+      const path = `cards/${textOf(id)}`;
+      const answer = await ask(https, peer, { method: 'GET', path, maxBytes: sizes.cardSealed });
+      if (answer.kind === 'later') return answer;
+      if (answer.status !== 200) return failure(answer);
+      return typeOf(answer.headers) === octets ? { kind: 'found', bytes: answer.body } : foreign;
+    },
     async accept(peer, id, acceptToken) {
       const body = encode(acceptRequest, { id, acceptToken });
       const outcome = await post(peer, `m/${textOf(id)}/accept`, mediaTypes.beckon, body);

@@ -8,6 +8,7 @@ export type TrustLevel = 'direct' | 'chain' | 'dns' | 'none';
 
 export type TrustReason =
   | 'compared'
+  | 'card'
   | 'parent_signed'
   | 'parent_refused'
   | 'parent_unknown'
@@ -62,16 +63,22 @@ export function domainTrust(evidence: DomainEvidence): Trust {
 export interface UserEvidence {
   readonly compared: boolean;
   readonly pinnedBefore: boolean;
+  /** A contact card that this identity signed was used. */
+  readonly card?: boolean;
   /** A message of theirs was verified under this identity. */
   readonly answered?: boolean;
   /** The domain says that it holds its users' keys. */
   readonly escrow: boolean;
 }
 
-/** The trust in a user's identity key: one's own comparison, else no more than what the listing domain has. */
+/**
+ * The trust in a user's identity key: one's own comparison, else no more than what the listing domain has. A contact card is a reason and no level: it
+ * says as much as the way by which it came, which only its reader knows.
+ */
 export function userTrust(evidence: UserEvidence, domain: Trust): Trust {
   const reasons: TrustReason[] = [];
   if (evidence.compared) reasons.push('compared');
+  if (evidence.card) reasons.push('card');
   reasons.push(evidence.pinnedBefore ? 'pinned' : 'first_sight');
   if (evidence.answered) reasons.push('answered');
   reasons.push('listed_by_domain');

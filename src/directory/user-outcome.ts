@@ -86,6 +86,7 @@ export function nativeUser(
   const evidence = {
     compared,
     pinnedBefore,
+    card: pin.card !== undefined,
     answered: confirmed !== undefined && confirmed > 0,
     escrow: user.escrow,
   };

@@ -30,6 +30,8 @@ export const noticeKinds = {
   /** The first message of theirs was verified. */
   answered: 16,
   compared: 17,
+  /** A contact card that this identity signed was used. */
+  card: 18,
 } as const;
 export type NoticeKind = keyof typeof noticeKinds;
 
@@ -83,6 +85,8 @@ export const userPin = record('user-pin', {
   accepted: optional(17, time),
   /** What happened to their domain until then was seen. */
   domainSeen: optional(18, time),
+  /** When a contact card that this identity signed was first used. */
+  card: optional(19, time),
 });
 export type UserPin = ValueOf<typeof userPin>;
 
@@ -100,11 +104,11 @@ export function unseenPin(fingerprint: Uint8Array, since: number): UserPin {
 }
 
 /**
- * Whether another identity waits for the user's word, because something speaks for the pinned one: an answer, or the user's own word.
+ * Whether another identity waits for the user's word, because something speaks for the pinned one: an answer, a contact card, or the user's own word.
  * Pins of version 0.1.0 did not tell, and hold.
  */
-export function holds({ confirmed, compared, accepted }: UserPin): boolean {
-  return confirmed !== 0 || compared || accepted !== undefined;
+export function holds({ confirmed, compared, accepted, card }: UserPin): boolean {
+  return confirmed !== 0 || compared || accepted !== undefined || card !== undefined;
 }
 
 /** The pin as `judgeRecord` takes it. */

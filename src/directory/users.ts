@@ -62,6 +62,8 @@ export interface Users {
   confirm(address: string, fingerprint: Uint8Array): Promise<void>;
   /** A message of theirs was verified under this identity: from now on another one waits for the user's word. */
   answered(address: string, fingerprint: Uint8Array): Promise<void>;
+  /** A contact card that this identity signed was used: as `answered`. */
+  vouched(address: string, fingerprint: Uint8Array): Promise<void>;
   /** The user saw what happened so far, to their domain as well, or only what is of the given kinds: it stays in the history. */
   acknowledge(address: string, kinds?: readonly NoticeKind[]): Promise<void>;
 }
@@ -198,6 +200,11 @@ export function createUsers(options: UsersOptions): Users {
         if (pin === undefined || !constantTimeEqual(pin.fingerprint, fingerprint)) return pin;
         if (pin.confirmed !== undefined && pin.confirmed > 0) return pin;
         return { ...withNotices(pin, [own('answered')]), confirmed: clock.seconds() };
+      }),
+    vouched: (address, fingerprint) =>
+      setPin(address, (pin) => {
+        if (pin === undefined || !constantTimeEqual(pin.fingerprint, fingerprint)) return pin;
+        return pin.card === undefined ? { ...withNotices(pin, [own('card')]), card: clock.seconds() } : pin;
       }),
     acknowledge: (address, kinds) =>
       setPin(address, (pin) => {

@@ -72,6 +72,7 @@ export const owners: Readonly<Record<string, readonly string[]>> = {
   'smol-toml': ['config', 'admin'],
   commander: ['cli', 'main'],
   'cli-progress': ['cli', 'demo'],
+  qr: ['cli'],
 };
 
 /** What anyone may take from an owned module: it opens nothing. */

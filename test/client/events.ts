@@ -61,6 +61,17 @@ const introduced = fc.record({
   created: time,
   notAfter: time,
 });
+const card = fc.record({
+  kind: fc.constant('card' as const),
+  epoch: fc.constant(empty.epoch),
+  n: fc.nat({ max: 9 }),
+  seed: messageId,
+  card: names.map(named(16)),
+  key: messageId,
+  note: fc.constantFrom('', 'the baker'),
+  created: time,
+  notAfter: time,
+});
 const part = fc.record({
   id: messageId,
   expires: time,
@@ -122,6 +133,8 @@ export const about = {
     pollKey,
     ids: fc.array(messageId),
   }),
+  claimed: fc.record({ type: fc.constant('card-claimed' as const), pollKey, by: address, at: time }),
+  revoked: fc.record({ type: fc.constant('card-revoked' as const), pollKey }),
   deleted: fc.record({ type: fc.constant('directory-deleted' as const), key: fc.constant('domain-pin:x') }),
 };
 
@@ -130,6 +143,7 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
   fc.constant({ type: 'enrolled' as const }),
   fc.record({ type: fc.constant('contact-known' as const), address }),
   fc.record({ type: fc.constant('drop-made' as const), pollKey, drop: handed }),
+  fc.record({ type: fc.constant('card-made' as const), pollKey, drop: card }),
   fc.record({ type: fc.constant('introduction-found' as const), pollKey, drop: introduced }),
   fc.record({ type: fc.constant('feed-read' as const), cursor: messageId }),
   fc.record({

@@ -62,7 +62,8 @@ test('joining is idempotent, commutative and associative', (t) => {
 /** What only ever adds: forgetting by time is every device's own, and is done again after each meeting; no letter id is sent twice. */
 const adding = history.map((events) =>
   events.filter(
-    ({ type }) => !['time-passed', 'drop-made', 'introduction-found', 'drop-adopted', 'sent'].includes(type),
+    ({ type }) =>
+      !['time-passed', 'drop-made', 'card-made', 'introduction-found', 'drop-adopted', 'sent'].includes(type),
   ),
 );
 

@@ -154,6 +154,8 @@ function createHome(domain: string, random: Random) {
     /** For how many seconds it keeps ciphertext, and what, by name. */
     keep: 0,
     kept: new Map<string, Uint8Array>(),
+    /** Sealed contact cards by id. */
+    cards: new Map<string, Uint8Array>(),
     /** Address hashes whose user is invited anew. */
     replaced: new Set<string>(),
     reserved: new Set<string>(),
@@ -261,10 +263,16 @@ function network(world: World): ClientNetwork {
       acceptChange: async (address) => void world.outcomes.delete(address),
       acceptMail: async () => {},
       answered: async () => {},
+      vouched: async () => {},
       acknowledge: async () => {},
     },
     https: { request: (request) => answer(world, request) },
     remote: {
+      async fetchCard(peer, id) {
+        world.fetches.push(`card ${peer.domain}`);
+        const bytes = homeOf(world, peer.domain).cards.get(b64(id));
+        return bytes === undefined ? { kind: 'gone', code: 'not_found' } : { kind: 'found', bytes };
+      },
       async fetchMessage(peer, id) {
         world.fetches.push(`message ${peer.domain}`);
         const failure = world.fetch('message');
@@ -428,6 +436,11 @@ function json(value: unknown): Uint8Array {
 // oxlint-disable-next-line typescript/no-explicit-any
 type Json = any;
 
+function card(home: TestHome, { method }: HttpsRequest, id: string, read: () => Json): undefined {
+  if (method === 'PUT') home.cards.set(id, bytesOf(read().sealed));
+  else home.cards.delete(id);
+}
+
 function route(world: World, home: TestHome, request: HttpsRequest, path: string): unknown {
   const [where = '', query = ''] = path.split('?');
   const body = request.body as Uint8Array | undefined;
@@ -437,6 +450,7 @@ function route(world: World, home: TestHome, request: HttpsRequest, path: string
   const parts = where.split('/');
   const read = (): Json => JSON.parse(new TextDecoder().decode(body));
   if (where === 'account/enroll') return enroll(world, home, read(), device);
+  if (parts[1] === 'cards') return card(home, request, parts[2] ?? '', read);
   const about = answerAboutDevices(home.devices, home.states, {
     method: request.method,
     path: where.slice('account/'.length),

@@ -93,6 +93,23 @@ const handed = (more: Members): Members => ({
     },
   },
 });
+const seed = id('card seed');
+const card = (more: Members): Members => ({
+  drops: {
+    [pollKey]: {
+      kind: 'card',
+      epoch: id('epoch', 16),
+      n: 4,
+      card: id('card', 16),
+      key: id('card key'),
+      note: 'the baker',
+      created: now,
+      notAfter: now + 1000,
+      ...more,
+    },
+  },
+});
+const claim = (by: string, at: number): Members => ({ claimed: { by: `${by}@beta.test`, at } });
 const sent = (name: string): Members => ({
   letterIds: [id(name, 16)],
   subject: name,
@@ -147,6 +164,30 @@ const joins: readonly (readonly [string, Members, Members, Members])[] = [
     contact({ known: true, drop: drop(now + 1, 'newer drop') }),
   ],
   ['an own drop that was used on one', handed({}), handed({ used: true }), handed({ used: true })],
+  [
+    'a contact card that one found claimed',
+    card({ seed }),
+    card({ seed, ...claim('bob', now) }),
+    card({ seed, ...claim('bob', now) }),
+  ],
+  [
+    'a contact card that each found claimed by another',
+    card({ seed, ...claim('bob', now + 1) }),
+    card({ seed, ...claim('cem', now) }),
+    card({ seed, ...claim('cem', now) }),
+  ],
+  [
+    'a contact card that each found claimed by another in the same second',
+    card({ seed, ...claim('bob', now) }),
+    card({ seed, ...claim('cem', now) }),
+    card({ seed, ...claim('cem', now) }),
+  ],
+  [
+    'a contact card that one revoked, whose seed is gone',
+    card({ revoked: true }),
+    card({ seed, ...claim('bob', now) }),
+    card({ revoked: true, ...claim('bob', now) }),
+  ],
   [
     'what each sent',
     { sent: { [id('one', 16)]: sent('one') } },
