@@ -1,5 +1,4 @@
 /** What a person writes, as `message/rfc822` (RFC 5322): UTF-8, and nothing about the machine it was written on. */
-import MailComposer from 'nodemailer/lib/mail-composer';
 import { base64urlnopad } from '@scure/base';
 
 export interface MailDraft {
@@ -22,6 +21,8 @@ export async function composeMail(
   const { from, to, subject, text, date, references = [] } = draft;
   const domain = from.slice(from.lastIndexOf('@') + 1);
   const nearest = references.at(-1);
+  // Loaded when a mail is written: most commands write none, and start faster without.
+  const { default: MailComposer } = await import('nodemailer/lib/mail-composer');
   const mail = new MailComposer({
     from: { name: '', address: from },
     to: to.map((address) => ({ name: '', address })),

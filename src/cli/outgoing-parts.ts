@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import mime from 'mime';
-import PostalMime from 'postal-mime';
 import type { OutgoingPart } from '../client/api.ts';
 
 const mail = 'message/rfc822';
@@ -42,6 +41,7 @@ export async function subjectOfMail(path: string): Promise<string | undefined> {
   const file = await open(path, 'r');
   try {
     const { buffer, bytesRead } = await file.read(new Uint8Array(headerBytes), 0, headerBytes, 0);
+    const { default: PostalMime } = await import('postal-mime');
     const { subject } = await PostalMime.parse(buffer.subarray(0, bytesRead));
     return subject;
   } catch {

@@ -1,5 +1,5 @@
 /** A letter on a terminal: verified facts first, then what its author wrote, harmless. */
-import PostalMime, { type Address, type Email } from 'postal-mime';
+import type { Address, Email } from 'postal-mime';
 import type { InboxEntry } from '../client/api.ts';
 import { formatSize, formatTime } from './format.ts';
 import { safeBlock, safeLine, shortLine } from './safe-text.ts';
@@ -23,6 +23,7 @@ const maxNesting = 20;
 
 /** Reads a mail. Whatever the bytes are, there is a result: a broken mail is shown as its text. */
 export async function parseMail(bytes: Uint8Array): Promise<ShownMail> {
+  const { default: PostalMime } = await import('postal-mime');
   const mail = await PostalMime.parse(bytes, { maxNestingDepth: maxNesting }).catch(() => undefined);
   if (mail === undefined)
     return {

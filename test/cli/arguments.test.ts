@@ -29,6 +29,31 @@ const paths = createCommands({
   .flatMap(({ commands }) => commands)
   .flatMap((one) => [[one.name()], ...one.commands.map((member) => [one.name(), member.name()])]);
 
+/** Writes the name of each package that a process loads to its standard error, at its end. */
+const watchLoading = `data:text/javascript,${encodeURIComponent(`
+  import { registerHooks } from 'node:module';
+  const packages = new Set();
+  registerHooks({
+    load(url, context, next) {
+      packages.add(/node_modules[/]((?:@[^/]+[/])?[^/]+)/.exec(url)?.[1]);
+      return next(url, context);
+    },
+  });
+  process.on('exit', () => console.error([...packages].join(' ')));
+`)}`;
+
+test('what one command alone needs is not loaded by the others', async (t) => {
+  const { code, err } = await beckon(['--help'], {
+    cwd: '/',
+    env: { NODE_OPTIONS: `--import=${watchLoading}` },
+  });
+  t.is(code, 0);
+  const loaded = err.trim().split(' ');
+  t.true(loaded.includes('commander'));
+  for (const heavy of ['lmdb', 'undici', 'pino', 'nodemailer', 'postal-mime', '@peculiar/x509'])
+    t.false(loaded.includes(heavy), heavy);
+});
+
 test('every command shows help with an example of itself', async (t) => {
   t.true(paths.length > 20);
   for (const path of paths) {
