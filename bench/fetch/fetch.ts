@@ -1,10 +1,12 @@
 /** Fetching and the store: beside nginx, beside Postfix, and with as much in the store as a large hoster has. */
 import type { Bench } from '../report.ts';
 import { serving } from './serving.ts';
+import { submitting } from './submit.ts';
+import { waiting } from './waiting.ts';
 
 export const fetch: Bench = {
   name: 'fetch',
   async *run(options) {
-    for (const bench of [serving]) yield* bench.run(options);
+    for (const bench of [serving, submitting, waiting]) yield* bench.run(options);
   },
 };

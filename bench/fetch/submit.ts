@@ -1,0 +1,104 @@
+/**
+ * Submissions, each durable before it is answered, beside Postfix accepting messages of the same size on the same disk. Ours go through the
+ * pipeline of the account interface and the store (reserve, open, write, commit), without the HTTP and the signatures around it; Postfix's
+ * through SMTP without TLS.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Submit } from '../../src/account/submit.ts';
+import { createSubmit } from '../../src/account/submit.ts';
+import type { AccountUser } from '../../src/account/user.ts';
+import { systemClock } from '../../src/clock.ts';
+import { sha256 } from '../../src/crypto/kdf.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { payloadSize } from '../../src/message/payload.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { openStore } from '../../src/store/store.ts';
+import { sealedEnvelope } from '../../src/wire/message.ts';
+import { sizes } from '../../src/wire/registry.ts';
+import { encode } from '../../src/wire/schema.ts';
+import type { SubmittedMessage } from '../../src/wire/submission.ts';
+import { metricOf, wallSeconds, type Bench, type Pair } from '../report.ts';
+import { envelopeSize, headerSize, newMessage, newOwner, piece } from '../stored-messages.ts';
+import { sendMail, startPostfix } from './postfix.ts';
+import { findProgram, leaveOut } from './programs.ts';
+
+/** Submissions under way at a time, and connections to Postfix. */
+const together = 64;
+/** What a client has reserved at once. */
+const reserved = 64;
+
+export const submitting: Bench = {
+  name: 'submit',
+  async *run({ quick }) {
+    const program = findProgram('postfix');
+    if (program === undefined) return leaveOut('submit is', 'Postfix', 'postfix');
+    if (process.getuid?.() !== 0) {
+      console.error('fetch: submit is left out: Postfix starts for root only');
+      return;
+    }
+    await using parts = new AsyncDisposableStack();
+    const dir = mkdtempSync(join(tmpdir(), 'beckon-bench-'));
+    parts.defer(() => rmSync(dir, { recursive: true, force: true }));
+    const store = await openStore({
+      dir: join(dir, 'store'),
+      clock: systemClock,
+      onFailure: (error) => console.error(error),
+    });
+    parts.defer(() => store.close());
+    const submit = createSubmit({
+      ...store,
+      limitsOf: async () => ({}),
+      clock: systemClock,
+      random: systemRandom,
+      metrics: createMetrics(),
+    });
+    const postfix = await startPostfix(program, dir);
+    parts.defer(() => postfix.stop());
+
+    const payload = systemRandom(payloadSize(sizes.payloadFloor));
+    const size = headerSize + envelopeSize + payload.length;
+    const count = quick ? 1000 : 5000;
+    const pairs: Pair[] = [];
+    for (let run = -1; run < (quick ? 3 : 5); run++) {
+      const ours = await wallSeconds(() => submitAll(submit, payload, count));
+      const theirs = await wallSeconds(() => sendMail(postfix.port, count, size, together));
+      if (run >= 0) pairs.push({ value: count / ours, peerValue: count / theirs });
+    }
+    const peer = `Postfix accepting messages of ${size} bytes into its hold queue, SMTP without TLS; ${together} at a time on both sides`;
+    yield metricOf({ bench: 'fetch', metric: 'submit', unit: '1/s', peer }, pairs);
+  },
+};
+
+/** A message with a payload of its own each; every submitter is a user. */
+async function submitAll(submit: Submit, payload: Uint8Array, count: number): Promise<void> {
+  const hash = sha256(payload);
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: together }, async () => {
+      const owner = newOwner('alpha.test');
+      const user: AccountUser = { owner, device: systemRandom(32), kind: 'device' };
+      let ids: readonly Uint8Array[] = [];
+      for (let at = 0; next++ < count; at++) {
+        if (at % reserved === 0) ({ ids } = await submit.reserve(user, reserved));
+        const upload = systemRandom(16);
+        await submit.openUpload(user, upload, payload.length);
+        await submit.writePart(user, upload, { offset: 0, bytes: piece(payload) });
+        const message = submitted(ids[at % reserved] as Uint8Array, payload.length);
+        await submit.commit(user, { upload, payloadHash: hash, messages: [message] });
+      }
+    }),
+  );
+}
+
+function submitted(id: Uint8Array, size: number): SubmittedMessage {
+  const envelope = encode(sealedEnvelope, {
+    destination: 'beta.test',
+    keyId: systemRandom(sizes.keyId),
+    sealedKey: systemRandom(sizes.xwingEnc + 48),
+    ciphertext: systemRandom(1000),
+  });
+  const { introduction: _, ...message } = newMessage(id, size);
+  return { ...message, envelope };
+}
