@@ -100,13 +100,13 @@ export function createTextSealer(
         text: base64urlnopad.encode(sealed),
       })}\n`;
     },
-    open: (sealed) =>
-      open(sealed, async (header) => {
-        const key = await keyOf(header);
-        // Only where it is not cheaper than what was asked for.
-        if (header.memory >= cost.memory && header.passes >= cost.passes) sealing ??= header;
-        return key;
-      }),
+    async open(sealed) {
+      const text = await open(sealed, keyOf);
+      const { header } = readSealed(sealed);
+      // Once it opened, for anybody may have put it there; and only where it is not cheaper than what was asked for.
+      if (header.memory >= cost.memory && header.passes >= cost.passes) sealing ??= header;
+      return text;
+    },
   };
 }
 

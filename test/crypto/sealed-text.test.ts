@@ -108,3 +108,11 @@ test('many texts cost one derivation: a sealer goes on with the salt of the firs
   await dearer.open(texts[0] ?? '');
   t.is((JSON.parse(await dearer.seal('five')) as { memory: number }).memory, 128);
 });
+
+test('what did not open decides nothing: neither salt nor cost of what is sealed next', async (t) => {
+  const planted = await sealText('mine', 'another word', systemRandom, { memory: 256, passes: 3 });
+  const sealer = createTextSealer('word', systemRandom, cheap);
+  t.is(await rejected(sealer.open(planted)), 'open_failed');
+  const { memory, passes } = JSON.parse(await sealer.seal('yours')) as Record<string, number>;
+  t.deepEqual({ memory, passes }, cheap);
+});
