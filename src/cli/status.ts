@@ -39,7 +39,7 @@ export function statusLines(status: ServerStatus, now: number): string[] {
     `beckon ${safeLine(version)}, up ${formatDuration(uptime)}, ${formatNumber(domains, 'domain')}, ${formatNumber(users, 'user')}`,
     `waiting        ${formatNumber(waiting.messages, 'message')}, ${formatSize(waiting.bytes)} of ${formatSize(waiting.maxBytes)}${since}`,
     `received       ${formatCount(received.stored)} in ${age}; ${droppedText(received.dropped)}`,
-    `introductions  ${formatCount(received.introductions)} in ${age}; watchers ${formatCount(watchers)}`,
+    `introductions  ${formatCount(received.introductions)} in the feeds; watchers ${formatCount(watchers)}`,
   ];
 }
 

@@ -102,6 +102,7 @@ export interface WaitingMessages {
 export interface ReceivedRefs {
   readonly since: number;
   readonly stored: number;
+  /** Those that lie in the feeds now, whenever they came. */
   readonly introductions: number;
   /** Datagrams dropped, by error code. */
   readonly dropped: Readonly<Record<string, number>>;

@@ -152,7 +152,8 @@ test('list and status warn of a mandate that ends, and say what to do', async (t
     domains: 1,
     users: 0,
     waiting: { messages: 0, bytes: 0, maxBytes: 1 },
-    received: { since: now, stored: 0, introductions: 0, dropped: {} },
+    received: { since: now, stored: 0, introductions: 3, dropped: {} },
+    watchers: 0,
     identityWanted: [{ domain: 'alpha.test', mandateEnds }],
   };
   const openAdmin = (): Admin =>
@@ -162,6 +163,8 @@ test('list and status warn of a mandate that ends, and say what to do', async (t
       domainKeys: async () => report,
       close: async () => {},
     }) as unknown as Admin;
+  const { out } = await command(['status'], { cwd, parts: { openAdmin } });
+  t.regex(out, /^introductions {2}3 in the feeds;/m, 'also those of before the daemon started');
   for (const args of [['keys', 'list'], ['status']]) {
     const { code, err } = await command(args, { cwd, parts: { openAdmin } });
     t.is(code, 1);
