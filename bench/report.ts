@@ -15,10 +15,16 @@ export interface Metric {
   readonly spread: readonly [number, number];
 }
 
+export interface BenchOptions {
+  readonly quick: boolean;
+  /** Of the large file, in GB. */
+  readonly gigabytes?: number;
+}
+
 export interface Bench {
   readonly name: string;
   /** `quick`: well under a minute. */
-  run(options: { readonly quick: boolean }): AsyncIterable<Metric>;
+  run(options: BenchOptions): AsyncIterable<Metric>;
 }
 
 /** One run's figure and its peer's, measured one after the other. */
