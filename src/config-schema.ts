@@ -126,6 +126,20 @@ export const schema = {
   storage: {
     max: entry(size, '50GB', 'What waiting messages may take, of all domains together.'),
     reserve: entry(reserve, '10%', 'Of the disk: with less free than this, nothing is accepted.'),
+    fetches: live(
+      entry(
+        count(2, 1_000_000),
+        200,
+        'How often one message may be fetched in a day; reading it once takes two, header and payload.',
+      ),
+    ),
+    egress: live(
+      entry(
+        size,
+        '1TB',
+        'What a domain serves of its messages in a day; a quarter of it for one message. More than the largest message.',
+      ),
+    ),
   },
   defaults: {
     unknownUsers: live(

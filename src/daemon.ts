@@ -36,6 +36,7 @@ import { createSenders } from './directory/senders.ts';
 import { createDiscover } from './dns/discover.ts';
 import { createResolver } from './dns/resolver.ts';
 import { createAccept } from './fetch/accept.ts';
+import { createFetchAllowance } from './fetch/allowance.ts';
 import { createAsk } from './fetch/ask.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { createReadFeed } from './fetch/feed.ts';
@@ -173,7 +174,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   });
 
-  const serve = createServe({ ...store, earnCredit: credit.earn, clock, metrics, log });
+  const allowance = createFetchAllowance(() => config.storage, clock);
+  const serve = createServe({ ...store, allowance, earnCredit: credit.earn, clock, metrics, log });
   const accept = createAccept({ ...store, clock });
   const setPreferences = createSetPreferences({ pollKey, preferences: store.preferences, clock });
   const readFeed = createReadFeed({

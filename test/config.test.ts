@@ -37,7 +37,7 @@ test('the defaults, each in its unit', (t) => {
     },
     dns: { resolvers: [], dnssec: 'auto' },
     tls: { mode: 'files', directory: '/etc/letsencrypt/live', certificate: null, key: null },
-    storage: { max: 50e9, reserve: { percent: 10 } },
+    storage: { max: 50e9, reserve: { percent: 10 }, fetches: 200, egress: 1e12 },
     defaults: {
       unknownUsers: 'mail',
       introductions: 'open',

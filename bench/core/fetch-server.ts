@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../src/clock.ts';
 import { createSha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
+import { createFetchAllowance } from '../../src/fetch/allowance.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { textOf } from '../../src/http/gather.ts';
 import { listen } from '../../src/http/listen.ts';
@@ -37,7 +38,8 @@ async function startBeckon(dir: string): Promise<Served> {
   const store = await openStore({ dir, clock: systemClock, onFailure: (error) => console.error(error) });
   const payload = systemRandom(payloadSize(sizes.payloadFloor));
   const ids = await storeMessages(store, newOwner(domain), payload, messages);
-  const serve = createServe({ ...store, earnCredit: () => {}, clock: systemClock, metrics, log });
+  const allowance = createFetchAllowance(() => ({ fetches: Infinity, egress: Infinity }), systemClock);
+  const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock: systemClock, metrics, log });
   const unused = (): never => {
     throw new Error('only fetches are measured');
   };

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { createSha256 } from '../../src/crypto/kdf.ts';
+import { createFetchAllowance } from '../../src/fetch/allowance.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { textOf } from '../../src/http/gather.ts';
 import { listen } from '../../src/http/listen.ts';
@@ -39,7 +40,8 @@ const store = await openStore({
 const owner = newOwner(domain);
 const smallIds = await storeMessages(store, owner, readFileSync(small), smallMessages);
 const largeIds = await storeMessages(store, owner, readFileSync(large), 1);
-const serve = createServe({ ...store, earnCredit: () => {}, clock: systemClock, metrics, log });
+const allowance = createFetchAllowance(() => ({ fetches: Infinity, egress: Infinity }), systemClock);
+const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock: systemClock, metrics, log });
 const unused = (): never => {
   throw new Error('only fetches are measured');
 };

@@ -12,6 +12,7 @@ import { createPublisher } from '../../src/directory/publish.ts';
 import { createAccept } from '../../src/fetch/accept.ts';
 import { createAsk } from '../../src/fetch/ask.ts';
 import { createPoll } from '../../src/fetch/poll.ts';
+import { createFetchAllowance } from '../../src/fetch/allowance.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { listen } from '../../src/http/listen.ts';
 import { publicRoutes } from '../../src/http/public.ts';
@@ -132,7 +133,8 @@ const publisher = createPublisher({
   clock,
   log,
 });
-const serve = createServe({ ...store, earnCredit: () => {}, clock, metrics, log });
+const allowance = createFetchAllowance(() => ({ fetches: Infinity, egress: Infinity }), clock);
+const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock, metrics, log });
 const ask = createAsk({
   pollKey: (of, id) => keyRing.pollKey(of, id, clock.seconds()),
   pending: store.pending,

@@ -11,6 +11,7 @@ export interface SentBytes {
   readonly size: number;
   /** SHA-256: its text form is the entity tag. */
   readonly hash: Uint8Array;
+  /** Throws what the request is answered with instead, `rate_limited`. */
   open(start: number, end: number): AsyncIterable<Uint8Array>;
   /** The same bytes at once, where they are few: a stream costs more than they do. */
   atOnce?(start: number, end: number): Uint8Array | undefined;
@@ -39,16 +40,26 @@ export function sendPayload(
     throw new BeckonError('range_invalid', 'the range begins behind the end of the payload');
   }
   const { start, end } = selected.kind === 'part' ? selected : { start: 0, end: payload.size };
-  const bytes = request.method === 'HEAD' ? undefined : payload.atOnce?.(start, end);
+  const bytes = request.method === 'HEAD' ? undefined : opened(reply, payload, start, end);
   if (selected.kind === 'part')
     void reply.code(206).header('content-range', `bytes ${start}-${end - 1}/${payload.size}`);
   void reply.header('content-type', 'application/octet-stream').header('content-length', end - start);
-  if (request.method === 'HEAD') return reply.send();
+  if (bytes === undefined) return reply.send();
   reply.raw.once('finish', () => {
     metrics.bytesServed.inc(end - start);
     if (end === payload.size) payload.fetched?.();
   });
-  return reply.send(bytes ?? readableOf(payload.open(start, end)));
+  return reply.send(bytes);
+}
+
+/** Where it may not be read now, the answer says nothing of it. */
+function opened(reply: FastifyReply, payload: SentBytes, start: number, end: number): Uint8Array | Readable {
+  try {
+    return payload.atOnce?.(start, end) ?? readableOf(payload.open(start, end));
+  } catch (error) {
+    void reply.removeHeader('etag').removeHeader('accept-ranges');
+    throw error;
+  }
 }
 
 /** Range is defined for GET only. */

@@ -26,7 +26,7 @@ export interface PublicHandlers {
   watch(domain: string, request: PollRequest, source: string): (sink: EventSink) => () => void;
   /** The feed, for users of the domain only. Throws `unauthorized`. */
   introductions(domain: string, request: SignedRequest, page: FeedPage): Promise<FeedResponse>;
-  /** The encoded message-object, absent where the id is dead. */
+  /** The encoded message-object, absent where the id is dead. Throws `rate_limited`. */
   readMessage(domain: string, id: Uint8Array): Promise<Uint8Array | undefined>;
   /** Absent where the id is dead. Nothing is opened yet. */
   readPayload(domain: string, id: Uint8Array): Promise<StoredPayload | undefined>;
@@ -62,7 +62,7 @@ export interface StoredPayload {
   readonly hash: Uint8Array;
   /**
    * The bytes from `start` to just before `end`. The iterator is returned early when the client goes away; a Readable
-   * of bytes is used as it is.
+   * of bytes is used as it is. Throws `rate_limited`.
    */
   open(start: number, end: number): AsyncIterable<Uint8Array>;
   /** The same bytes at once, where they are few: a stream costs more than they do. */

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { createAccept } from '../../src/fetch/accept.ts';
+import { createFetchAllowance } from '../../src/fetch/allowance.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { sha256 } from '../../src/crypto/kdf.ts';
 import { parseTraceHandle } from '../../src/keys/fingerprints.ts';
@@ -13,11 +14,11 @@ import { acceptRequest } from '../../src/wire/message.ts';
 import { decode, encode } from '../../src/wire/schema.ts';
 import { accounts, ann, asUser, day, otherAnn, sendOne, type SentOne } from '../account/fixture.ts';
 import { collected, opened, random, start } from '../store/fixture.ts';
-import { thrown } from '../support/identities.ts';
+import { rejected, thrown } from '../support/identities.ts';
 
 const user = asUser(ann);
 
-async function sender(t: ExecutionContext) {
+async function sender(t: ExecutionContext, limits = { fetches: 1000, egress: 1e9 }) {
   const { store, clock } = await opened(t);
   const account = accounts(store, clock);
   const credit: string[] = [];
@@ -27,7 +28,8 @@ async function sender(t: ExecutionContext) {
     noted.resolve();
   };
   const metrics = createMetrics();
-  const serve = createServe({ ...store, earnCredit, clock, metrics, log: silentLog });
+  const allowance = createFetchAllowance(() => limits, clock);
+  const serve = createServe({ ...store, allowance, earnCredit, clock, metrics, log: silentLog });
   const accept = createAccept({ ...store, clock });
   return {
     store,
@@ -304,4 +306,63 @@ test('of accepts and retractions in any order and overlap exactly one side wins,
     { numRuns: 40 },
   );
   t.true(wins.accepted > 0 && wins.withdrawn > 0);
+});
+
+test('a message is fetched so often in a day, whatever part of it is asked for; then it waits, and others do not', async (t) => {
+  const { account, serve, clock } = await sender(t, { fetches: 10.05, egress: 1e9 });
+  const one = await sendOne(account, user, { length: 40_000 });
+  const other = await sendOne(account, user);
+  const payload = (await serve.readPayload('alpha.test', one.message.id))!;
+  for (let n = 0; n < 4; n++) {
+    payload.open(0, payload.size / 2);
+    payload.open(payload.size / 2, payload.size);
+    await serve.readMessage('alpha.test', one.message.id);
+  }
+  for (let n = 0; n < 2; n++) payload.open(0, payload.size);
+  t.is(
+    thrown(() => payload.open(0, payload.size)),
+    'rate_limited',
+  );
+  t.is(
+    thrown(() => payload.open(payload.size - 1, payload.size)),
+    'rate_limited',
+    'a byte costs something, too',
+  );
+  t.is(await rejected(serve.readMessage('alpha.test', one.message.id)), 'rate_limited');
+  t.truthy(await serve.readMessage('alpha.test', other.message.id));
+  t.is(await serve.readMessage('alpha.test', random(32)), undefined, 'what is dead is dead as ever');
+  clock.advance(day / 10 + 1);
+  t.notThrows(() => payload.open(0, payload.size));
+});
+
+test('a domain serves so much in a day, and one message no more than a quarter of it', async (t) => {
+  const { account, serve } = await sender(t, { fetches: 1000, egress: 400_000 });
+  const messages = await Promise.all(
+    Array.from({ length: 6 }, () => sendOne(account, user, { length: 20_000 })),
+  );
+  const served: number[] = [];
+  for (const { message } of messages) {
+    const payload = (await serve.readPayload('alpha.test', message.id))!;
+    const before = served.length;
+    while (thrown(() => payload.open(0, payload.size)) === 'no error') served.push(payload.size);
+    t.true((served.length - before) * payload.size <= 100_000);
+  }
+  t.is(new Set(served).size, 1);
+  const last = (await serve.readPayload('alpha.test', messages[5]!.message.id))!;
+  t.is(
+    thrown(() => last.open(0, last.size)),
+    'rate_limited',
+    'though nobody fetched it',
+  );
+  const sum = served.reduce((total, size) => total + size, 0);
+  t.true(sum <= 400_000 && sum > 350_000);
+  const gamma = await sendOne(account, asUser(otherAnn));
+  t.truthy(await serve.readMessage('gamma.test', gamma.message.id), 'another domain has its own');
+});
+
+test('a message larger than its part of the domain’s day can be fetched all the same', async (t) => {
+  const { account, serve } = await sender(t, { fetches: 1000, egress: 100_000 });
+  const { message } = await sendOne(account, user, { length: 60_000 });
+  const payload = (await serve.readPayload('alpha.test', message.id))!;
+  t.notThrows(() => payload.open(0, payload.size));
 });

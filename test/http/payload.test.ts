@@ -2,6 +2,7 @@ import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { get } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
+import { BeckonError } from '../../src/errors.ts';
 import { isUnchanged, selectRange } from '../../src/http/ranges.ts';
 import { liveId, payloadBytes, payloadHash, serve, type Asked } from './public-stub.ts';
 
@@ -174,4 +175,25 @@ test('a payload of one byte', (t) => {
   t.deepEqual(selectRange('bytes=0-', 1), { kind: 'part', start: 0, end: 1 });
   t.deepEqual(selectRange(undefined, 1), { kind: 'whole' });
   t.false(isUnchanged(undefined, etag));
+});
+
+test('what may not be read now is a problem, and says nothing of the payload', async (t) => {
+  const { ask, asked } = await serve(t, {
+    readPayload: async () => ({
+      size,
+      hash: payloadHash,
+      open() {
+        throw new BeckonError('rate_limited', 'too often');
+      },
+      fetched: () => void asked.fetched++,
+    }),
+  });
+  for (const headers of [{}, { range: 'bytes=5-6' }]) {
+    const answer = await ask(path, { headers });
+    t.is(answer.status, 429);
+    t.is(answer.problem().code, 'rate_limited');
+    t.is(answer.problem().retryAfter, 60);
+    for (const name of ['etag', 'content-range', 'accept-ranges']) t.is(answer.headers[name], undefined);
+  }
+  t.is(asked.fetched, 0);
 });
