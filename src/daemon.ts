@@ -25,9 +25,10 @@ import { keySealer } from './admin/key-sealer.ts';
 import { createOwnDns } from './admin/own-dns.ts';
 import { createRunningOperations } from './admin/running.ts';
 import { systemClock, type Clock } from './clock.ts';
-import { restartNeeded, type Config, type ListenAddress } from './config.ts';
+import { restartNeeded, type Config } from './config.ts';
 import { createSha256 } from './crypto/kdf.ts';
 import { systemRandom } from './crypto/random.ts';
+import { bindAddress, transportOf } from './daemon-listen.ts';
 import { startSchedule } from './daemon-schedule.ts';
 import { createDomains } from './directory/domains.ts';
 import { createPublisher } from './directory/publish.ts';
@@ -46,9 +47,8 @@ import { createServe } from './fetch/serve.ts';
 import { createWatches } from './fetch/watch.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
-import type { BindAddress } from './http/bind.ts';
 import { warnOfMissingCertificates } from './http/certificates.ts';
-import { listen, type Listener, type Transport } from './http/listen.ts';
+import { listen, type Listener } from './http/listen.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { publicRoutes } from './http/public.ts';
 import { selectKey } from './keys/key-pair.ts';
@@ -389,13 +389,4 @@ function introductionsOf(
   settings: { introductions: string; introductionsPerHour: number } | undefined,
 ): number {
   return settings?.introductions === 'open' ? settings.introductionsPerHour : 0;
-}
-
-function bindAddress(address: ListenAddress, mode: number): BindAddress {
-  return address.kind === 'unix' ? { ...address, mode } : address;
-}
-
-function transportOf({ tls, listen: { trustedProxies } }: Config): Transport {
-  if (tls.mode === 'files') return { kind: 'tls', ...tls };
-  return tls.mode === 'proxy' ? { kind: 'proxy', trusted: trustedProxies } : { kind: 'plain' };
 }
