@@ -42,7 +42,8 @@ const troubleWords: Readonly<Record<StateTrouble, string>> = {
 const troubleAdvice: Readonly<Record<StateTrouble, string>> = {
   older:
     'ask your hoster whether a backup was restored; your other devices may have written more than is known here',
-  other_phrase: 'beckon devices add there, beckon enroll here',
+  other_phrase:
+    'beckon devices add there, beckon enroll here; until then this one also takes records that were signed there for a stranger’s',
   not_ours: 'beckon devices list; one that was stolen: beckon devices remove NAME --stolen',
 };
 

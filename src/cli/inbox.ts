@@ -48,8 +48,9 @@ export function inboxCommand(parts: InboxParts): Command {
       if (options.json) face.printJson(entries);
       else if (entries.length > 0) show(parts, entries, false);
       else if (failure === undefined) face.note('nothing waits');
-      warnOfAlarms(face, alarms);
+      // In this order: a device that cannot read what the others share takes their records for a stranger's.
       warnOfTroubles(face, troubles);
+      warnOfAlarms(face, alarms);
       if (failure !== undefined) throw failure;
     });
 }

@@ -90,6 +90,26 @@ test.serial('the phrase brings a lost machine back, from a pipe and for programs
   t.regex(old.err, /only the last one counts/);
 });
 
+test.serial(
+  'a device that a theft elsewhere shut out hears why before it hears of records that it does not know',
+  async (t) => {
+    const phrase = /[a-z]+( [a-z]+){23}/;
+    const enrolled = ok(await hosters.as('eve-home', ['enroll', await invitation('eve'), '--json']));
+    const [words = ''] = phrase.exec(enrolled) ?? [];
+    const restore = (home: string): Promise<Run> =>
+      hosters.as(home, ['enroll', '--restore', 'eve@alpha.test', '--name', home], `${words}\n`);
+    ok(await restore('eve-stays'));
+    ok(await restore('eve-stolen'));
+    ok(await hosters.as('eve-home', ['devices', 'remove', 'eve-stolen', '--stolen']));
+    const { code, err } = await hosters.as('eve-stays', ['inbox']);
+    t.is(code, 1);
+    t.regex(
+      err,
+      /^nothing waits\nbeckon: a new recovery phrase .*\[state_other_phrase\]\nnext .*takes records that were signed there/,
+    );
+  },
+);
+
 test.serial('what cannot be meant is misuse', async (t) => {
   for (const args of [
     ['enroll'],
