@@ -10,7 +10,6 @@ import { safeLine } from './safe-text.ts';
 /** `beckon card`, `beckon card list|revoke`: what lets somebody write to you once, without an introduction. */
 export function cardCommand(parts: ClientParts): Command {
   return makeCommand(parts)
-    .enablePositionalOptions()
     .addCommand(listCommand(parts))
     .addCommand(revokeCommand(parts))
     .helpCommand(false);
@@ -55,12 +54,18 @@ function madeLines(made: MadeCard, whole: boolean, drawn: boolean): readonly str
   return [whole ? made.whole : made.link, ...(drawn ? qrLines(made.link) : [])];
 }
 
+/** `beckon card` has the same options, and takes them first. */
+function sharedOptions(self: Command): HomeOption & JsonOption {
+  return self.optsWithGlobals();
+}
+
 function listCommand(parts: ClientParts): Command {
   const { face } = parts;
   return command('list', 'show cards that are good, and who used them', 'card list')
     .addOption(homeOption())
     .addOption(jsonOption())
-    .action(async (options: HomeOption & JsonOption) => {
+    .action(async (_own: unknown, self: Command) => {
+      const options = sharedOptions(self);
       const cards = await withClient(parts, options, async (client) => client.cards.list());
       if (options.json) return face.printJson(cards);
       if (cards.length === 0) return face.note('there are no cards');
@@ -90,7 +95,8 @@ function revokeCommand(parts: ClientParts): Command {
     .argument('<id>', 'as beckon card list shows it')
     .addOption(homeOption())
     .addOption(jsonOption())
-    .action(async (which: string, options: HomeOption & JsonOption) => {
+    .action(async (which: string, _own: unknown, self: Command) => {
+      const options = sharedOptions(self);
       const revoked = await withClient(parts, options, (client) => client.cards.revoke(which));
       if (options.json) return face.printJson(revoked);
       face.print(`revoked  ${revoked.id.slice(0, 8)} ${safeLine(revoked.note)}`.trimEnd());

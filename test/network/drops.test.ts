@@ -39,9 +39,12 @@ async function bothPhases(
   return { ann, bob, carl };
 }
 
-test('a ref by introduction and one over a drop are alike in the pending table, but for what is random', async (t) => {
+test('refs by introduction, over a drop and over a card are alike in the pending table, but for what is random', async (t) => {
   await using town = await startTown();
   const { bob } = await bothPhases(town);
+  const dora = await town.enroll('dora@alpha.test');
+  await dora.send([(await bob.client().cards.make()).link], 'over a card');
+  await bob.arrivals();
   const { drops, received } = saved(bob);
   const beta = town.hoster('beta');
   await beta.stop();
@@ -63,7 +66,7 @@ test('a ref by introduction and one over a drop are alike in the pending table, 
     }
   }
   await store.close();
-  t.deepEqual(kinds.toSorted(), ['handed', 'introduced']);
+  t.deepEqual(kinds.toSorted(), ['card', 'handed', 'introduced']);
   t.is(new Set(shapes).size, 1, shapes.join('\n'));
   t.true(Object.keys(received).length >= 2);
 });
