@@ -1,5 +1,6 @@
 /** Fetching and the store: beside nginx, beside Postfix, and with as much in the store as a large hoster has. */
 import type { Bench } from '../report.ts';
+import { pendingBench } from './pending.ts';
 import { serving } from './serving.ts';
 import { submitting } from './submit.ts';
 import { waiting } from './waiting.ts';
@@ -7,6 +8,6 @@ import { waiting } from './waiting.ts';
 export const fetch: Bench = {
   name: 'fetch',
   async *run(options) {
-    for (const bench of [serving, submitting, waiting]) yield* bench.run(options);
+    for (const bench of [serving, submitting, pendingBench, waiting]) yield* bench.run(options);
   },
 };
