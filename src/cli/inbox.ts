@@ -7,7 +7,8 @@ import { warnOfAlarms, warnOfTroubles } from './alarms.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
 import { inboxLines } from './inbox-lines.ts';
-import { withClient, type ClientParts } from './open-client.ts';
+import { createNextLook } from './next-look.ts';
+import { withClient, withClientLeftOpen, type ClientParts } from './open-client.ts';
 import { safeJson, safeLine } from './safe-text.ts';
 import { domainNoticeInWords, harmless, noticeInWords } from './trust-words.ts';
 
@@ -17,7 +18,7 @@ interface Options extends HomeOption, JsonOption {
 
 export type InboxParts = ClientParts & { readonly clock: Clock };
 
-/** Between two looks, in milliseconds: doubled after each that failed. */
+/** After a look that failed, in milliseconds: doubled with each. */
 const patience = { first: 3000, most: 60_000 };
 /** What passes by itself while watching. */
 const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -86,23 +87,30 @@ async function watch(parts: InboxParts, options: Options): Promise<void> {
   let delay = patience.first;
   let shown = new Map<number, string>();
   const told = new Set<string>();
+  const next = createNextLook();
   while (!stop.aborted) {
     try {
-      const entries = await withClient(parts, options, async (client) => {
+      const { result, close } = await withClientLeftOpen(parts, options, async (client, home) => {
         await client.sync();
         await showNotices(face, client, told);
-        return client.inbox();
+        return { entries: client.inbox(), stand: await next.prepare(client, home) };
       });
+      const { entries, stand } = result;
       const fresh = entries.filter((entry) => shown.get(entry.number) !== fingerprint(entry));
       show(parts, fresh, options.json === true);
       shown = new Map(entries.map((entry) => [entry.number, fingerprint(entry)]));
       delay = patience.first;
+      try {
+        await next.wait(stand, fresh.length > 0, stop);
+      } finally {
+        await close();
+      }
     } catch (error) {
       if (!passing.has(codeOf(error))) throw error;
       delay = Math.min(delay * 2, patience.most);
       face.note(`beckon: cannot ask now [${codeOf(error)}]; again in ${Math.round(delay / 1000)} s`);
+      await sleep(delay, undefined, { signal: stop }).catch(() => undefined);
     }
-    await sleep(delay, undefined, { signal: stop }).catch(() => undefined);
   }
 }
 

@@ -54,6 +54,23 @@ export async function withClient<T>(
   options: HomeOption,
   action: (client: Client, home: Home) => Promise<T>,
 ): Promise<T> {
+  const { result, close } = await withClientLeftOpen(parts, options, action);
+  await close();
+  return result;
+}
+
+/** What an action gave, and a client that is still connected. */
+export interface LeftOpen<T> {
+  readonly result: T;
+  close(): Promise<void>;
+}
+
+/** As `withClient`, but what goes on in the network goes on until `close`; the state is anybody's from now on. */
+export async function withClientLeftOpen<T>(
+  parts: ClientParts,
+  options: HomeOption,
+  action: (client: Client, home: Home) => Promise<T>,
+): Promise<LeftOpen<T>> {
   const directory = homeDirectory(parts.face, options);
   const state = await stat(join(directory, 'state.json')).catch(() => undefined);
   if (state === undefined)
@@ -62,7 +79,7 @@ export async function withClient<T>(
       `nobody is enrolled in ${directory}`,
       'beckon enroll INVITATION, or name the right directory with --home',
     );
-  return await withNewClient(parts, options, async (client, home) => {
+  return await openAndLeave(parts, options, async (client, home) => {
     if (client.address() === undefined)
       throw new AdvisedError(
         'unauthorized',
@@ -75,20 +92,32 @@ export async function withClient<T>(
 
 /** The same where there may be no user yet. `underPassphrase`: the files are to be, if they are not. */
 export async function withNewClient<T>(
-  { face, createClient }: ClientParts,
+  parts: ClientParts,
   options: HomeOption,
   action: (client: Client, home: Home) => Promise<T>,
   underPassphrase = false,
 ): Promise<T> {
+  const { result, close } = await openAndLeave(parts, options, action, underPassphrase);
+  await close();
+  return result;
+}
+
+async function openAndLeave<T>(
+  { face, createClient }: ClientParts,
+  options: HomeOption,
+  action: (client: Client, home: Home) => Promise<T>,
+  underPassphrase = false,
+): Promise<LeftOpen<T>> {
   const surroundings = readSurroundings(face);
   const plain = await openHome(homeDirectory(face, options));
   try {
     const home = await protectedHome(face, plain, underPassphrase);
     const client = await createClient(home, surroundings);
     try {
-      return await action(client, home);
-    } finally {
+      return { result: await action(client, home), close: () => client.close() };
+    } catch (error) {
       await client.close();
+      throw error;
     }
   } finally {
     await plain.unlock();

@@ -29,7 +29,7 @@ export interface ClientNetwork {
     | 'acknowledge'
   >;
   readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'fetchCard' | 'accept' | 'getUserAnswer'>;
-  readonly https: Pick<Https, 'request'>;
+  readonly https: Pick<Https, 'request' | 'stream'>;
   close(): Promise<void>;
 }
 
@@ -70,6 +70,11 @@ export interface Client {
   send(message: Outgoing, progress?: OnProgress, before?: OnRecipients): Promise<SendResult>;
   /** Feed, poll, headers of known contacts, accepts owed. Throws where the own domain cannot be asked. */
   sync(): Promise<SyncResult>;
+  /**
+   * Asks the own domain to tell at once what comes over the drops that are there now; best right after `sync`. What goes on then uses no file:
+   * other commands may work meanwhile. Throws `unsupported`, `rate_limited`, `unavailable`, network codes: then only asking helps.
+   */
+  watch(): Promise<Watching>;
   /** Everything received, by number; parts stand under their cover. */
   inbox(): readonly InboxEntry[];
   /** One entry, a part too. Throws `not_found`. */
@@ -126,6 +131,14 @@ export interface IgnoredSender {
   readonly ignored: boolean;
   /** Why the domain does not know yet, a stable error code: it is told by the next `sync`. */
   readonly notTold?: string;
+}
+
+/** A watch that stands. */
+export interface Watching {
+  /** Settles once: something came that was not known when it began, or the watch is over. */
+  readonly outcome: Promise<'news' | 'over'>;
+  /** Ends it. */
+  close(): void;
 }
 
 export interface OwnKeysReport {

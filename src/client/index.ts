@@ -18,7 +18,7 @@ import { createOwnKeys } from './own-keys.ts';
 import { createLookAtOwn } from './own-listing.ts';
 import { reportOwnKeys, standingAlarms } from './own-records.ts';
 import { createOwnDrops } from './own-drops.ts';
-import { createAskOwn, type Signer } from './own-request.ts';
+import { createAskOwn, createStreamOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
 import { receivedKey } from './reduce.ts';
 import { createRestore } from './restore.ts';
@@ -30,6 +30,7 @@ import { createShare } from './share.ts';
 import { createSession, createStateStore } from './store.ts';
 import type { ClientEvent, ClientState, ReceivedKey } from './state.ts';
 import { createTrust } from './trust.ts';
+import { createWatch } from './watch.ts';
 
 export type * from './api.ts';
 
@@ -58,11 +59,13 @@ export async function createClient(parts: ClientParts): Promise<Client> {
   const network = parts.connect(session.cache);
   const ownDomain = (signer: () => Promise<Signer>): OwnDomain =>
     createOwnDomain(createAskOwn({ network, signer, clock, wait }));
-  const own = ownDomain(async () => {
+  const signer = async (): Promise<Signer> => {
     const { enrolled, epoch } = session.state();
     if (!enrolled) throw new BeckonError('unauthorized', 'the enrolment was not finished: repeat it');
     return await loadSecrets(secrets, epoch);
-  });
+  };
+  const own = ownDomain(signer);
+  const stream = createStreamOwn({ network, signer, clock, wait });
   const share = createShare({ session, secrets, own, clock, random, wait });
   const ownKeys = createOwnKeys({
     session,
@@ -146,6 +149,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     ...createRestore({ session, secrets, network, ownDomain, share, clock, random }),
     send,
     sync,
+    watch: createWatch({ session, network, stream, clock, random }),
     inbox: () => inboxOf(session.state()),
     entry: (number) => entryOf(session.state(), number),
     open,

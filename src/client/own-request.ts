@@ -11,6 +11,7 @@ import type { DomainOutcome, NativePeer } from '../directory/domain-lookup.ts';
 import { BeckonError, codeOf, errorCodes, type ErrorCode } from '../errors.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import { signRequest, type Conditions } from '../message/http-signature.ts';
+import type { HttpsRequest } from '../outbound/https.ts';
 import { problem } from '../wire/collect.ts';
 import { mediaTypes, publicPath } from '../wire/registry.ts';
 import { decode } from '../wire/schema.ts';
@@ -40,6 +41,12 @@ export interface OwnAnswer {
 
 /** A success. Throws the domain's code, `unavailable`, network codes, `discovery_*`, `trust_changed`. */
 export type AskOwn = (request: OwnRequest) => Promise<OwnAnswer>;
+
+/**
+ * The body of a success as it comes, until `signal` aborts or it is silent for too long, which is `network_failed`. Throws as `AskOwn`; sent
+ * once only, and to be aborted where it throws.
+ */
+export type StreamOwn = (request: OwnRequest, signal: AbortSignal) => Promise<AsyncIterable<Uint8Array>>;
 
 export interface Signer {
   readonly domain: string;
@@ -72,14 +79,34 @@ export function createAskOwn(parts: OwnRequestParts): AskOwn {
   };
 }
 
-async function askOnce({ network, signer, clock }: OwnRequestParts, request: OwnRequest): Promise<OwnAnswer> {
+export function createStreamOwn(parts: OwnRequestParts): StreamOwn {
+  return async (request, signal) => {
+    const prepared = await prepare(parts, request);
+    const answer = await parts.network.https.stream({ ...prepared, signal, eventStream: true });
+    const type = typeOf(answer.headers);
+    if (!isSuccess(answer.status)) throw failure(answer.status, type, await gathered(answer.body));
+    if (type !== request.answer) throw foreign();
+    return answer.body;
+  };
+}
+
+async function gathered(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const bytes: number[] = [];
+  for await (const piece of body) bytes.push(...piece);
+  return Uint8Array.from(bytes);
+}
+
+async function prepare(
+  { network, signer, clock }: OwnRequestParts,
+  request: OwnRequest,
+): Promise<HttpsRequest> {
   const { domain, device } = await signer();
   const peer = expectNative(await network.domains.domain(domain));
   const { method, body, conditions = {}, maxBytes } = request;
   const path = publicPath + request.path;
   const signed = { method, domain, target: path, body: body?.bytes, conditions };
   const signature = signRequest(signed, device, clock.seconds());
-  const answer = await network.https.request({
+  return {
     domain,
     targets: peer.targets,
     method,
@@ -92,9 +119,13 @@ async function askOnce({ network, signer, clock }: OwnRequestParts, request: Own
       ...(body === undefined ? {} : { 'content-type': body.type }),
     },
     ...(body === undefined ? {} : { body: body.bytes }),
-  });
-  const type = answer.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (answer.status < 200 || answer.status > 299) throw failure(answer.status, type, answer.body);
+  };
+}
+
+async function askOnce(parts: OwnRequestParts, request: OwnRequest): Promise<OwnAnswer> {
+  const answer = await parts.network.https.request(await prepare(parts, request));
+  const type = typeOf(answer.headers);
+  if (!isSuccess(answer.status)) throw failure(answer.status, type, answer.body);
   const isEmpty = answer.status === 204 && answer.body.length === 0;
   if (!isEmpty && (request.answer === undefined || type !== request.answer)) throw foreign();
   const { etag } = answer.headers;
@@ -104,6 +135,14 @@ async function askOnce({ network, signer, clock }: OwnRequestParts, request: Own
     ...(etag === undefined ? {} : { etag }),
     ...(wholeSize === undefined ? {} : { wholeSize }),
   };
+}
+
+function isSuccess(status: number): boolean {
+  return status >= 200 && status <= 299;
+}
+
+function typeOf(headers: Readonly<Record<string, string>>): string | undefined {
+  return headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
 }
 
 function wholeSizeIn(contentRange: string | undefined): number | undefined {

@@ -11,7 +11,7 @@ import type { Random } from '../crypto/random.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { DropOwner } from '../message/drops.ts';
 import { provePoll } from '../message/poll-proof.ts';
-import type { PollAnswer, PollRef } from '../wire/collect.ts';
+import type { PollAnswer, PollRef, PollRequest } from '../wire/collect.ts';
 import { counts, dispositions } from '../wire/registry.ts';
 import type { ClientNetwork } from './api.ts';
 import type { OwnDomain } from './own-domain.ts';
@@ -31,7 +31,7 @@ export interface PollParts {
 }
 
 /** One drop to ask for. */
-interface Question {
+export interface Question {
   readonly owner: DropOwner;
   readonly pollKey: Text64;
   readonly done: readonly Text64[];
@@ -52,7 +52,8 @@ export async function pollDrops(parts: PollParts): Promise<void> {
   }
 }
 
-function questionsOf(session: Session): readonly Question[] {
+/** All live drops, with what is done with. */
+export function questionsOf(session: Session): readonly Question[] {
   const state = session.state();
   const keys = session.keys();
   return Object.entries(state.drops).flatMap(([pollKey, drop]) => {
@@ -64,7 +65,7 @@ function questionsOf(session: Session): readonly Question[] {
 
 /** Asks for at most 64 drops; gives those that have more. */
 async function pollSome(parts: PollParts, questions: readonly Question[]): Promise<readonly Question[]> {
-  const answers = await withPollKey(parts, (occasion) => ask(parts, questions, occasion));
+  const { answers } = await withPollKey(parts, (occasion) => parts.own.poll(requestFor(questions, occasion)));
   const events: ClientEvent[] = [];
   const more: Question[] = [];
   for (const [index, question] of questions.entries()) {
@@ -77,11 +78,8 @@ async function pollSome(parts: PollParts, questions: readonly Question[]): Promi
   return more;
 }
 
-async function ask(
-  { own }: PollParts,
-  questions: readonly Question[],
-  { key, ...occasion }: Occasion,
-): Promise<readonly PollAnswer[]> {
+/** Asks for at most 64 drops. */
+export function requestFor(questions: readonly Question[], { key, ...occasion }: Occasion): PollRequest {
   const entries = questions.map(({ owner, done, after }) =>
     provePoll(owner, key, occasion, {
       ...(done.length === 0
@@ -91,13 +89,13 @@ async function ask(
     }),
   );
   const { time, nonce, keyId } = occasion;
-  return (await own.poll({ time, nonce, keyId, entries })).answers;
+  return { time, nonce, keyId, entries };
 }
 
-type PassedOver = (id: Text64) => boolean;
+export type PassedOver = (id: Text64) => boolean;
 
 /** What comes newly from a sender who is ignored; what was there before the user's word goes on. */
-function passedOver(state: ClientState, pollKey: Text64): PassedOver {
+export function passedOver(state: ClientState, pollKey: Text64): PassedOver {
   const drop = state.drops[pollKey];
   const isIgnored = drop !== undefined && state.contacts[correspondentOf(drop) ?? '']?.ignored?.on === true;
   return (id) => isIgnored && !(receivedKey({ pollKey, id }) in state.received);
@@ -121,7 +119,7 @@ function eventsOf(
 }
 
 /** A ref that is marked *retraction* before it was fetched is withdrawn, and done with. */
-function refEvents(pollKey: Text64, ref: PollRef): readonly ClientEvent[] {
+export function refEvents(pollKey: Text64, ref: PollRef): readonly ClientEvent[] {
   const { sender: senderDomain, expires, firstSeen, sizeClass, labels } = ref;
   const id = bytesToJson(ref.id);
   const seen = { id, pollKey, senderDomain, expires, firstSeen, sizeClass };

@@ -55,7 +55,7 @@ export interface HttpsRequest {
    * certificate.
    */
   verifyCertificate?: boolean;
-  /** The answer is a stream of events with long silences: only a silence longer than the patience ends it. */
+  /** The answer is a stream of events with long silences: only one of twice the patience ends it. */
   eventStream?: boolean;
 }
 
@@ -90,7 +90,8 @@ export function createHttps(options: HttpsOptions): Https {
   async function stream(request: HttpsRequest): Promise<HttpsHead & { body: AsyncIterable<Uint8Array> }> {
     checkDomain(request.domain);
     const tooSlow = new AbortController();
-    const patience = createPatience(patienceMs, request.eventStream ?? false, () =>
+    const { eventStream = false } = request;
+    const patience = createPatience(patienceMs * (eventStream ? 2 : 1), eventStream, () =>
       tooSlow.abort(silenceError('the peer took too long')),
     );
     const { pool, giveBack } = pools.borrow(

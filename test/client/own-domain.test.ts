@@ -25,6 +25,7 @@ function answering(given: Given | (() => Given)) {
     network: {
       domains: { domain: async () => peer } as never,
       https: {
+        stream: () => Promise.reject(new BeckonError('unsupported', 'not here')),
         async request() {
           const {
             status = 200,

@@ -266,7 +266,10 @@ function network(world: World): ClientNetwork {
       vouched: async () => {},
       acknowledge: async () => {},
     },
-    https: { request: (request) => answer(world, request) },
+    https: {
+      request: (request) => answer(world, request),
+      stream: () => Promise.reject(new BeckonError('unsupported', 'this world tells nothing by itself')),
+    },
     remote: {
       async fetchCard(peer, id) {
         world.fetches.push(`card ${peer.domain}`);
