@@ -5,13 +5,17 @@ import type { Remote } from '../directory/remote.ts';
 import type { Trust } from '../directory/trust.ts';
 import type { Users } from '../directory/users.ts';
 import type { Https } from '../outbound/https.ts';
+import type { ClientDevices } from './devices-api.ts';
 import type { Alarm, ReceivedStatus } from './state.ts';
 import type { ClientCards } from './card-api.ts';
 import type { ClientTrust, KnownRecipient, OfferedChange, RecipientOutcome } from './trust-api.ts';
+import type { Watching } from './watch-api.ts';
 
 export type { Alarm, AlarmCode } from './state.ts';
 export type * from './card-api.ts';
+export type * from './devices-api.ts';
 export type * from './trust-api.ts';
+export type * from './watch-api.ts';
 
 /** How a client reaches the world. */
 export interface ClientNetwork {
@@ -133,14 +137,6 @@ export interface IgnoredSender {
   readonly notTold?: string;
 }
 
-/** A watch that stands. */
-export interface Watching {
-  /** Settles once: something came that was not known when it began, or the watch is over. */
-  readonly outcome: Promise<'news' | 'over'>;
-  /** Ends it. */
-  close(): void;
-}
-
 export interface OwnKeysReport {
   /** Of the present keys, unix seconds. */
   readonly made: number;
@@ -171,40 +167,6 @@ export interface Joined {
   readonly received: number;
   readonly sent: number;
   readonly contacts: number;
-}
-
-export interface DeviceEntry {
-  /** Public key, base64url. */
-  readonly id: string;
-  /** The user's word for it, perhaps empty. */
-  readonly name: string;
-  /** Unix seconds. */
-  readonly added: number;
-  /** `recovery` stands for the phrase. */
-  readonly kind: 'device' | 'recovery';
-  /** This very one. */
-  readonly here: boolean;
-}
-
-export interface ClientDevices {
-  /** As the domain has them. Throws network codes. */
-  list(): Promise<readonly DeviceEntry[]>;
-  /** A code for another machine: whoever has it first is a device of the user's. Throws `quota_exceeded`, `request_invalid` without a phrase. */
-  add(): Promise<{ readonly code: string; readonly expires: number }>;
-  /**
-   * Ends a device's access, by its name or the beginning of its id. `stolen`: what it held is void too: a new phrase, which this gives, and new
-   * keys; other devices have to be paired again. Throws `not_found`, `request_invalid`.
-   */
-  remove(
-    which: string,
-    options?: { readonly stolen?: boolean },
-  ): Promise<{
-    readonly removed: DeviceEntry;
-    readonly left: readonly DeviceEntry[];
-    readonly phrase?: string;
-  }>;
-  /** A new recovery phrase in the place of the one before; other devices have to be paired again. */
-  phrase(): Promise<string>;
 }
 
 export interface OutgoingPart {
