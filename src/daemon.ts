@@ -24,7 +24,7 @@ import { createKeyOperations } from './admin/key-operations.ts';
 import { keySealer } from './admin/key-sealer.ts';
 import { createOwnDns } from './admin/own-dns.ts';
 import { createRunningOperations } from './admin/running.ts';
-import { systemClock, type Clock } from './clock.ts';
+import { createSteadyClock, earlierOf, systemClock, type Clock } from './clock.ts';
 import { restartNeeded, type Config } from './config.ts';
 import { createSha256 } from './crypto/kdf.ts';
 import { systemRandom } from './crypto/random.ts';
@@ -93,6 +93,8 @@ const refQuota = 200_000;
 /** Starts everything. Throws what the parts throw, and then nothing is left running. */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { version, log, onFailure, clock = systemClock } = options;
+  const steady = createSteadyClock(clock);
+  const expiry = earlierOf(clock, steady);
   let config = options.config;
   const stop = new AbortController();
   await using parts = new AsyncDisposableStack();
@@ -104,6 +106,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const store = await openStore({
     dir: join(config.data, 'store'),
     clock,
+    expiry,
     onFailure,
     hasRoom: createDiskRoom(config.data, config.storage.reserve),
   });
@@ -130,7 +133,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
 
   const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
-  const ask = createAsk({ pollKey, pending: store.pending, clock });
+  const ask = createAsk({ pollKey, pending: store.pending, clock, expiry });
   const poll = createPoll(ask);
   const watches = createWatches({ ask, pollKey, pending: store.pending, random: systemRandom, clock });
 
@@ -168,6 +171,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     }),
     credit,
     clock,
+    steady,
     random: systemRandom,
     draw: Math.random,
     metrics,
@@ -175,15 +179,15 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
 
   const allowance = createFetchAllowance(() => config.storage, clock);
-  const serve = createServe({ ...store, allowance, earnCredit: credit.earn, clock, metrics, log });
-  const accept = createAccept({ ...store, clock });
+  const serve = createServe({ ...store, allowance, earnCredit: credit.earn, clock: expiry, metrics, log });
+  const accept = createAccept({ ...store, clock: expiry });
   const setPreferences = createSetPreferences({ pollKey, preferences: store.preferences, clock });
   const readFeed = createReadFeed({
     feed: store.feed,
     bucketBits: async (domain) => (await settings.of(domain))?.bucketBits ?? 0,
-    clock,
+    clock: expiry,
   });
-  const upkeep = createUpkeep(store, clock, stop.signal);
+  const upkeep = createUpkeep(store, expiry, stop.signal);
 
   const authenticate = createAuthenticate({ users: store.users, clock });
   const enroll = createEnroll({ users: store.users, clock });
@@ -191,11 +195,11 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const quotaOf = async (domain: string) => (await settings.of(domain))?.quota ?? 0;
   const keepOf = async (domain: string) => (await settings.of(domain))?.keep ?? 0;
   const profile = createProfile({ ...store, quotaOf, keepOf });
-  const kept = createKeptCiphertexts({ ...store, keepOf, clock });
+  const kept = createKeptCiphertexts({ ...store, keepOf, clock: expiry });
   const cards = createCards({ ...store, clock });
   const putRecord = createPutRecord({ ...store, clock });
   const states = createStates({ ...store, limits: () => ({ totalBytes: config.storage.max }) });
-  const sent = createSentMessages({ ...store, clock });
+  const sent = createSentMessages({ ...store, clock: expiry });
   const submit = createSubmit({
     ...store,
     isLeaving: (domain) => keyRing.keysOf(domain)?.gone !== undefined,
@@ -203,7 +207,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       userBytes: await quotaOf(domain),
       totalBytes: config.storage.max,
     }),
-    clock,
+    clock: expiry,
     random: systemRandom,
     metrics,
   });

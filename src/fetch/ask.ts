@@ -24,6 +24,8 @@ export interface AskParts {
   /** Polls and watches that one network (IPv4 /24, IPv6 /48) may begin. */
   readonly rate?: RateLimit;
   readonly clock: Clock;
+  /** By which refs end; `clock` unless told. */
+  readonly expiry?: Clock;
 }
 
 /** Called between proof and look-up: whoever listens from here on misses nothing. `hash`: of the drop, proven or not. */
@@ -46,7 +48,7 @@ const defaultRate: RateLimit = { perSecond: 20, burst: 400 };
 const refsPerAnswer = 64;
 const refsPerResponse = 2048;
 
-export function createAsk({ pollKey, pending, rate = defaultRate, clock }: AskParts): Ask {
+export function createAsk({ pollKey, pending, rate = defaultRate, clock, expiry = clock }: AskParts): Ask {
   const mayAsk = createRate(rate, clock);
 
   return (domain, { time, nonce, keyId, entries }, source) => {
@@ -67,7 +69,7 @@ export function createAsk({ pollKey, pending, rate = defaultRate, clock }: AskPa
           entry.done.map(([id]) => id),
         );
       onChecked?.(hash, proven);
-      const now = clock.seconds();
+      const now = expiry.seconds();
       const page = await pending.poll(domain, hash, { after: entry.after, limit, now });
       if (!proven) return { refs: [] };
       return { refs: page.items.map(describeRef), ...(page.next === undefined ? {} : { next: page.next }) };

@@ -41,6 +41,8 @@ export interface SendParts {
   readonly signer: (sender: string) => Promise<{ readonly signing: KeyPair; readonly serial: number }>;
   readonly credit: Credit;
   readonly clock: Clock;
+  /** By which turns come up; `clock` unless told. */
+  readonly steady?: Clock;
   readonly random: Random;
   /** Uniform in [0, 1): for jitter. */
   readonly draw: () => number;
@@ -67,7 +69,7 @@ export interface Send {
 }
 
 export function createSend(parts: SendParts): Send {
-  const { outbox, clock, log } = parts;
+  const { outbox, clock, steady = clock, log } = parts;
   let last: Promise<unknown> = Promise.resolve();
 
   /** Two turns at once would send the same refs twice. */
@@ -78,7 +80,7 @@ export function createSend(parts: SendParts): Send {
   }
 
   async function takeDue(): Promise<number> {
-    const groups = [...(await outbox.due(clock.seconds(), batch))];
+    const groups = [...(await outbox.due(steady.seconds(), batch))];
     const taken = groups.reduce((sum, group) => sum + group.entries.length, 0);
     const workers = Array.from({ length: Math.min(parallel, groups.length) }, async () => {
       for (let group = groups.shift(); group !== undefined; group = groups.shift())
@@ -90,7 +92,7 @@ export function createSend(parts: SendParts): Send {
 
   async function sleep(signal: AbortSignal): Promise<void> {
     const next = await outbox.nextDue();
-    const ms = next === undefined ? longestSleep : (next - clock.seconds()) * 1000;
+    const ms = next === undefined ? longestSleep : (next - steady.seconds()) * 1000;
     await wait(Math.min(Math.max(ms, shortestSleep), longestSleep), outbox, signal);
   }
 
@@ -137,8 +139,11 @@ async function notifyGroup(parts: SendParts, group: OutboxGroup): Promise<void> 
   await outbox.reschedule(group.entries.map((entry) => nextTurn(entry, parts)));
 }
 
-function nextTurn({ key, attempt, slowed }: OutboxEntry, { clock, draw }: SendParts): Rescheduled {
-  return { key, attempt: attempt + 1, due: clock.seconds() + gapAfter(attempt, slowed, draw) };
+function nextTurn(
+  { key, attempt, slowed }: OutboxEntry,
+  { clock, steady = clock, draw }: SendParts,
+): Rescheduled {
+  return { key, attempt: attempt + 1, due: steady.seconds() + gapAfter(attempt, slowed, draw) };
 }
 
 async function sendGroup(parts: SendParts, group: OutboxGroup, destination: Destination): Promise<void> {

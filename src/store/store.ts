@@ -33,6 +33,8 @@ export interface StoreOptions {
   /** Made with mode 0700 where it does not exist. */
   readonly dir: string;
   readonly clock: Clock;
+  /** By which messages, uploads and what is kept end; `clock` unless told. */
+  readonly expiry?: Clock;
   /**
    * Called at most once, when the disk failed. It must end the process: what was written last may or may not be there, so
    * nothing is acknowledged afterwards and every later write throws `storage_failed`.
@@ -85,7 +87,7 @@ function enter(dir: string): () => void {
 }
 
 function createStore(
-  { clock, hasRoom: diskHasRoom = () => true, maxEvents }: StoreOptions,
+  { clock, expiry = clock, hasRoom: diskHasRoom = () => true, maxEvents }: StoreOptions,
   tables: Engine,
   blobs: Engine,
   close: () => Promise<void>,
@@ -94,12 +96,12 @@ function createStore(
   const usage = createUsageCounts(tables);
   const chunks = createChunks(blobs);
   const payloads = createBlobs(tables, chunks, usage);
-  const parts = { engine: tables, chunks, blobs: payloads.refs, usage, clock, hasRoom };
+  const parts = { engine: tables, chunks, blobs: payloads.refs, usage, clock: expiry, hasRoom };
   const uploads = createUploads(parts);
   const states = createStates({ ...parts, uploads });
   const kept = createKept({ ...parts, uploads });
   const cards = createCards(tables, clock);
-  const outbox = createOutbox(tables, clock);
+  const outbox = createOutbox(tables, expiry);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
   const pending = createPending(tables, feed, () => hasRoom(0));
