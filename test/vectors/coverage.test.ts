@@ -92,7 +92,11 @@ const exceptions: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     ].map((code) => [code, overHttp]),
   ),
   'timing.md': {},
-  'state.md': { state_invalid: 'a content, which test/client asks for', precondition_failed: overHttp },
+  'state.md': {
+    state_invalid: 'a content, which test/client asks for',
+    record_mismatch: 'a content, which test/client asks for',
+    precondition_failed: overHttp,
+  },
   'account.md': Object.fromEntries(
     [
       'record_invalid',
