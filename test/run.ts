@@ -16,6 +16,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const compileCache = fileURLToPath(new URL('../node_modules/.cache/beckon-test', import.meta.url));
 const ava = fileURLToPath(new URL('../node_modules/.bin/ava', import.meta.url));
 const [suite, ...rest] = process.argv.slice(2);
 const peers = suite === 'peers';
@@ -42,6 +43,8 @@ async function run(): Promise<number> {
   const child = spawn(process.execPath, [ava, '--tap', ...avaArguments], {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
+    // Every test file is a process of its own: they compile the sources once instead of two hundred times.
+    env: { ...process.env, NODE_COMPILE_CACHE: compileCache },
   });
   const ended = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
