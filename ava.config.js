@@ -2,7 +2,7 @@
 export const common = {
   extensions: ['ts'],
   workerThreads: false,
-  concurrency: 2,
+  concurrency: 3,
   timeout: '2m',
   environmentVariables: { NODE_ENV: 'test' },
 };
