@@ -8,7 +8,7 @@ import type { NewMessage } from '../../src/store/api/transit.ts';
 import { keepRecord } from '../../src/store/life.ts';
 import { filled, newMessage, opened, pieces, sha256 } from './fixture.ts';
 
-const numRuns = Number(process.env['BECKON_MODEL_RUNS'] ?? 50);
+const numRuns = Number(process.env['BECKON_MODEL_RUNS'] ?? 25);
 const owners = [filled(1), filled(2)].map((user) => ({ domain: 'alpha.test', user }));
 const messageCount = 6;
 const reservedFor = 200;
