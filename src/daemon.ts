@@ -1,33 +1,20 @@
 /**
- * The composition root: the only file that sees every part. It makes the parts in their order, hands each what it needs,
- * and ends them in the opposite order. No logic.
+ * The composition root: the only file, with daemon-account.ts, daemon-admin.ts and daemon-fetch.ts for a side each, that sees
+ * every part. It makes the parts in their order, hands each what it needs, and ends them in the opposite order. No logic.
  */
 import { join } from 'node:path';
-import { createAuthenticate } from './account/authenticate.ts';
-import { createCards } from './account/cards.ts';
-import { createDevices } from './account/devices.ts';
-import { createEnroll } from './account/enroll.ts';
-import { createInvite, createReinvite } from './account/invite.ts';
-import { createKeptCiphertexts } from './account/kept.ts';
-import { createProfile } from './account/profile.ts';
-import { createPutRecord } from './account/record.ts';
-import { createSentMessages } from './account/sent.ts';
-import { createStates } from './account/state.ts';
-import { createSubmit } from './account/submit.ts';
 import { adoptDomains } from './admin/adopt-domains.ts';
 import { createBackups } from './admin/backup.ts';
-import { createDnsOf } from './admin/domain-dns.ts';
 import { createEffectiveSettings } from './admin/domain-settings.ts';
-import { createIdentityOperations } from './admin/identity-operations.ts';
 import { createKeyKeeper } from './admin/key-keeper.ts';
-import { createKeyOperations } from './admin/key-operations.ts';
 import { keySealer } from './admin/key-sealer.ts';
-import { createOwnDns } from './admin/own-dns.ts';
-import { createRunningOperations } from './admin/running.ts';
 import { createSteadyClock, earlierOf, systemClock, type Clock } from './clock.ts';
 import { restartNeeded, type Config } from './config.ts';
 import { createSha256 } from './crypto/kdf.ts';
 import { systemRandom } from './crypto/random.ts';
+import { createAccountSide } from './daemon-account.ts';
+import { createAdminSide } from './daemon-admin.ts';
+import { createFetchSide } from './daemon-fetch.ts';
 import { bindAddress, transportOf } from './daemon-listen.ts';
 import { startSchedule } from './daemon-schedule.ts';
 import { createDomains } from './directory/domains.ts';
@@ -36,15 +23,7 @@ import { createRemote } from './directory/remote.ts';
 import { createSenders } from './directory/senders.ts';
 import { createDiscover } from './dns/discover.ts';
 import { createResolver } from './dns/resolver.ts';
-import { createAccept } from './fetch/accept.ts';
-import { createFetchAllowance } from './fetch/allowance.ts';
-import { createAsk } from './fetch/ask.ts';
 import { createUpkeep } from './fetch/expire.ts';
-import { createReadFeed } from './fetch/feed.ts';
-import { createPoll } from './fetch/poll.ts';
-import { createSetPreferences } from './fetch/preferences.ts';
-import { createServe } from './fetch/serve.ts';
-import { createWatches } from './fetch/watch.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
 import { warnOfMissingCertificates } from './http/certificates.ts';
@@ -132,18 +111,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   });
 
-  const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
-  const ask = createAsk({ pollKey, pending: store.pending, clock, expiry });
-  const poll = createPoll(ask);
-  const watches = createWatches({ ask, pollKey, pending: store.pending, random: systemRandom, clock });
-
-  const rotation = (): number => config.keys.rotate;
   const keeper = createKeyKeeper({
     dataDir: config.data,
     sealer,
     keyRing,
     publish: publisher.published,
-    rotation,
+    rotation: () => config.keys.rotate,
     clock,
     random: systemRandom,
     log,
@@ -178,111 +151,57 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   });
 
-  const allowance = createFetchAllowance(() => config.storage, clock);
-  const serve = createServe({ ...store, allowance, earnCredit: credit.earn, clock: expiry, metrics, log });
-  const accept = createAccept({ ...store, clock: expiry });
-  const setPreferences = createSetPreferences({ pollKey, preferences: store.preferences, clock });
-  const readFeed = createReadFeed({
-    feed: store.feed,
-    bucketBits: async (domain) => (await settings.of(domain))?.bucketBits ?? 0,
-    clock: expiry,
+  const fetching = createFetchSide({
+    store,
+    settings,
+    keyRing,
+    config: () => config,
+    earnCredit: credit.earn,
+    clock,
+    expiry,
+    random: systemRandom,
+    metrics,
+    log,
   });
   const upkeep = createUpkeep(store, expiry, stop.signal);
 
-  const authenticate = createAuthenticate({ users: store.users, clock });
-  const enroll = createEnroll({ users: store.users, clock });
-  const devices = createDevices({ users: store.users, clock });
-  const quotaOf = async (domain: string) => (await settings.of(domain))?.quota ?? 0;
-  const keepOf = async (domain: string) => (await settings.of(domain))?.keep ?? 0;
-  const profile = createProfile({ ...store, quotaOf, keepOf });
-  const kept = createKeptCiphertexts({ ...store, keepOf, clock: expiry });
-  const cards = createCards({ ...store, clock });
-  const putRecord = createPutRecord({ ...store, clock });
-  const states = createStates({ ...store, limits: () => ({ totalBytes: config.storage.max }) });
-  const sent = createSentMessages({ ...store, clock: expiry });
-  const submit = createSubmit({
-    ...store,
-    isLeaving: (domain) => keyRing.keysOf(domain)?.gone !== undefined,
-    limitsOf: async (domain) => ({
-      userBytes: await quotaOf(domain),
-      totalBytes: config.storage.max,
-    }),
-    clock: expiry,
+  const accounts = createAccountSide({
+    store,
+    settings,
+    keyRing,
+    config: () => config,
+    clock,
+    expiry,
     random: systemRandom,
     metrics,
   });
-  const inviting = {
-    users: store.users,
-    fingerprintOf: (domain: string) => keyRing.keysOf(domain)?.fingerprint,
-    clock,
-    random: systemRandom,
-  };
-  const invite = createInvite(inviting);
-  const reinvite = createReinvite(inviting);
 
   const digests = { claimed: claimedDigest, createSha256 };
-  const serves = (domain: string): boolean => keyRing.keysOf(domain) !== undefined;
   const publicListener = await listen(
     { address: bindAddress(config.listen.https, 0o660), transport: transportOf(config), log },
     (app) => {
       publicRoutes(app, {
         handlers: {
-          serves,
+          serves: accounts.handlers.serves,
           domainAnswer: publisher.domainAnswer,
           userAnswer: publisher.userAnswer,
-          readCard: cards.read,
+          readCard: accounts.readCard,
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
-          poll,
-          setPreferences,
-          watch: watches.open,
+          ...fetching.handlers,
           introductions: async (domain, request, page) => {
-            await authenticate.user(domain, request);
-            return await readFeed(domain, page);
+            await accounts.authenticate.user(domain, request);
+            return await fetching.readFeed(domain, page);
           },
-          readMessage: serve.readMessage,
-          readPayload: serve.readPayload,
-          accept,
         },
         digests,
         metrics,
         log,
       });
-      accountRoutes(app, {
-        handlers: {
-          serves,
-          authenticate: authenticate.user,
-          stillSpeaks: authenticate.still,
-          async enroll(domain, request, enrolment) {
-            authenticate.device(request, enrolment.device);
-            return await enroll(domain, enrolment);
-          },
-          ...submit,
-          sent: sent.list,
-          sentMessage: sent.find,
-          retract: sent.retract,
-          user: profile,
-          addDevice: devices.add,
-          removeDevice: devices.remove,
-          setRecovery: devices.setRecovery,
-          openPairing: devices.pair,
-          putRecord,
-          readState: states.read,
-          writeState: states.write,
-          keep: kept.keep,
-          readKept: kept.read,
-          listKept: kept.list,
-          removeKept: kept.remove,
-          putCard: cards.put,
-          removeCard: cards.remove,
-        },
-        digests,
-        metrics,
-        log,
-      });
+      accountRoutes(app, { handlers: accounts.handlers, digests, metrics, log });
     },
   );
   parts.defer(() => publicListener.close());
-  parts.defer(() => watches.close());
+  parts.defer(() => fetching.watches.close());
   const warnOfMissing = () => warnOfMissingCertificates(publicListener.certifies, keyRing.domains(), log);
   warnOfMissing();
 
@@ -308,50 +227,36 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     hasRoom: (directory, bytes) => createDiskRoom(directory, config.storage.reserve)(bytes, 0),
   });
   parts.defer(() => backups.settled());
-  const operations = createRunningOperations({
+  const operations = createAdminSide({
     version,
     config: () => config,
     ports: () => ports,
     store,
     keyRing,
+    keeper,
+    publisher,
     settings,
     sealer,
-    invite,
-    reinvite,
+    discover,
+    invite: accounts.invite,
+    reinvite: accounts.reinvite,
     reload,
-    ownDns: createOwnDns(discover),
-    watchers: watches.count,
+    watchers: fetching.watches.count,
     backups,
     metrics,
     clock,
     random: systemRandom,
   });
-  const keyOperations = createKeyOperations({
-    keyRing,
-    keeper,
-    published: publisher.published,
-    rotation,
-    clock,
-    random: systemRandom,
-  });
-  const identityOperations = createIdentityOperations({
-    keyRing,
-    keeper,
-    dnsOf: createDnsOf({ keyRing, config: () => config, ports: () => ports }),
-    domainTxt: discover.domainTxt,
-    clock,
-    random: systemRandom,
-  });
   const adminListener = await listen(
     { address: bindAddress(config.listen.admin, 0o600), transport: { kind: 'plain' }, log },
-    (app) => adminRoutes(app, { handlers: { ...operations, ...keyOperations, ...identityOperations }, log }),
+    (app) => adminRoutes(app, { handlers: operations, log }),
   );
   parts.defer(() => adminListener.close());
   async function refreshLevels(): Promise<void> {
     const { messages, bytes } = await store.stats();
     metrics.waiting.set(messages);
     metrics.waitingBytes.set(bytes);
-    metrics.watchers.set(watches.count());
+    metrics.watchers.set(fetching.watches.count());
   }
   const metricsListener: Listener | null =
     config.listen.metrics &&
@@ -382,7 +287,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await upkeep.run();
     await send.turn();
     await receive.settled();
-    watches.review();
+    fetching.watches.review();
   }
 
   const running = parts.move();

@@ -114,10 +114,11 @@ holds('names say something', rules.namesSaySomething, [
   { 'wire/misc.ts': '' },
 ]);
 
-holds('daemon.ts is a list', rules.daemonIsAList, [
+holds('daemon.ts and its sides are lists', rules.daemonIsAList, [
   { 'daemon.ts': 'for (const x of []) x;' },
   { 'daemon.ts': 'while (false);' },
   { 'daemon.ts': 'switch (1) {}' },
+  { 'daemon-account.ts': 'for (const x of []) x;' },
 ]);
 
 test('CONTRIBUTING.md shows the import table', (t) => {

@@ -2,6 +2,7 @@
 import { resolveRelative } from './sources.ts';
 import type { Import, SourceFile } from './sources.ts';
 import {
+  daemonLists,
   emptyNames,
   everything,
   free,
@@ -140,9 +141,9 @@ export const namesSaySomething: Rule = ({ files }) =>
 
 export const daemonIsAList: Rule = ({ files }) =>
   files
-    .filter(({ path }) => path === 'daemon.ts')
+    .filter(({ path }) => daemonLists.includes(path))
     .flatMap(({ path, logic }) =>
-      logic.map((line) => `${path}:${line}: a loop or switch: daemon.ts is a list`),
+      logic.map((line) => `${path}:${line}: a loop or switch: ${path} is a list`),
     );
 
 /** Calls `look` with every import that points into src, and the files that it can stand for. */

@@ -6,6 +6,9 @@ export const leaves = ['errors.ts', 'clock.ts', 'log.ts', 'metrics.ts', 'rate.ts
 /** The files at the top of src that belong to a room of their own, by the beginning of their names. */
 export const topRooms = ['config', 'daemon', 'main'];
 
+/** Where the parts of the daemon are put together: nothing is decided there. */
+export const daemonLists = ['daemon.ts', 'daemon-account.ts', 'daemon-admin.ts', 'daemon-fetch.ts'];
+
 export const everything = 'everything';
 
 /** room -> the rooms it may import, besides itself and the leaves. A room that is not listed may not exist. */
