@@ -1,6 +1,11 @@
 /** DNS records as plain values: what `records.ts` makes and `zone-server.ts` serves. Names carry no final dot. */
 export type DnsRecord =
-  SrvRecord | TxtRecord | CnameRecord | MxRecord | { type: 'A' | 'AAAA'; name: string; address: string };
+  | SrvRecord
+  | TxtRecord
+  | CnameRecord
+  | MxRecord
+  | { type: 'A' | 'AAAA'; name: string; address: string }
+  | { type: 'PTR'; name: string; target: string };
 
 export interface SrvRecord {
   type: 'SRV';

@@ -30,6 +30,11 @@ export interface Resolver {
   mx(name: string): Promise<Lookup<MxAnswer>>;
   /** IPv4 addresses first, then IPv6, each in the order of the answer. */
   address(name: string): Promise<Lookup<string>>;
+  /** Of one family alone. */
+  ipv4(name: string): Promise<Lookup<string>>;
+  ipv6(name: string): Promise<Lookup<string>>;
+  /** The names of an address, which is itself given as a name: `1.2.0.192.in-addr.arpa`. Whoever has the address chose them. */
+  ptr(name: string): Promise<Lookup<string>>;
 }
 
 export interface ResolverOptions {
@@ -79,12 +84,16 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     }
   }
 
+  const ipv4 = (name: string) => lookUp(name, 'A', addressOf);
+  const ipv6 = (name: string) => lookUp(name, 'AAAA', addressOf);
   return {
     srv: (name) => lookUp(name, 'SRV', srvOf),
     txt: (name) => lookUp(name, 'TXT', textOf),
     mx: (name) => lookUp(name, 'MX', mxOf),
-    address: async (name) =>
-      joinFamilies(await Promise.all([lookUp(name, 'A', addressOf), lookUp(name, 'AAAA', addressOf)])),
+    address: async (name) => joinFamilies(await Promise.all([ipv4(name), ipv6(name)])),
+    ipv4,
+    ipv6,
+    ptr: (name) => lookUp(name, 'PTR', nameOf),
   };
 }
 
@@ -108,6 +117,10 @@ function textOf(answer: Answer): string[] {
 
 function addressOf(answer: Answer): string[] {
   return answer.type === 'A' || answer.type === 'AAAA' ? [answer.data] : [];
+}
+
+function nameOf(answer: Answer): string[] {
+  return answer.type === 'PTR' ? [plainName(answer.data)] : [];
 }
 
 /** One family is enough to be found; both must be known to be missing for the name to have no address. */

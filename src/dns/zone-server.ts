@@ -96,6 +96,7 @@ function dataOf(record: DnsRecord): Partial<Resource> {
     case 'TXT':
       return { data: txtStrings(record.text) };
     case 'CNAME':
+    case 'PTR':
       return { domain: record.target };
     case 'MX':
       return { priority: record.priority, exchange: record.exchange };

@@ -11,6 +11,7 @@ const records = [
   { type: 'AAAA', name: 'both.a.test', address: '2001:db8::1' },
   { type: 'AAAA', name: 'six.a.test', address: '2001:db8::2' },
   { type: 'CNAME', name: 'alias.a.test', target: 'both.a.test' },
+  { type: 'PTR', name: '1.2.0.192.in-addr.arpa', target: 'Both.a.test' },
 ] as const;
 
 test('found records come as plain values', async (t) => {
@@ -52,6 +53,15 @@ test('addresses of both families are joined, one is enough, aliases are followed
     records: ['2001:db8::2'],
     dnssec: false,
   });
+});
+
+test('one family can be asked for alone, and an address for its names', async (t) => {
+  await using dns = await testDns();
+  const found = (...records: string[]) => ({ kind: 'found', records, dnssec: false });
+  t.deepEqual(await dns.resolver.ipv4('both.a.test'), found('192.0.2.1'));
+  t.deepEqual(await dns.resolver.ipv6('alias.a.test'), found('2001:db8::1'));
+  t.deepEqual(await dns.resolver.ipv4('six.a.test'), { kind: 'absent', reason: 'nodata', dnssec: false });
+  t.deepEqual(await dns.resolver.ptr('1.2.0.192.in-addr.arpa'), found('both.a.test'));
 });
 
 test('a missing name and a missing type are absent, each with its reason', async (t) => {

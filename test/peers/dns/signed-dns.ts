@@ -90,6 +90,7 @@ function valueOf(record: DnsRecord): string {
     case 'MX':
       return `${record.priority} ${record.exchange}.`;
     case 'CNAME':
+    case 'PTR':
       return `${record.target}.`;
     case 'A':
     case 'AAAA':
