@@ -14,6 +14,7 @@ export function checkContradictions(
   checkTls(config, given, refuse);
   checkProxies(config, refuse);
   checkListeners(config, refuse);
+  checkBridges(config, refuse);
 }
 
 type Refuse = (name: string, reason: string) => void;
@@ -59,4 +60,42 @@ function same(a: ListenAddress, b: ListenAddress): boolean {
   if (a.kind === 'unix') return b.kind === 'unix' && a.path === b.path;
   if (b.kind === 'unix') return false;
   return a.port !== 0 && a.port === b.port && (a.host === b.host || a.host === '' || b.host === '');
+}
+
+/** Parts of the bridges that this version does not have yet. */
+function notBuilt({ smtpOut, lmtp, smtpIn, submission, postfix }: Config): Readonly<Record<string, unknown>> {
+  return {
+    'smtp_out.via': smtpOut.via,
+    'lmtp.listen': lmtp.listen,
+    'smtp_in.listen': smtpIn.listen,
+    'submission.listen': submission.listen,
+    'submission.starttls': submission.starttls,
+    'postfix.socketmap': postfix.socketmap,
+  };
+}
+
+function checkBridges(config: Config, refuse: Refuse): void {
+  for (const [name, value] of Object.entries(notBuilt(config)))
+    if (value !== null) refuse(name, 'not in this version');
+  checkMailOut(config, refuse);
+  checkMailIn(config, refuse);
+}
+
+function checkMailOut({ smtpOut: { via, passwordFile } }: Config, refuse: Refuse): void {
+  const user = via?.kind === 'server' ? via.user : null;
+  if (user !== null && passwordFile === null)
+    refuse('smtp_out.password_file', 'smtp_out.via names a user: a password is missing');
+  if (user === null && passwordFile !== null)
+    refuse('smtp_out.password_file', 'smtp_out.via names no user: "smtps://USER@HOST"');
+}
+
+function checkMailIn({ lmtp, smtpIn, postfix, defaults }: Config, refuse: Refuse): void {
+  if (lmtp.listen?.kind === 'tcp' && !isLoopback(lmtp.listen))
+    refuse('lmtp.listen', 'must be on loopback or a socket: whoever speaks LMTP is believed');
+  if (postfix.socketmap?.kind === 'tcp' && !isLoopback(postfix.socketmap))
+    refuse('postfix.socketmap', 'must be on loopback or a socket: it tells who has an address');
+  if (postfix.socketmap !== null && lmtp.listen === null)
+    refuse('postfix.socketmap', 'needs lmtp.listen: that is where native mail is sent to');
+  if (smtpIn.listen !== null && defaults.unknownUsers === 'decoy')
+    refuse('defaults.unknown_users', '"decoy" beside smtp_in: SMTP tells who has an address');
 }

@@ -15,34 +15,10 @@ import {
   size,
   tcpAddress,
   unixAddress,
-  type Kind,
 } from './config-values.ts';
+import { bridgeSections } from './config-bridges.ts';
+import { entry, live, required, type Entry } from './config-entry.ts';
 import type { LogLevel } from './log.ts';
-
-export interface Entry<T> {
-  readonly kind: Kind<T>;
-  /** As it would stand in the file; absent where the key must be set. */
-  readonly fallback?: string | number | readonly string[];
-  readonly description: string;
-  /** A reload is enough. */
-  readonly live: boolean;
-}
-
-function entry<T>(
-  kind: Kind<T>,
-  fallback: string | number | readonly string[],
-  description: string,
-): Entry<T> {
-  return { kind, fallback, description, live: false };
-}
-
-function required<T>(kind: Kind<T>, description: string): Entry<T> {
-  return { kind, description, live: false };
-}
-
-function live<T>(setting: Entry<T>): Entry<T> {
-  return { ...setting, live: true };
-}
 
 const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
 
@@ -177,6 +153,7 @@ export const schema = {
     allow: entry(listOf(network), [], 'Private networks that may be dialled all the same.'),
     caFiles: entry(listOf(path), [], 'Certificate authorities to trust besides the public ones, PEM.'),
   },
+  ...bridgeSections,
 };
 
 type ConfigOf<S> = {

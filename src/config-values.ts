@@ -194,3 +194,35 @@ export function listOf<T>(kind: Kind<T>): Kind<readonly T[]> {
     },
   };
 }
+
+/** Where mail leaves to. */
+export type SmtpRoute =
+  | { readonly kind: 'direct' }
+  | {
+      readonly kind: 'server';
+      readonly host: string;
+      readonly port: number;
+      /** TLS from the first byte. */
+      readonly implicitTls: boolean;
+      /** Who logs in; null: nobody. */
+      readonly user: string | null;
+    };
+
+const smtpPattern =
+  /^(smtps?):\/\/(?:([^\s/?#]{1,254})@)?(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::(\d{1,5}))?$/;
+
+/** `direct`, or `smtp://` or `smtps://` with a host, a user and a port where they are wanted. */
+export const smtpRoute = textKind<SmtpRoute>(
+  '"direct", "smtp://HOST[:PORT]" or "smtps://USER@HOST[:PORT]"',
+  (text) => {
+    if (text === 'direct') return { kind: 'direct' };
+    const [, scheme, user, six, name, digits] = smtpPattern.exec(text) ?? [];
+    const host = six ?? name;
+    if (scheme === undefined || host === undefined || (six !== undefined && !isIPv6(six))) return undefined;
+    const implicitTls = scheme === 'smtps';
+    const usual = implicitTls ? 465 : user === undefined ? 25 : 587;
+    const port = digits === undefined ? usual : Number(digits);
+    if (port < 1 || port > 65_535) return undefined;
+    return { kind: 'server', host, port, implicitTls, user: user ?? null };
+  },
+);

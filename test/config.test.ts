@@ -47,6 +47,11 @@ test('the defaults, each in its unit', (t) => {
       quota: 2e9,
     },
     outbound: { allow: [], caFiles: [] },
+    smtpOut: { via: null, passwordFile: null, hello: null },
+    lmtp: { listen: null },
+    smtpIn: { listen: null, maxSize: 50 * 2 ** 20, policy: 'mark' },
+    submission: { listen: null, starttls: null },
+    postfix: { socketmap: null },
   });
 });
 
@@ -102,7 +107,7 @@ const mistakes: [name: string, text: string, message: RegExp][] = [
   ['no host', 'data = "/x"', /^beckon\.toml: host: must be set$/],
   ['unknown key', `${host}\n# c\ncolour = 1`, /^beckon\.toml:4: colour: no such key$/],
   ['unknown key in a section', `${host}[listen]\nhttps = ":1"\nudpp = ":2"`, /:4: listen\.udpp: no such key/],
-  ['unknown section', `${host}\n[lmtp]\nlisten = ""`, /:3: lmtp: no such key/],
+  ['unknown section', `${host}\n[pop3]\nlisten = ""`, /:3: pop3: no such key/],
   ['a key of another version', `${host}[tls]\nacme = "on"`, /:3: tls\.acme: no such key/],
   ['a mode that is none', `${host}[dns]\ndnssec = "require"`, /:3: dns\.dnssec: must be/],
   ['a prototype key', `${host}__proto__ = 1`, /:2: __proto__: no such key/],

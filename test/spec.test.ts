@@ -202,6 +202,7 @@ test('the lists of the registry are those of the code', (t) => {
   t.deepEqual(listAfter('README.md', 'User flags'), { ...registry.userFlags });
   t.deepEqual(listAfter('README.md', 'Envelope flags'), { ...registry.envelopeFlags });
   t.deepEqual(listAfter('README.md', 'Introduction types'), { ...registry.introductionTypes });
+  t.deepEqual(listAfter('README.md', 'Mail kinds'), { ...registry.mailKinds });
   t.deepEqual(listAfter('README.md', 'Dispositions'), { ...registry.dispositions });
   t.deepEqual(listAfter('README.md', 'Preferences'), { ...registry.preferences });
   t.deepEqual(listAfter('README.md', 'Takedown reasons'), { ...registry.takedownReasons });
@@ -245,6 +246,7 @@ test('every constant of the registry is compared by these tests', (t) => {
     'introductionTypes',
     'keyStatuses',
     'keyUses',
+    'mailKinds',
     'mediaTypes',
     'preferences',
     'publicPath',

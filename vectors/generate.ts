@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { fileText, type Case } from './generators/cases.ts';
 import { account } from './generators/account.ts';
 import { addressing } from './generators/addressing.ts';
+import { bridges } from './generators/bridges.ts';
 import { conventions } from './generators/conventions.ts';
 import { discovery } from './generators/discovery.ts';
 import { fetch } from './generators/fetch.ts';
@@ -28,6 +29,7 @@ const folders: Readonly<Record<string, () => readonly Case[]>> = {
   fetch,
   account,
   state,
+  bridges,
 };
 
 /** Path below vectors/ to content, for every case. */

@@ -36,6 +36,7 @@ export const suiteOfUse: Readonly<Record<KeyUse, SuiteName>> = {
   poll: 'x25519',
   gateway: 'x25519',
   recovery: 'ed25519',
+  bridge: 'xwing',
   userIdentity: 'ed25519',
   addressing: 'x25519',
   sealing: 'xwing',

@@ -18,6 +18,7 @@ export const keyUses = {
   poll: 5,
   gateway: 6,
   recovery: 7,
+  bridge: 9,
   userIdentity: 16,
   addressing: 17,
   sealing: 18,
@@ -40,6 +41,9 @@ export const userStatuses = { active: 0, suspended: 1, gone: 2 } as const;
 /** COSE: algorithm identifier of Ed25519 (RFC 9864) and the labels of the protected header. */
 export const coseAlgorithmEd25519 = -19;
 export const coseLabels = { algorithm: 1, keyId: 4 } as const;
+
+/** How a letter of a bridge came to be, wire-spec/bridges.md section 4. */
+export const mailKinds = { mail: 0, report: 1, copy: 2 } as const;
 
 export const envelopeFlags = { retraction: 1, readReceipt: 2, escrowDisclosed: 4 } as const;
 export const userFlags = { bridged: 1 } as const;

@@ -7,6 +7,7 @@ import * as identity from '../../src/wire/identity.ts';
 import { invitation } from '../../src/wire/invitation.ts';
 import { contactCard } from '../../src/wire/card.ts';
 import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
+import * as mail from '../../src/wire/mail.ts';
 import * as keys from '../../src/wire/keys.ts';
 import * as message from '../../src/wire/message.ts';
 import * as notification from '../../src/wire/notification.ts';
@@ -187,6 +188,27 @@ function codec<T>(schema: Schema<T>, valid: Arbitrary<T>, maxSize?: number): Cod
 }
 
 const signedProtected = sized(8).map(encodeProtected);
+
+const verdict = recordOf<mail.MailVerdict>({ result: short(32), domain: short(254) }, ['domain']);
+const mailModel = recordOf<mail.Mail>(
+  {
+    kind: byte,
+    reversePath: short(254, 0),
+    recipient: short(254),
+    received: time,
+    from: short(254, 0),
+    replyTo: short(254),
+    verdicts: recordOf<mail.MailVerdicts>({ spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict }, [
+      'spf',
+      'dkim',
+      'dmarc',
+      'arc',
+    ]),
+    reference: sized(10),
+    client: short(254),
+  },
+  ['replyTo', 'verdicts', 'reference', 'client'],
+);
 
 /** Every schema that src/wire exports under the name of its CDDL rule, and the decoders that are none. */
 export const codecs = {
@@ -446,6 +468,25 @@ export const codecs = {
       created: time,
       expires: time,
     }),
+  ),
+  'mail-verdicts': codec(
+    mail.mailVerdicts,
+    recordOf<mail.MailVerdicts>({ spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict }, [
+      'spf',
+      'dkim',
+      'dmarc',
+      'arc',
+    ]),
+  ),
+  'mail-verdict': codec(mail.mailVerdict, verdict),
+  mail: codec(mail.mail, mailModel),
+  'letter-extensions': codec(
+    mail.letterExtensions,
+    recordOf<mail.LetterExtensions>({ mail: mailModel }, ['mail']),
+  ),
+  'mail-capability': codec(
+    mail.mailCapability,
+    recordOf<mail.MailCapability>({ local: short(64), fingerprint: hash }),
   ),
   invitation: codec(invitation, recordOf({ domain, local: localPart, token: sized(16), fingerprint: hash })),
   'protected-header': codec(

@@ -21,6 +21,7 @@ export const use = {
   poll: 5,
   gateway: 6,
   recovery: 7,
+  bridge: 9,
   userIdentity: 16,
   addressing: 17,
   sealing: 18,
