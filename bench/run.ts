@@ -1,13 +1,13 @@
 /** `npm run bench [-- NAME...] [--quick] [--json] [--gigabytes=N]`: runs benchmarks and prints what they measured. */
 import { core } from './core/core.ts';
-import { fetch } from './fetch/fetch.ts';
+import { fetch, parts as fetchParts } from './fetch/fetch.ts';
 import { silence } from './silence/silence.ts';
 import { largeFile } from './core/large-file.ts';
 import { machine, tableLine, type Bench } from './report.ts';
 
 const benches: readonly Bench[] = [core, fetch, silence];
 /** Parts of others, for who wants nothing else. */
-const single: readonly Bench[] = [largeFile];
+const single: readonly Bench[] = [largeFile, ...fetchParts];
 
 async function main(argv: readonly string[]): Promise<number> {
   const names = argv.filter((argument) => !argument.startsWith('--'));
