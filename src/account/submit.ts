@@ -2,7 +2,7 @@
  * A user of ours sends, wire-spec/account.md sections 4 and 5.
  *
  * 1. reserve message ids: made here, random, kept for a day
- * 2. take the payload in parts, each on disk before it is answered
+ * 2. take the payload in parts, each on disk before it is answered; a small one comes with its commit
  * 3. commit: check every message against its own envelope and the limits, then store all of them or none; a commit that is
  *    repeated finds itself done
  * 4. the outbox wakes the sending pipeline: nothing is called from here
@@ -45,7 +45,7 @@ export interface Submit {
   uploadProgress(user: AccountUser, upload: Uint8Array): Promise<UploadStatus>;
   /** Throws `not_found`, `conflict`, `too_large`, `storage_full`. */
   writePart(user: AccountUser, upload: Uint8Array, part: Part): Promise<UploadStatus>;
-  /** The trace handles in order. Throws `request_invalid`, `payload_mismatch`, `conflict`, `quota_exceeded`. */
+  /** The trace handles in order. Throws `request_invalid`, `payload_mismatch`, `conflict`, `quota_exceeded`, `storage_full`. */
   commit(user: AccountUser, submission: Submission): Promise<readonly string[]>;
 }
 
@@ -74,6 +74,16 @@ export function createSubmit(parts: SubmitParts): Submit {
   async function committedBefore(owner: Owner, { messages }: Submission): Promise<SentMessage | undefined> {
     const [first] = messages;
     return first && (await transit.find(owner, traceHandleBytes(first.id)));
+  }
+
+  /** Of the payload. Throws `request_invalid`, `conflict`. */
+  async function newSize(owner: Owner, submission: Submission): Promise<number> {
+    if ('upload' in submission) return (await uploads.status(owner, submission.upload))?.size ?? 0;
+    expectStaying(owner);
+    const { length } = submission.payload;
+    if (length < sizes.payloadFloor || length > sizes.payloadInCommit)
+      throw new BeckonError('request_invalid', 'a payload within its commit has 4096 to 32768 bytes');
+    return length;
   }
 
   async function noteStored(messages: readonly NewMessage[], time: number): Promise<void> {
@@ -114,12 +124,13 @@ export function createSubmit(parts: SubmitParts): Submit {
     },
 
     async commit({ owner }, submission) {
-      const { upload, payloadHash: hash } = submission;
+      const { payloadHash: hash } = submission;
       const before = await committedBefore(owner, submission);
-      const size = before?.size ?? (await uploads.status(owner, upload))?.size ?? 0;
+      const size = before?.size ?? (await newSize(owner, submission));
       const now = before?.created ?? clock.seconds();
       const messages = submission.messages.map((message) => checked(message, size, now));
-      await transit.commit(owner, { upload, hash, messages }, await limitsOf(owner.domain));
+      const source = 'upload' in submission ? { upload: submission.upload } : { payload: submission.payload };
+      await transit.commit(owner, { ...source, hash, messages }, await limitsOf(owner.domain));
       if (before === undefined) await noteStored(messages, now);
       return messages.map((message) => traceHandleText(message.traceHandle));
     },

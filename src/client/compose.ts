@@ -14,7 +14,7 @@ import type { PayloadSummary } from '../message/payload.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { Drop } from '../wire/message.ts';
 import type { Outgoing } from './api.ts';
-import type { SubmittedMessage } from '../wire/submission.ts';
+import type { PayloadSource, SubmittedMessage } from '../wire/submission.ts';
 import type { Recipient } from './recipients.ts';
 import type { ClientState, SentPart, TheirDrop } from './state.ts';
 
@@ -114,9 +114,9 @@ function introductionTo(
   };
 }
 
-/** A payload that was uploaded. */
+/** A payload that was uploaded, or is small and goes with its commit. */
 export interface Uploaded extends PayloadSummary {
-  readonly upload: Uint8Array;
+  readonly source: PayloadSource;
   readonly contentKey: Secret;
   readonly mediaType: string;
   readonly fileName?: string;

@@ -338,9 +338,11 @@ function readCbor<T>(read: () => T): T {
   }
 }
 
-function submissionJson({ upload, payloadHash, messages }: Submission): unknown {
+function submissionJson({ payloadHash, messages, ...source }: Submission): unknown {
   return {
-    upload: bytesToJson(upload),
+    ...('upload' in source
+      ? { upload: bytesToJson(source.upload) }
+      : { payload: bytesToJson(source.payload) }),
     payloadHash: bytesToJson(payloadHash),
     messages: messages.map((message) => ({
       id: bytesToJson(message.id),

@@ -4,7 +4,7 @@
  *  1. all recipients are resolved and shown; one who cannot be written to stops all, unless partial sending is wanted
  *  2. for each a route: a contact card, a drop they handed over or an introduction, and a reply drop, durable here and for the user's other devices before it is used
  *  3. message ids are reserved: one for each part and recipient, one more for each cover
- *  4. each part is encrypted once while it is uploaded, then its letter signed, sealed for each recipient, committed
+ *  4. each part is encrypted once while it is uploaded (a small one waits for its commit), then its letter signed, sealed for each recipient, committed
  *  5. several parts: a cover for each recipient, its payload not shared, carries the introduction and comes last
  *  6. what was sent is written down, for other devices too
  */
@@ -38,8 +38,9 @@ import { resolveRecipients, withinCards, type Recipient, type Resolved } from '.
 import type { Share } from './share.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import type { ClientState, Sent, SentPart } from './state.ts';
+import type { PayloadSource } from '../wire/submission.ts';
 import type { Session } from './store.ts';
-import { uploadPayload } from './upload.ts';
+import { gatherPayload, uploadPayload } from './upload.ts';
 
 export interface SendParts {
   readonly session: Session;
@@ -178,18 +179,33 @@ export function createSend(parts: SendParts): Send {
   async function uploaded(part: OutgoingPart, progress?: (done: number) => void): Promise<Uploaded> {
     const { mediaType, fileName, length } = part;
     const contentKey = new Secret(parts.random(32));
+    const { stream, result } = encryptPayload(contentKey, part.open(), length, parts.random);
+    const source = await handOver(stream, payloadSize(length), progress);
+    const named = fileName === undefined ? {} : { fileName };
+    return { ...result(), source, contentKey, mediaType, ...named };
+  }
+
+  /** A small payload goes with its commit: one request, and the domain waits for its disk once. */
+  async function handOver(
+    stream: AsyncIterable<Uint8Array>,
+    size: number,
+    progress?: (done: number) => void,
+  ): Promise<PayloadSource> {
+    if (size <= sizes.payloadInCommit) {
+      const payload = await gatherPayload(stream, size);
+      progress?.(size);
+      return { payload };
+    }
     const id = parts.random(16);
-    const encryption = encryptPayload(contentKey, part.open(), length, parts.random);
     await uploadPayload(own, {
       id,
-      size: payloadSize(length),
-      stream: encryption.stream,
+      size,
+      stream,
       ...(parts.partBytes === undefined ? {} : { partBytes: parts.partBytes }),
       ...(progress === undefined ? {} : { progress }),
       wait: parts.wait,
     });
-    const named = fileName === undefined ? {} : { fileName };
-    return { ...encryption.result(), upload: id, contentKey, mediaType, ...named };
+    return { upload: id };
   }
 
   /** Signs the letter, seals a message for each route and commits them together. Gives the letter id. */
@@ -221,9 +237,9 @@ export function createSend(parts: SendParts): Send {
         random: parts.random,
       });
     });
-    const { upload, payloadHash } = payload;
+    const { source, payloadHash } = payload;
     sending.sent.push(...composed.map(({ sent }) => sent));
-    await own.commit({ upload, payloadHash, messages: composed.map(({ submitted }) => submitted) });
+    await own.commit({ ...source, payloadHash, messages: composed.map(({ submitted }) => submitted) });
     return bytesToJson(id);
   }
 

@@ -72,6 +72,17 @@ export async function uploadPayload(own: Uploads, upload: Upload): Promise<void>
   upload.progress?.(sent);
 }
 
+/** A small payload as a whole, of so many bytes. Throws what the stream throws. */
+export async function gatherPayload(stream: AsyncIterable<Uint8Array>, size: number): Promise<Uint8Array> {
+  const whole = new Uint8Array(size);
+  let filled = 0;
+  for await (const piece of stream) {
+    whole.set(piece, filled);
+    filled += piece.length;
+  }
+  return whole;
+}
+
 /** Sends one part from wherever the domain is in it. */
 async function sendPart(own: Uploads, upload: Upload, start: number, part: Uint8Array): Promise<void> {
   const end = start + part.length;

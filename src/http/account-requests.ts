@@ -119,9 +119,11 @@ export function pageOf({ query }: FastifyRequest): SentPage {
 }
 
 export function submissionOf({ body }: FastifyRequest): Submission {
-  const { upload, payloadHash, messages } = body as Json;
+  const { upload, payload, payloadHash, messages } = body as Json;
+  if ((upload === undefined) === (payload === undefined))
+    throw new BeckonError('request_invalid', 'a commit has an upload or a payload');
   return {
-    upload: bytes(upload),
+    ...(payload === undefined ? { upload: bytes(upload) } : { payload: bytes(payload) }),
     payloadHash: bytes(payloadHash),
     messages: (messages as Json[]).map(submittedMessageOf),
   };

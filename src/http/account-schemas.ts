@@ -145,8 +145,10 @@ export const accountOperations = {
     method: 'POST',
     path: 'messages',
     summary: 'Commit messages that share one payload, all or none; answered when everything is on disk',
+    // One of the first two.
     body: object({
-      upload: uploadId,
+      'upload?': uploadId,
+      'payload?': binary(sizes.payloadFloor, sizes.payloadInCommit),
       payloadHash: binary(sizes.hash),
       messages: list(submittedMessage, 1, maxMessages),
     }),

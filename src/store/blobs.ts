@@ -1,4 +1,7 @@
-/** Blobs: who refers to each, reading them, and removing those that nobody refers to. */
+/**
+ * Blobs: who refers to each, reading them, and removing those that nobody refers to. Payloads that came with their commit lie in a table
+ * beside the rows, in the same write: so such a commit waits for the disk once. All others are chunks.
+ */
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length } from '../wire/items.ts';
 import { bytes, field, record, uint, type ValueOf } from '../wire/schema.ts';
@@ -6,7 +9,7 @@ import type { BlobRef, BlobStore } from './api/blobs.ts';
 import type { Owner } from './api/terms.ts';
 import { blobIdSize, chunkSize, type Chunks } from './chunks.ts';
 import { randomId } from './digest.ts';
-import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
+import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
 import type { UsageCounts } from './usage.ts';
 
 export const blobRow = record('blob', {
@@ -24,6 +27,8 @@ export const blobId = bytes(blobIdSize);
 export interface BlobRefs {
   /** A new blob with one reference. */
   create(owner: Owner, size: number): Uint8Array;
+  /** The same of a small payload, with its bytes. Throws `too_large` above one chunk. */
+  createSmall(owner: Owner, payload: Uint8Array): Uint8Array;
   refer(id: Uint8Array, references: number): void;
   /** Takes one reference away; the last one gives the blob to the sweep and its bytes back to the owner. */
   release(id: Uint8Array): void;
@@ -38,6 +43,8 @@ export interface BlobTables {
 
 export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts): BlobTables {
   const blobs = engine.table('blobs', schemaCodec(blobRow));
+  const small = createSmallPayloads(engine);
+  const read: ReadChunk = (id, index) => (index === 0 ? small.get(id) : undefined) ?? chunks.get(id, index);
   /** Blobs whose chunks are to be removed. */
   const dead = engine.table('dead_blobs', emptyCodec);
   const readers = createReaders();
@@ -82,11 +89,20 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
     return seen;
   }
 
+  function create(owner: Owner, size: number): Uint8Array {
+    const id = randomId(blobIdSize);
+    blobs.put(id, { size, references: 1, domain: owner.domain, user: owner.user });
+    return id;
+  }
+
   return {
     refs: {
-      create(owner, size) {
-        const id = randomId(blobIdSize);
-        blobs.put(id, { size, references: 1, domain: owner.domain, user: owner.user });
+      create,
+      createSmall(owner, payload) {
+        if (payload.length > chunkSize)
+          throw new BeckonError('too_large', 'a payload of more than one chunk needs an upload');
+        const id = create(owner, payload.length);
+        small.put(id, payload);
         return id;
       },
       refer(id, references) {
@@ -97,19 +113,21 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
         const row = existing(id);
         if (row.references > 1) return blobs.put(id, { ...row, references: row.references - 1 });
         blobs.remove(id);
-        dead.put(id, undefined);
+        // Whoever reads it has all of it already.
+        if (small.has(id)) small.remove(id);
+        else dead.put(id, undefined);
         usage.change(ownerOf(row), { bytes: -row.size });
       },
     },
     store: {
       read(blob, start, end) {
         checkRange(blob, start, end);
-        return readRange(chunks, readers, blob, start, end);
+        return readRange(read, readers, blob, start, end);
       },
       readAtOnce(blob, start, end) {
         checkRange(blob, start, end);
         if (start === end) return new Uint8Array();
-        return end <= chunkEnd(start) ? partOf(chunks, blob, start, end) : undefined;
+        return end <= chunkEnd(start) ? partOf(read, blob, start, end) : undefined;
       },
       async sweep(limit) {
         if (paused > 0) return 0;
@@ -128,8 +146,15 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
   };
 }
 
+/** Payloads that lie beside the rows, whole, by the id of their blob. */
+export function createSmallPayloads(engine: Engine) {
+  return engine.table('small_payloads', rawCodec);
+}
+
+type ReadChunk = (id: Uint8Array, index: number) => Uint8Array | undefined;
+
 async function* readRange(
-  chunks: Chunks,
+  read: ReadChunk,
   readers: Readers,
   blob: BlobRef,
   start: number,
@@ -139,7 +164,7 @@ async function* readRange(
   try {
     for (let at = start; at < end;) {
       const until = Math.min(end, chunkEnd(at));
-      yield partOf(chunks, blob, at, until);
+      yield partOf(read, blob, at, until);
       at = until;
     }
   } finally {
@@ -158,10 +183,10 @@ function chunkEnd(at: number): number {
 }
 
 /** Bytes within one chunk. */
-function partOf(chunks: Chunks, { id }: BlobRef, start: number, end: number): Uint8Array {
+function partOf(read: ReadChunk, { id }: BlobRef, start: number, end: number): Uint8Array {
   const index = Math.floor(start / chunkSize);
   const base = index * chunkSize;
-  const chunk = chunks.get(id, index);
+  const chunk = read(id, index);
   if (chunk === undefined || chunk.length < end - base)
     throw new BeckonError('message_gone', 'the payload is not there any more');
   return chunk.subarray(start - base, end - base);

@@ -1,11 +1,11 @@
 /** Blobs, their chunks and what counts them: who refers to each, whether all of it is there, and whether it is what was stored. */
 import { setImmediate } from 'node:timers/promises';
-import { blobRow } from './blobs.ts';
+import { blobRow, createSmallPayloads } from './blobs.ts';
 import { readable, rowsOf, type Finding, type Findings } from './check-rows.ts';
 import type { Counted } from './check-transit.ts';
-import { chunkSize, createChunks, type Chunks } from './chunks.ts';
+import { chunkSize, createChunks } from './chunks.ts';
 import { equal, startHash } from './digest.ts';
-import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
+import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
 import { keptRow } from './kept.ts';
 import { joined, name, ordered } from './keys.ts';
 import { stateRow } from './states.ts';
@@ -36,6 +36,7 @@ export interface BlobChecks extends Counted {
 export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findings): BlobChecks {
   const { report } = findings;
   const chunks = createChunks(blobs);
+  const small = createSmallPayloads(tables);
   const referred = new Map<string, Referred>();
   const used = new Map<string, Used>();
 
@@ -98,6 +99,12 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
     const table = tables.table('blobs', rows);
     for (const blob of referred.keys())
       if (!table.has(unhex(blob))) report('blobs', unhex(blob), 'is referred to, and not there');
+    for await (const { key, value } of rowsOf(tables, 'small_payloads', rawCodec, findings)) {
+      const row = readable(table, key);
+      if (row === undefined && !referred.has(hex(key))) report('small_payloads', key, 'belongs to no blob');
+      if (row !== undefined && row.size !== value.length)
+        report('small_payloads', key, 'has another size than its blob');
+    }
     for await (const { key } of rowsOf(tables, 'dead_blobs', emptyCodec, findings))
       if (table.has(key)) report('dead_blobs', key, 'is to be removed, and in use');
   }
@@ -116,7 +123,9 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
   async function checkPayloads(): Promise<number> {
     let read = 0;
     for (const [blob, expected] of referred) {
-      const problem = await payloadProblem(chunks, unhex(blob), expected);
+      const id = unhex(blob);
+      const whole = small.get(id);
+      const problem = await payloadProblem((index) => whole ?? chunks.get(id, index), expected);
       if (problem !== undefined) report('chunks', unhex(blob), problem);
       read += expected.received;
     }
@@ -139,14 +148,13 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
 
 /** What is wrong with the bytes of a blob. */
 async function payloadProblem(
-  chunks: Chunks,
-  blob: Uint8Array,
+  chunkAt: (index: number) => Uint8Array | undefined,
   { received, hash }: Referred,
 ): Promise<Finding['problem'] | undefined> {
   const running = startHash();
   for (let at = 0; at < received; at += chunkSize) {
     const wanted = Math.min(chunkSize, received - at);
-    const chunk = chunks.get(blob, at / chunkSize);
+    const chunk = chunkAt(at / chunkSize);
     if (chunk === undefined || chunk.length < wanted) return `bytes from ${at} on are missing`;
     running.add(chunk.subarray(0, wanted));
     await setImmediate();

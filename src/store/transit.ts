@@ -12,7 +12,6 @@ import { createBatches } from './batches.ts';
 import type { BlobRefs } from './blobs.ts';
 import { equal, sha256 } from './digest.ts';
 import type { Engine } from './engine.ts';
-
 import { isLive, type Outcome } from './life.ts';
 import type { OutboxTables } from './outbox.ts';
 import {
@@ -32,6 +31,15 @@ import type { UsageCounts } from './usage.ts';
 /** Most fetches of one write. */
 const mostTogether = 1024;
 
+/** A payload that is all there: as an upload, or as it came. */
+type Arrived = CompleteUpload | SmallPayload;
+
+interface SmallPayload {
+  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly hash: Uint8Array;
+}
+
 interface Fetched {
   readonly idHash: Uint8Array;
   readonly what: 'header' | 'payload';
@@ -45,6 +53,7 @@ export interface TransitParts {
   readonly outbox: OutboxTables;
   readonly usage: UsageCounts;
   readonly clock: Clock;
+  readonly hasRoom: (bytes: number) => boolean;
 }
 
 export interface Transit {
@@ -53,7 +62,7 @@ export interface Transit {
 }
 
 export function createTransit(parts: TransitParts): Transit {
-  const { engine, blobs, uploads, outbox, usage, clock } = parts;
+  const { engine, blobs, uploads, outbox, usage, clock, hasRoom } = parts;
   const messages = createTransitTables({ ...parts, refs: outbox.refs });
 
   /** True when all of it was committed before, exactly so. */
@@ -65,14 +74,32 @@ export function createTransit(parts: TransitParts): Transit {
     });
   }
 
-  function commitAll(owner: Owner, commit: Commit, upload: CompleteUpload, limits?: UsageLimits): void {
-    const count = commit.messages.length;
-    if (!uploads.consume(owner, commit.upload, upload.blob))
+  /** The payload of a commit, undefined for an upload that is unknown or not complete. */
+  async function arrived(owner: Owner, commit: Commit): Promise<Arrived | undefined> {
+    if ('upload' in commit) return await uploads.complete(owner, commit.upload);
+    return { bytes: commit.payload, size: commit.payload.length, hash: sha256(commit.payload) };
+  }
+
+  /** The payload's blob, with one reference, and the bytes that count from now on. */
+  function takePayload(owner: Owner, commit: Commit, payload: Arrived): { blob: Uint8Array; bytes: number } {
+    if ('bytes' in payload) {
+      if (!hasRoom(payload.size))
+        throw new BeckonError('storage_full', 'the disk is full but for its reserve');
+      return { blob: blobs.createSmall(owner, payload.bytes), bytes: payload.size };
+    }
+    if (!('upload' in commit) || !uploads.consume(owner, commit.upload, payload.blob))
       throw new BeckonError('conflict', 'the upload was used by another commit');
-    if (count > 1) blobs.refer(upload.blob, count - 1);
-    for (const message of commit.messages) messages.store(owner, message, upload);
-    const bytes = commit.messages.reduce((sum, message) => sum + copySize(message), 0);
-    usage.change(owner, { messages: count, bytes, reserved: -count }, limits);
+    return { blob: payload.blob, bytes: 0 };
+  }
+
+  function commitAll(owner: Owner, commit: Commit, payload: Arrived, limits?: UsageLimits): void {
+    const count = commit.messages.length;
+    const { blob, bytes } = takePayload(owner, commit, payload);
+    if (count > 1) blobs.refer(blob, count - 1);
+    const { size, hash } = payload;
+    for (const message of commit.messages) messages.store(owner, message, { blob, size, hash });
+    const copies = commit.messages.reduce((sum, message) => sum + copySize(message), 0);
+    usage.change(owner, { messages: count, bytes: bytes + copies, reserved: -count }, limits);
   }
 
   function recordOne({ idHash, what, at }: Fetched): number | undefined {
@@ -133,13 +160,13 @@ export function createTransit(parts: TransitParts): Transit {
     async commit(owner, commit, limits) {
       if (commit.messages.length === 0)
         throw new BeckonError('request_invalid', 'a commit without a message');
-      const upload = await uploads.complete(owner, commit.upload);
+      const payload = await arrived(owner, commit);
       const stored = await engine.write(() => {
         if (isRepeated(owner, commit)) return false;
-        if (upload === undefined) throw new BeckonError('conflict', 'the upload is not complete');
-        if (!equal(upload.hash, commit.hash))
-          throw new BeckonError('payload_mismatch', 'the upload has another hash');
-        commitAll(owner, commit, upload, limits);
+        if (payload === undefined) throw new BeckonError('conflict', 'the upload is not complete');
+        if (!equal(payload.hash, commit.hash))
+          throw new BeckonError('payload_mismatch', 'the payload has another hash');
+        commitAll(owner, commit, payload, limits);
         return true;
       });
       if (stored) outbox.wake();

@@ -160,6 +160,7 @@ export const sizes = {
   envelopeStep: 2048,
   payloadFloor: 4096,
   payloadChunk: 16384,
+  payloadInCommit: 32_768,
   stateSealedMax: 16_773_120,
   cardId: 16,
   cardPadded: 4096,

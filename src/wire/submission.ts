@@ -1,13 +1,14 @@
 /** What a client hands to its own domain, as values: the body of `POST account/messages`, wire-spec/account.md section 5. */
 
 /** One payload and the messages, 1 to 64, that share it. */
-export interface Submission {
-  /** The client's id of a complete upload, 16 bytes. */
-  readonly upload: Uint8Array;
+export type Submission = PayloadSource & {
   /** SHA-256 of the ciphertext. */
   readonly payloadHash: Uint8Array;
   readonly messages: readonly SubmittedMessage[];
-}
+};
+
+/** The client's id of a complete upload, 16 bytes; or the payload itself, 4096 to 32768 bytes of ciphertext. */
+export type PayloadSource = { readonly upload: Uint8Array } | { readonly payload: Uint8Array };
 
 export interface SubmittedMessage {
   /** Reserved for this user. */

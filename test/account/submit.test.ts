@@ -6,6 +6,7 @@ import { BeckonError } from '../../src/errors.ts';
 import { parseTraceHandle, traceHandle } from '../../src/keys/fingerprints.ts';
 import type { UsageLimits } from '../../src/store/api/transit.ts';
 import { sealedEnvelope } from '../../src/wire/message.ts';
+import { sizes } from '../../src/wire/registry.ts';
 import { decode, encode } from '../../src/wire/schema.ts';
 import type { SubmittedMessage } from '../../src/wire/submission.ts';
 import { collected, opened, pieces, random, start } from '../store/fixture.ts';
@@ -271,6 +272,22 @@ test('an upload that is not complete, or not there, cannot be committed', async 
   for (const id of [open, random(16)])
     t.is(await rejected(at.submit.commit(user, { ...ready, upload: id })), 'conflict');
   t.is(await rejected(at.submit.commit(user, ready)), 'no error');
+});
+
+test('a small payload goes with its commit: one message, however often it is sent', async (t) => {
+  const at = await home(t);
+  const { packing, payloadHash, messages } = await prepared(at);
+  const { payload } = packing;
+  const whole = { payload, payloadHash, messages };
+  t.is(await rejected(at.submit.commit(user, { ...whole, payloadHash: random(32) })), 'payload_mismatch');
+  for (const length of [sizes.payloadFloor - 1, sizes.payloadInCommit + 1])
+    t.is(await rejected(at.submit.commit(user, { ...whole, payload: random(length) })), 'request_invalid');
+  const handles = await at.submit.commit(user, whole);
+  t.deepEqual(await at.submit.commit(user, whole), handles);
+  t.deepEqual(await waiting(at), { messages: 1, outbox: 1 });
+  const { blob } = (await at.store.transit.read(sha256(messages[0]!.id)))!;
+  t.deepEqual(await collected(at.store.blobs.read(blob, 0, blob.size)), payload);
+  t.like(await at.account.sent.find(user, handles[0]!), { size: payload.length, state: 'stored' });
 });
 
 test('ids that are not reserved for this user refuse the whole commit', async (t) => {

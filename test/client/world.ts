@@ -590,7 +590,9 @@ function upload(
 }
 
 function commit(world: World, home: TestHome, from: string, submission: Json): unknown {
-  const payload = home.uploads.get(submission.upload)?.bytes ?? new Uint8Array();
+  const { upload = '', payload: small } = submission;
+  const payload =
+    small === undefined ? (home.uploads.get(upload)?.bytes ?? new Uint8Array()) : bytesOf(small);
   const payloadHash = sha256(payload);
   if (b64(payloadHash) !== submission.payloadHash) throw new BeckonError('payload_mismatch', 'other bytes');
   for (const message of submission.messages as Json[]) {

@@ -54,6 +54,16 @@ test('reservations, uploads, commit, what became of it, retract', async (t) => {
   const part = await ask(`uploads/${upload}/parts/3`, { method: 'PUT', bytes: bytes(6, 7) });
   t.deepEqual([part.status, part.json], [200, { size: 9, received: 9 }]);
   const introduction = text(178);
+  const { upload: _, ...rest } = submission;
+  const payload = text(4096);
+  t.is((await ask('messages', { json: { ...rest, payload } })).status, 201);
+  const wrong = [
+    rest,
+    { ...submission, payload },
+    { ...rest, payload: text(4095) },
+    { ...rest, payload: text(32_769) },
+  ];
+  for (const json of wrong) t.is((await ask('messages', { json })).json.code, 'request_invalid');
   const committed = await ask('messages', {
     json: { ...submission, messages: [message, { ...message, introduction }] },
   });
@@ -74,11 +84,12 @@ test('reservations, uploads, commit, what became of it, retract', async (t) => {
     acceptTokenHash: bytes(32, 5),
     expires: now,
   };
-  t.deepEqual(calls.slice(0, 8), [
+  t.deepEqual(calls.slice(0, 9), [
     ['reserve', user, 1],
     ['openUpload', user, bytes(16, 5), 9],
     ['uploadProgress', user, bytes(16, 5)],
     ['writePart', user, bytes(16, 5), 3, bytes(6, 7)],
+    ['commit', user, { payload: bytes(4096), payloadHash: bytes(32, 6), messages: [submitted] }],
     [
       'commit',
       user,

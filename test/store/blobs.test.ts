@@ -38,6 +38,61 @@ test('any range of a payload can be read', async (t) => {
     t.throws(() => store.blobs.read(blob, from, to), { code: 'range_invalid' });
 });
 
+test('a payload that came with its commit is read alike, and goes with the last message that refers to it', async (t) => {
+  const { store, reopen } = await opened(t);
+  const payload = random(9000);
+  const messages = [newMessage(), newMessage()];
+  await store.transit.reserve(
+    alice,
+    messages.map(({ id }) => id),
+    start + 3600,
+  );
+  await store.transit.commit(alice, { payload, hash: sha256(payload), messages });
+  const copies = 2 * (4096 + 2200);
+  t.like(await store.transit.usage(alice.domain, alice.user), {
+    messages: 2,
+    bytes: 9000 + copies,
+    reserved: 0,
+  });
+  const { transit, blobs } = await reopen();
+  const [one, other] = messages.map(({ id }) => sha256(id)) as [Uint8Array, Uint8Array];
+  const { blob } = (await transit.read(one))!;
+  t.deepEqual((await transit.read(other))?.blob, blob);
+  t.deepEqual(await collected(blobs.read(blob, 0, 9000)), payload);
+  t.deepEqual(new Uint8Array(blobs.readAtOnce(blob, 17, 8999)!), payload.slice(17, 8999));
+  t.throws(() => blobs.read(blob, 0, 9001), { code: 'range_invalid' });
+  await transit.accept(one, messages[0]!.acceptTokenHash, start);
+  t.is(blobs.readAtOnce(blob, 0, 9000)?.length, 9000);
+  await transit.retract(alice, other, start);
+  t.throws(() => blobs.readAtOnce(blob, 0, 9000), { code: 'message_gone' });
+  t.like(await transit.usage(alice.domain, alice.user), { messages: 0, bytes: 0 });
+});
+
+test('a payload within its commit is refused as an upload is, and leaves nothing behind', async (t) => {
+  let room = true;
+  const { store } = await opened(t, { hasRoom: () => room });
+  const { transit } = store;
+  const message = newMessage();
+  await transit.reserve(alice, [message.id], start + 3600);
+  const commit = (payload: Uint8Array, hash = sha256(payload)) => ({ payload, hash, messages: [message] });
+  const payload = random(5000);
+  await t.throwsAsync(transit.commit(alice, commit(payload, random(32))), { code: 'payload_mismatch' });
+  await t.throwsAsync(transit.commit(alice, commit(random(chunk + 1))), { code: 'too_large' });
+  await t.throwsAsync(transit.commit(alice, commit(payload), { userBytes: 4096 + 2200 + 4999 }), {
+    code: 'quota_exceeded',
+  });
+  room = false;
+  await t.throwsAsync(transit.commit(alice, commit(payload)), { code: 'storage_full' });
+  t.like(await store.stats(), { messages: 0, bytes: 0, outbox: 0 });
+  room = true;
+  await transit.commit(alice, commit(payload));
+  room = false;
+  await transit.commit(alice, commit(payload));
+  t.like(await store.stats(), { messages: 1, bytes: 4096 + 2200 + 5000, outbox: 1 });
+  room = true;
+  await t.throwsAsync(transit.commit(alice, commit(random(5000))), { code: 'conflict' });
+});
+
 test('a chunk at a time: the reader sets the pace', async (t) => {
   const { store } = await opened(t);
   const { blob } = await stored(store, random(4 * chunk));

@@ -14,6 +14,7 @@ import {
   pieces,
   random,
   sent,
+  sentWhole,
   sha256,
   start,
   uploaded,
@@ -66,6 +67,8 @@ async function full(t: ExecutionContext): Promise<string> {
   await store.transit.commit(bob, { upload, hash: sha256(payload), messages: shared });
   const ended = await sent(store, bob);
   await store.transit.retract(bob, ended.idHash, clock.seconds());
+  await sentWhole(store, alice);
+  await store.transit.retract(bob, (await sentWhole(store, bob)).idHash, clock.seconds());
   await store.transit.reserve(alice, [random(32)], start + 3600);
   await uploaded(store, alice, random(300_000));
   const state = random(5000);
@@ -125,7 +128,7 @@ test('a store that is sound has no findings, open uploads and ended messages inc
   const result = await checkStore({ dir, payloads: true });
   t.deepEqual(result.findings, []);
   t.is(result.total, 0);
-  t.is(result.bytes, 4096 + 600_000 + 300_000 + 2 * 5000);
+  t.is(result.bytes, 4096 + 600_000 + 300_000 + 3 * 5000);
   t.true(result.rows > 30);
 });
 
@@ -168,6 +171,7 @@ const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['outbox', filled(7)],
   ['outbox_schedule', joined(ordered(start), filled(7))],
   ['blobs', filled(7, 16)],
+  ['small_payloads', filled(7, 16)],
   ['usage', name('gamma.test')],
   ['cards', joined(name('alpha.test'), filled(7, 16))],
   ['cards_by_owner', joined(name('alpha.test'), filled(7), filled(7, 16))],
@@ -230,6 +234,33 @@ test('a payload that lost a chunk, or is another, is found where payloads are re
     findings.map(({ problem }) => problem),
     Array(4).fill('is not what was stored: its hash is another'),
   );
+});
+
+test('a payload beside the rows that is lost, cut or another is found', async (t) => {
+  const found: string[] = [];
+  const changes: readonly ((payload: Uint8Array) => Uint8Array | undefined)[] = [
+    () => undefined,
+    (payload) => payload.subarray(1),
+    (payload) => payload.map((byte) => byte ^ 1),
+  ];
+  for (const change of changes) {
+    const dir = await full(t);
+    await tampered(t, dir, 'tables', (engine) => {
+      const payloads = engine.table('small_payloads', rawCodec);
+      const [row] = payloads.range({ limit: 9 });
+      const changed = row && change(row.value);
+      if (changed !== undefined && row !== undefined) payloads.put(row.key, changed);
+      else if (row !== undefined) payloads.remove(row.key);
+    });
+    const { findings } = await checkStore({ dir, payloads: true });
+    found.push(findings.map(({ table, problem }) => `${table}: ${problem}`).join('; '));
+  }
+  const missing = 'chunks: bytes from 0 on are missing';
+  t.deepEqual(found, [
+    missing,
+    `small_payloads: has another size than its blob; ${missing}`,
+    'chunks: is not what was stored: its hash is another',
+  ]);
 });
 
 test('a store that a daemon has open is left alone, and so is what is none', async (t) => {

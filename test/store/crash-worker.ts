@@ -20,7 +20,12 @@ export function headerOf(idHash: Uint8Array): Uint8Array {
 }
 
 export function payloadOf(idHash: Uint8Array): Uint8Array {
-  return filled(idHash[2] ?? 0, 4096 + (idHash[3] ?? 0) * 3000);
+  return filled(idHash[2] ?? 0, 4096 + (isWhole(idHash) ? (idHash[3] ?? 0) : (idHash[3] ?? 0) * 3000));
+}
+
+/** Whether the payload goes with its commit. */
+function isWhole(idHash: Uint8Array): boolean {
+  return (idHash[6] ?? 0) % 2 === 0;
 }
 
 export function readNumber(state: Uint8Array): number {
@@ -73,10 +78,13 @@ async function work(dir: string): Promise<void> {
     const payload = payloadOf(idHash);
     if (early) acknowledged('stored', idHash);
     await store.transit.reserve(owner, [id], now + 3600);
-    await store.uploads.open(owner, upload, payload.length);
-    await store.uploads.write(owner, upload, 0, pieces(payload));
+    const whole = isWhole(idHash);
+    if (!whole) {
+      await store.uploads.open(owner, upload, payload.length);
+      await store.uploads.write(owner, upload, 0, pieces(payload));
+    }
     await store.transit.commit(owner, {
-      upload,
+      ...(whole ? { payload } : { upload }),
       hash: sha256(payload),
       messages: [messageOf(id, now + 86_400)],
     });

@@ -102,6 +102,18 @@ export interface Sent {
   readonly upload: Uint8Array;
 }
 
+/** Reserves one message and commits it with its payload. */
+export async function sentWhole(
+  store: Store,
+  owner: Owner = alice,
+  payload: Uint8Array = random(5000),
+): Promise<Omit<Sent, 'upload'>> {
+  const message = newMessage();
+  await store.transit.reserve(owner, [message.id], start + 3600);
+  await store.transit.commit(owner, { payload, hash: sha256(payload), messages: [message] });
+  return { message, idHash: sha256(message.id), payload };
+}
+
 /** Reserves, uploads and commits one message. */
 export async function sent(
   store: Store,

@@ -16,7 +16,7 @@ const transit = 500;
 
 type Op =
   | { op: 'reserve' | 'retract'; owner: number; message: number }
-  | { op: 'commit'; owner: number; messages: number[] }
+  | { op: 'commit'; owner: number; messages: number[]; whole: boolean }
   | { op: 'accept'; message: number; right: boolean }
   | { op: 'fetch'; message: number; what: 'header' | 'payload' }
   | { op: 'advance'; seconds: number }
@@ -32,6 +32,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
       op: fc.constant('commit' as const),
       owner,
       messages: fc.uniqueArray(message, { minLength: 1, maxLength: 3 }),
+      whole: fc.boolean(),
     }),
   },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('retract' as const), owner, message }) },
@@ -88,19 +89,25 @@ test('the transit store does what a plain model does', async (t) => {
         return k?.state === 'stored' && clock.seconds() < k.expires ? k : undefined;
       };
 
-      async function commit(by: number, which: readonly number[]): Promise<void> {
+      async function commit(by: number, which: readonly number[], whole: boolean): Promise<void> {
         const payload = payloadOf(++commits);
         const upload = filled(commits, 16);
         const expires = clock.seconds() + transit;
-        await store.uploads.open(owners[by]!, upload, payload.length);
-        await store.uploads.write(owners[by]!, upload, 0, pieces(payload));
+        if (!whole) {
+          await store.uploads.open(owners[by]!, upload, payload.length);
+          await store.uploads.write(owners[by]!, upload, 0, pieces(payload));
+        }
         const committed = which.map((i) => ({ ...messages[i]!, expires }));
         const outcome = await store.transit
-          .commit(owners[by]!, { upload, hash: sha256(payload), messages: committed })
+          .commit(owners[by]!, {
+            ...(whole ? { payload } : { upload }),
+            hash: sha256(payload),
+            messages: committed,
+          })
           .then(() => 'ok', codeOf);
         const allowed = which.every((i) => known.get(i)?.state === 'reserved' && known.get(i)?.owner === by);
         t.is(outcome, allowed ? 'ok' : 'conflict');
-        if (!allowed) return store.uploads.abandon(owners[by]!, upload);
+        if (!allowed) return whole ? undefined : store.uploads.abandon(owners[by]!, upload);
         for (const i of which)
           known.set(i, {
             state: 'stored',
@@ -174,7 +181,7 @@ test('the transit store does what a plain model does', async (t) => {
               ended: 0,
               commit: 0,
             });
-        } else if (step.op === 'commit') await commit(step.owner, step.messages);
+        } else if (step.op === 'commit') await commit(step.owner, step.messages, step.whole);
         else if (step.op === 'retract') await retract(step.owner, step.message);
         else if (step.op === 'accept') await accept(step.message, step.right);
         else if (step.op === 'fetch') await fetch(step.message, step.what);

@@ -42,13 +42,14 @@ export interface NewMessage {
 }
 
 /** A payload and the messages, one for each recipient, that share it. */
-export interface Commit {
-  /** Upload id: the client's, complete. */
-  readonly upload: Uint8Array;
+export type Commit = CommitPayload & {
   /** SHA-256 of the ciphertext. */
   readonly hash: Uint8Array;
   readonly messages: readonly NewMessage[];
-}
+};
+
+/** The client's id of a complete upload; or a small payload itself, which is written with the rows. */
+export type CommitPayload = { readonly upload: Uint8Array } | { readonly payload: Uint8Array };
 
 /** Bytes in the blob store. */
 export interface BlobRef {
@@ -129,7 +130,7 @@ export interface TransitStore {
   /**
    * Stores messages, their outbox refs and their share of the payload: all or nothing. Repeated with the same content it
    * does nothing and succeeds. Throws `conflict` (unknown, foreign or used reservation; unknown or incomplete upload),
-   * `payload_mismatch` (the upload has another hash), `quota_exceeded`.
+   * `payload_mismatch` (the payload has another hash), `quota_exceeded`, `storage_full`.
    */
   commit(owner: Owner, commit: Commit, limits?: UsageLimits): Promise<void>;
   /** A message that is stored, not expired and not withdrawn. `idHash` is SHA-256 of the message id. */
