@@ -71,6 +71,7 @@ export const owners: Readonly<Record<string, readonly string[]>> = {
   nodemailer: ['bridges', 'cli'],
   'nodemailer/*': ['bridges', 'cli', 'outbound'],
   'smtp-server': ['bridges'],
+  'smtp-server/*': ['bridges'],
   mailauth: ['bridges', 'outbound'],
   'mailauth/*': ['bridges', 'outbound'],
   imapflow: ['bridges'],
