@@ -4,20 +4,8 @@
  * The trace is Return-Path, Received and Authentication-Results, in this order. Of what came, only results that claim to be ours are
  * left out; all else follows byte for byte.
  */
+import type { MailVerdicts } from '../wire/mail.ts';
 import { fieldText, type HeaderField, type MailHeader } from './mail-header.ts';
-
-/** One thing that was checked: `pass`, `fail`, `none`, ...; of which domain, "" where there is none. */
-export interface Verdict {
-  readonly result: string;
-  readonly domain: string;
-}
-
-export interface Verdicts {
-  readonly spf?: Verdict;
-  readonly dkim?: Verdict;
-  readonly dmarc?: Verdict;
-  readonly arc?: Verdict;
-}
 
 export interface Trace {
   /** The name of this machine, which is its authserv-id (RFC 8601 section 2.5) too. */
@@ -34,7 +22,7 @@ export interface Trace {
   /** Unix seconds. */
   readonly received: number;
   /** Absent where nothing was checked. */
-  readonly verdicts?: Verdicts;
+  readonly verdicts?: MailVerdicts;
 }
 
 /** Most `Received` fields of a mail, and most of them written here: more is a loop (RFC 5321 section 6.3). */
@@ -109,11 +97,11 @@ const properties = {
   arc: 'header.d',
 } as const;
 
-function resultsOf(host: string, verdicts: Verdicts): string[] {
+function resultsOf(host: string, verdicts: MailVerdicts): string[] {
   const results = (['spf', 'dkim', 'dmarc', 'arc'] as const).flatMap((method) => {
     const verdict = verdicts[method];
     if (verdict === undefined) return [];
-    const domain = token(verdict.domain);
+    const domain = token(verdict.domain ?? '');
     return [`${method}=${token(verdict.result)}${domain === '' ? '' : ` ${properties[method]}=${domain}`}`];
   });
   const lines = results.length === 0 ? ['none'] : results;
