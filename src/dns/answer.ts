@@ -11,7 +11,7 @@ import { decode } from 'dns-packet';
 import type { Answer, DecodedPacket } from 'dns-packet';
 import { plainName } from './record.ts';
 
-export type RecordType = 'SRV' | 'TXT' | 'MX' | 'A' | 'AAAA' | 'PTR';
+export type RecordType = 'SRV' | 'TXT' | 'MX' | 'A' | 'AAAA' | 'PTR' | 'TLSA';
 
 export interface Question {
   /** Lower case, no final dot. */

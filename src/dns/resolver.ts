@@ -23,11 +23,20 @@ export interface MxAnswer {
   exchange: string;
 }
 
+/** What stands for a certificate in DNS (RFC 6698 section 2.1); to be believed where DNSSEC vouches for it. */
+export interface TlsaAnswer {
+  usage: number;
+  selector: number;
+  matchingType: number;
+  data: Uint8Array;
+}
+
 export interface Resolver {
   srv(name: string): Promise<Lookup<SrvAnswer>>;
   /** Each record with its strings joined. */
   txt(name: string): Promise<Lookup<string>>;
   mx(name: string): Promise<Lookup<MxAnswer>>;
+  tlsa(name: string): Promise<Lookup<TlsaAnswer>>;
   /** IPv4 addresses first, then IPv6, each in the order of the answer. */
   address(name: string): Promise<Lookup<string>>;
   /** Of one family alone. */
@@ -90,6 +99,7 @@ export function createResolver(options: ResolverOptions = {}): Resolver {
     srv: (name) => lookUp(name, 'SRV', srvOf),
     txt: (name) => lookUp(name, 'TXT', textOf),
     mx: (name) => lookUp(name, 'MX', mxOf),
+    tlsa: (name) => lookUp(name, 'TLSA', tlsaOf),
     address: async (name) => joinFamilies(await Promise.all([ipv4(name), ipv6(name)])),
     ipv4,
     ipv6,
@@ -107,6 +117,12 @@ function mxOf(answer: Answer): MxAnswer[] {
   if (answer.type !== 'MX') return [];
   const { preference = 0, exchange } = answer.data;
   return [{ priority: preference, exchange: plainName(exchange) }];
+}
+
+function tlsaOf(answer: Answer): TlsaAnswer[] {
+  if (answer.type !== 'TLSA') return [];
+  const { usage, selector, matchingType, certificate } = answer.data;
+  return [{ usage, selector, matchingType, data: Uint8Array.from(certificate) }];
 }
 
 function textOf(answer: Answer): string[] {

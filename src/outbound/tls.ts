@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { connect, createSecureContext, getCACertificates } from 'node:tls';
-import type { SecureContext, TLSSocket } from 'node:tls';
+import type { SecureContext, SecureVersion, TLSSocket } from 'node:tls';
 import type { Target } from '../dns/srv-order.ts';
 import { BeckonError } from '../errors.ts';
 import { authorityOf } from '../wire/domain-name.ts';
@@ -27,7 +27,7 @@ export function createTlsConnect(
   caFiles: readonly string[],
   timeoutMs: number,
 ): TlsConnect {
-  const secureContext = trust(caFiles);
+  const secureContext = trusting(caFiles, 'TLSv1.3');
   return async (domain, targets, { verifyCertificate }) => {
     const failures: BeckonError[] = [];
     let attempts = 0;
@@ -51,9 +51,10 @@ function noted<T>(error: unknown, failures: BeckonError[], otherwise: T): T {
   return otherwise;
 }
 
-function trust(caFiles: readonly string[]): SecureContext {
+/** The system's authorities and those of `caFiles`. Throws `config_invalid`. */
+export function trusting(caFiles: readonly string[], minVersion: SecureVersion): SecureContext {
   const extra = caFiles.map(readAuthorities);
-  return createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion: 'TLSv1.3' });
+  return createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion });
 }
 
 function readAuthorities(path: string): string {
