@@ -29,10 +29,9 @@ export function outcomeOf(
 }
 
 function failureOf({ code, responseCode, response }: SmtpFailure): SmtpOutcome {
-  // What the server said it takes at most, before anything was sent.
-  if (code === 'EMESSAGE') return failed('5.3.4');
   if (code === 'ESTREAM') return later('4.3.0');
-  if (responseCode === undefined) return later('4.4.2');
+  // Without a reply: what the server said it takes at most, before anything was sent.
+  if (responseCode === undefined) return code === 'EMESSAGE' ? failed('5.3.4') : later('4.4.2');
   const permanent = responseCode >= 500;
   const status = statusIn(response) ?? (permanent ? '5.0.0' : '4.0.0');
   // The first digit of both codes must agree; the reply's counts.
