@@ -1,8 +1,9 @@
-/** Proofs: who owns a drop shows it, to poll and to set a preference, without an account or a bearer secret. wire-spec/addressing.md section 2. */
+/** Proofs: who owns a drop shows it, to poll, to set a preference, to have pulled and to read what was, without an account or a bearer secret. wire-spec/addressing.md section 2. */
 import { assertX25519Public, x25519, x25519Public } from '../crypto/dh.ts';
 import { hkdf, hmacSha256 } from '../crypto/kdf.ts';
 import { constantTimeEqual, type Secret } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
+import { unprovenBlindEntry, unprovenPullEntry, type BlindEntry, type PullEntry } from '../wire/blind.ts';
 import { unprovenPollEntry, type PollEntry } from '../wire/collect.ts';
 import { context } from '../wire/context.ts';
 import { unprovenPreferenceEntry, type PreferenceEntry } from '../wire/preferences.ts';
@@ -47,6 +48,28 @@ export function provePreference(
   return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, said) };
 }
 
+/** As `provePoll`, to have the domain pull (wire-spec/account.md section 12). */
+export function provePull(
+  owner: DropOwner,
+  domainKey: Uint8Array,
+  occasion: PollOccasion,
+  entry: Omit<PullEntry, 'pollKey' | 'proof'>,
+): PullEntry {
+  const unproven = { ...entry, pollKey: owner.pollKey };
+  return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, pullSaid(unproven)) };
+}
+
+/** As `provePoll`, to read what the domain pulled (wire-spec/fetch.md section 12). */
+export function proveBlind(
+  owner: DropOwner,
+  domainKey: Uint8Array,
+  occasion: PollOccasion,
+  entry: Omit<BlindEntry, 'pollKey' | 'proof'>,
+): BlindEntry {
+  const unproven = { ...entry, pollKey: owner.pollKey };
+  return { ...unproven, proof: proofUnder(sharedByOwner(owner, domainKey), occasion, blindSaid(unproven)) };
+}
+
 /** X25519(p, D); for an introduction X25519(b, X25519(s, D)), which is the same for p = b s. */
 function sharedByOwner(owner: DropOwner, domainKey: Uint8Array): Uint8Array {
   if (owner.kind === 'handed-over') return x25519(owner.scalar.expose(), domainKey);
@@ -56,7 +79,7 @@ function sharedByOwner(owner: DropOwner, domainKey: Uint8Array): Uint8Array {
 /** What a proof is made over, and by which purpose it is told from the others. */
 interface Said {
   readonly pollKey: Uint8Array;
-  readonly purpose: 'poll request' | 'preference request';
+  readonly purpose: 'poll request' | 'preference request' | 'pull request' | 'blind request';
   readonly entry: Uint8Array;
 }
 
@@ -68,6 +91,16 @@ function pollSaid(entry: Omit<PollEntry, 'proof'>): Said {
 function preferenceSaid(entry: Omit<PreferenceEntry, 'proof'>): Said {
   const { pollKey } = entry;
   return { pollKey, purpose: 'preference request', entry: encode(unprovenPreferenceEntry, entry) };
+}
+
+function pullSaid(entry: Omit<PullEntry, 'proof'>): Said {
+  const { pollKey } = entry;
+  return { pollKey, purpose: 'pull request', entry: encode(unprovenPullEntry, entry) };
+}
+
+function blindSaid(entry: Omit<BlindEntry, 'proof'>): Said {
+  const { pollKey } = entry;
+  return { pollKey, purpose: 'blind request', entry: encode(unprovenBlindEntry, entry) };
 }
 
 function proofUnder(
@@ -103,6 +136,18 @@ export function verifyPreferenceProof(
 ): boolean {
   const { proof, ...unproven } = entry;
   return holds(domainKey, occasion, preferenceSaid(unproven), proof);
+}
+
+/** As `verifyPollProof`, of what is to be pulled. */
+export function verifyPullProof(domainKey: Secret, occasion: PollOccasion, entry: PullEntry): boolean {
+  const { proof, ...unproven } = entry;
+  return holds(domainKey, occasion, pullSaid(unproven), proof);
+}
+
+/** As `verifyPollProof`, of what was pulled. */
+export function verifyBlindProof(domainKey: Secret, occasion: PollOccasion, entry: BlindEntry): boolean {
+  const { proof, ...unproven } = entry;
+  return holds(domainKey, occasion, blindSaid(unproven), proof);
 }
 
 function holds(domainKey: Secret, occasion: PollOccasion, said: Said, proof: Uint8Array): boolean {

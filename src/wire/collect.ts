@@ -40,6 +40,8 @@ export const pollRef = record('poll-ref', {
   sizeClass: field(5, uint(63)),
   labels: optional(6, refLabels),
   scores: optional(7, list(score, { max: 16 })),
+  /** Until then the own domain keeps a copy that it pulled: wire-spec/fetch.md section 12. */
+  blind: optional(8, time),
 });
 export type PollRef = ValueOf<typeof pollRef>;
 

@@ -71,6 +71,7 @@ export const attachmentTypes = { parentSignature: 1, logProof: 2, identityChange
  */
 export const purposes = [
   'address',
+  'blind request',
   'bucket',
   'by mail',
   'contact card',
@@ -103,6 +104,7 @@ export const purposes = [
   'poll request',
   'preference request',
   'private header',
+  'pull request',
   'receipt',
   'recipient-address',
   'recovery',

@@ -94,6 +94,18 @@ export const operations: Record<string, Operation> = {
   },
   'check preference proof': (i) =>
     drops.checkEntry(pollRequest(i), b(i['secret']), b(i['entry']), 'preference request'),
+  'pull proof': (i) => {
+    const message = i['sender'] === undefined ? undefined : ([i['sender'], b(i['id'])] as const);
+    const wish = { user: b(i['user']), until: i['until'], message };
+    return hex(drops.pullEntry(pollRequest(i), sharedOf(i), b(i['pollKey']), wish));
+  },
+  'check pull proof': (i) => drops.checkEntry(pollRequest(i), b(i['secret']), b(i['entry']), 'pull request'),
+  'blind proof': (i) => {
+    const wanted = { sender: i['sender'], id: b(i['id']) };
+    return hex(drops.blindEntry(pollRequest(i), sharedOf(i), b(i['pollKey']), wanted));
+  },
+  'check blind proof': (i) =>
+    drops.checkEntry(pollRequest(i), b(i['secret']), b(i['entry']), 'blind request'),
   'introduction drop for sender': (i) => introduction(i, 'sender'),
   'introduction drop for recipient': (i) => introduction(i, 'recipient'),
   'seal introduction': async (i) => {

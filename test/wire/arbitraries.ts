@@ -1,6 +1,7 @@
 /** Valid values of every structure that src/wire decodes, and the decoders themselves, for property-based tests. */
 import fc, { type Arbitrary } from 'fast-check';
 import { canonicalLocal, checkAddress, formatAddress } from '../../src/wire/address.ts';
+import * as blind from '../../src/wire/blind.ts';
 import * as collect from '../../src/wire/collect.ts';
 import { checkDomain } from '../../src/wire/domain-name.ts';
 import * as identity from '../../src/wire/identity.ts';
@@ -153,6 +154,16 @@ const preferenceEntry = recordOf<preferences.PreferenceEntry>({
   preference: byte,
   until: time,
 });
+const pullEntry = recordOf<blind.PullEntry>(
+  { pollKey: hash, proof: sized(16), user: hash, until: time, message: fc.tuple(domain, hash) },
+  ['until', 'message'],
+);
+const blindEntry = recordOf<blind.BlindEntry>({
+  pollKey: hash,
+  proof: sized(16),
+  sender: domain,
+  id: hash,
+});
 const pollRef = recordOf<collect.PollRef>(
   {
     id: hash,
@@ -161,9 +172,10 @@ const pollRef = recordOf<collect.PollRef>(
     firstSeen: time,
     sizeClass: fc.integer({ min: 0, max: 63 }),
     labels: refLabels,
+    blind: time,
     scores: fc.array(score, { maxLength: 2 }),
   },
-  ['labels', 'scores'],
+  ['labels', 'scores', 'blind'],
 );
 const pollAnswer = recordOf<collect.PollAnswer>({ refs: fc.array(pollRef, { maxLength: 3 }), next: cursor }, [
   'next',
@@ -405,6 +417,13 @@ export const codecs = {
       entries: fc.array(preferenceEntry, { minLength: 1, maxLength: 3 }),
     }),
     preferences.maxPreferencesRequest,
+  ),
+  'pull-entry': codec(blind.pullEntry, pullEntry, blind.maxPullEntry),
+  'blind-entry': codec(blind.blindEntry, blindEntry),
+  'blind-request': codec(
+    blind.blindRequest,
+    recordOf<blind.BlindRequest>({ time, nonce: sized(16), keyId: sized(8), entry: blindEntry }),
+    blind.maxBlindRequest,
   ),
   'poll-ref': codec(collect.pollRef, pollRef),
   'poll-answer': codec(collect.pollAnswer, pollAnswer),

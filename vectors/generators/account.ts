@@ -9,6 +9,7 @@ import { addDecoding, sampleNode } from './structures.ts';
 export function account(): readonly Case[] {
   const cases = collection();
   addDecoding(cases, 'invitation', 'account.md section 2');
+  addDecoding(cases, 'pull-entry', 'account.md section 12');
   addInvitations(cases);
   addSignedRequests(cases);
   return cases.cases;

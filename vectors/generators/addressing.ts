@@ -30,6 +30,7 @@ export function addressing(): readonly Case[] {
   addPollProofs(cases);
   addChecksOfProofs(cases);
   addPreferenceProofs(cases);
+  addPullProofs(cases);
   addIntroductionDrops(cases);
   addIntroductions(cases);
   addIntroducers(cases);
@@ -254,6 +255,121 @@ function addChecksOfPreferences(cases: Collection, scalar: Uint8Array, pollKey: 
       description: `${description}; a bad proof has no error: it changes nothing, and is answered alike`,
       operation: 'check preference proof',
       inputs: fields,
+      output,
+    });
+}
+
+const messageOfRef = seeded('pulled message')(32);
+/** account.md section 12: all refs for a drop until an hour from now, and one message at once; fetch.md section 12. */
+const asked: Readonly<
+  Record<string, { operation: string; fields: Readonly<Record<number, Node>>; inputs: Fields }>
+> = {
+  'all refs': {
+    operation: 'pull',
+    fields: { 3: bob.addressHash, 4: now + 3600 },
+    inputs: { user: bob.addressHash, until: now + 3600 },
+  },
+  'one message': {
+    operation: 'pull',
+    fields: { 3: bob.addressHash, 5: ['alpha.test', messageOfRef] },
+    inputs: { user: bob.addressHash, sender: 'alpha.test', id: messageOfRef },
+  },
+  'a message that was pulled': {
+    operation: 'blind',
+    fields: { 3: 'alpha.test', 4: messageOfRef },
+    inputs: { sender: 'alpha.test', id: messageOfRef },
+  },
+};
+
+function addPullProofs(cases: Collection): void {
+  const scalar = seeded('poll scalar')(32);
+  const pollKey = x25519Public(scalar);
+  const { shared: s, pollKey: introKey } = introduction();
+  const owners: readonly (readonly [string, Uint8Array, Uint8Array, Fields])[] = [
+    ['handed over', pollKey, x25519(scalar, beta.poll.publicKey), { scalar }],
+    [
+      'introduction',
+      introKey,
+      x25519(bob.addressing.secret, x25519(s, beta.poll.publicKey)),
+      { addressing: bob.addressing.secret, shared: s },
+    ],
+  ];
+  for (const [what, { operation, fields, inputs }] of Object.entries(asked)) {
+    const purpose = `${operation} request`;
+    for (const [kind, key, shared, secrets] of owners) {
+      const entry = encode(unproven(key, fields));
+      const { K, proof } = proofOf(shared, key, entry, purpose);
+      cases.positive(nameOf(`${operation}-proof`, `${what} ${kind}`), {
+        spec: 'addressing.md section 2',
+        description: `the ${operation}-entry with its proof: ${what}, ${kind}`,
+        operation: `${operation} proof`,
+        inputs: { ...occasion, domainKey: beta.poll.publicKey, pollKey: key, ...secrets, ...inputs },
+        intermediate: { shared, K, entry, message: ctx(purpose, now, nonce, entry), proof },
+        output: encode(unproven(key, { 2: proof, ...fields })),
+      });
+    }
+    addChecksOfPulls(cases, what, scalar, pollKey);
+  }
+}
+
+/** What a proof does not cover, or covers otherwise: other values of the entry's own fields. */
+const otherFields: Readonly<Record<string, readonly (readonly [string, Readonly<Record<number, Node>>])[]>> =
+  {
+    'all refs': [
+      ['another user', { 3: alice.addressHash }],
+      ['another end', { 4: now + 3601 }],
+      ['a message beside', { 5: ['alpha.test', messageOfRef] }],
+    ],
+    'one message': [
+      ['another user', { 3: alice.addressHash }],
+      ['another sender', { 5: ['gamma.test', messageOfRef] }],
+      ['another message', { 5: ['alpha.test', flipped(messageOfRef)] }],
+    ],
+    'a message that was pulled': [
+      ['another sender', { 3: 'gamma.test' }],
+      ['another message', { 4: flipped(messageOfRef) }],
+    ],
+  };
+
+function addChecksOfPulls(cases: Collection, what: string, scalar: Uint8Array, pollKey: Uint8Array): void {
+  const { operation, fields } = asked[what] as (typeof asked)[string];
+  const shared = x25519(scalar, beta.poll.publicKey);
+  const under = (purpose: string): Uint8Array =>
+    proofOf(shared, pollKey, encode(unproven(pollKey, fields)), purpose).proof;
+  const proof = under(`${operation} request`);
+  const entry = (over: Readonly<Record<number, Node>> = {}): Uint8Array =>
+    encode(unproven(pollKey, { ...fields, 2: proof, ...over }));
+  const inputs = { ...occasion, secret: beta.poll.secret, entry: entry() };
+  const zeroKey = new Uint8Array(32);
+  const zeroEntry = encode(unproven(zeroKey, fields));
+  const zeroProof = proofOf(new Uint8Array(32), zeroKey, zeroEntry, `${operation} request`).proof;
+  const answers: readonly (readonly [string, boolean, Fields])[] = [
+    ['good', true, inputs],
+    ['changed', false, { ...inputs, entry: entry({ 2: flipped(proof) }) }],
+    ['made for a poll', false, { ...inputs, entry: entry({ 2: under('poll request') }) }],
+    ['made for a preference', false, { ...inputs, entry: entry({ 2: under('preference request') }) }],
+    ...(otherFields[what] ?? []).map(
+      ([name, over]) => [name, false, { ...inputs, entry: entry(over) }] as const,
+    ),
+    ['an unknown field that it does not cover', false, { ...inputs, entry: entry({ 100: 'later' }) }],
+    ['another time', false, { ...inputs, time: now + 1 }],
+    ['another nonce', false, { ...inputs, nonce: flipped(nonce) }],
+    ['another domain', false, { ...inputs, domain: 'alpha.test' }],
+    ['another key id', false, { ...inputs, keyId: flipped(beta.poll.id) }],
+    ['another domain key', false, { ...inputs, secret: seeded('another poll key')(32) }],
+    ['another poll key', false, { ...inputs, entry: entry({ 1: x25519Public(seeded('other')(32)) }) }],
+    [
+      'a poll key of small order with the proof of zeros',
+      false,
+      { ...inputs, entry: encode(unproven(zeroKey, { ...fields, 2: zeroProof })) },
+    ],
+  ];
+  for (const [description, output, given] of answers)
+    cases.positive(nameOf(`check-${operation}-proof`, `${what} ${description}`), {
+      spec: 'addressing.md section 2',
+      description: `${what}, ${description}; a bad proof has no error: it is answered as one about nothing`,
+      operation: `check ${operation} proof`,
+      inputs: given,
       output,
     });
 }

@@ -11,6 +11,8 @@ const sections: Readonly<Record<string, string>> = {
   'accept-request': 'fetch.md section 7',
   'preferences-request': 'fetch.md section 9',
   'preference-entry': 'fetch.md section 9',
+  'blind-request': 'fetch.md section 12',
+  'blind-entry': 'fetch.md section 12',
 };
 
 export function fetch(): readonly Case[] {

@@ -88,7 +88,7 @@ function proofOf(
   return hmac(key, context(purpose, request.time, request.nonce, entry)).slice(0, 16);
 }
 
-type Purpose = 'poll request' | 'preference request';
+type Purpose = 'poll request' | 'preference request' | 'pull request' | 'blind request';
 
 /** fetch.md section 9: the encoded preference-entry. @param shared X25519(p, D) */
 export function preferenceEntry(
@@ -100,6 +100,38 @@ export function preferenceEntry(
   const fields = { 1: pollKey, 3: wish.counter, 4: wish.preference, 5: wish.until };
   const proof = proofOf(request, shared, pollKey, encodeFields(fields), 'preference request');
   return encodeFields({ ...fields, 2: proof });
+}
+
+/** account.md section 12: the encoded pull-entry. @param shared X25519(p, D) */
+export function pullEntry(
+  request: PollRequest,
+  shared: Uint8Array,
+  pollKey: Uint8Array,
+  wish: {
+    user: Uint8Array;
+    until?: number | undefined;
+    message?: readonly [string, Uint8Array] | undefined;
+  },
+): Bytes {
+  const fields = { 1: pollKey, 3: wish.user, 4: wish.until, 5: wish.message };
+  return encodeFields({
+    ...fields,
+    2: proofOf(request, shared, pollKey, encodeFields(fields), 'pull request'),
+  });
+}
+
+/** fetch.md section 12: the encoded blind-entry. @param shared X25519(p, D) */
+export function blindEntry(
+  request: PollRequest,
+  shared: Uint8Array,
+  pollKey: Uint8Array,
+  wanted: { sender: string; id: Uint8Array },
+): Bytes {
+  const fields = { 1: pollKey, 3: wanted.sender, 4: wanted.id };
+  return encodeFields({
+    ...fields,
+    2: proofOf(request, shared, pollKey, encodeFields(fields), 'blind request'),
+  });
 }
 
 /** Section 2: the encoded poll-entry. @param shared X25519(p, D) */

@@ -15,12 +15,17 @@ import {
 import { checkIntroducer, openIntroduction, sealIntroduction } from '../../../src/message/introduction.ts';
 import {
   checkPollTime,
+  proveBlind,
   provePoll,
   provePreference,
+  provePull,
+  verifyBlindProof,
   verifyPollProof,
   verifyPreferenceProof,
+  verifyPullProof,
   type PollOccasion,
 } from '../../../src/message/poll-proof.ts';
+import { blindEntry, pullEntry } from '../../../src/wire/blind.ts';
 import { pollEntry } from '../../../src/wire/collect.ts';
 import { drop } from '../../../src/wire/message.ts';
 import { preferenceEntry } from '../../../src/wire/preferences.ts';
@@ -101,6 +106,27 @@ export const addressing: Readonly<Record<string, Operation>> = {
       occasionOf(inputs),
       decode(preferenceEntry, inputs.bytes('entry')),
     ),
+  'pull proof': (inputs) =>
+    encode(
+      pullEntry,
+      provePull(ownerOf(inputs), inputs.bytes('domainKey'), occasionOf(inputs), {
+        user: inputs.bytes('user'),
+        ...(inputs.has('until') ? { until: inputs.number('until') } : {}),
+        ...(inputs.has('sender') ? { message: [inputs.text('sender'), inputs.bytes('id')] as const } : {}),
+      }),
+    ),
+  'check pull proof': (inputs) =>
+    verifyPullProof(inputs.secret('secret'), occasionOf(inputs), decode(pullEntry, inputs.bytes('entry'))),
+  'blind proof': (inputs) =>
+    encode(
+      blindEntry,
+      proveBlind(ownerOf(inputs), inputs.bytes('domainKey'), occasionOf(inputs), {
+        sender: inputs.text('sender'),
+        id: inputs.bytes('id'),
+      }),
+    ),
+  'check blind proof': (inputs) =>
+    verifyBlindProof(inputs.secret('secret'), occasionOf(inputs), decode(blindEntry, inputs.bytes('entry'))),
   'check poll time': (inputs) => {
     checkPollTime(inputs.number('time'), inputs.number('now'));
     return true;
