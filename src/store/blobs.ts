@@ -4,7 +4,7 @@
  */
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length } from '../wire/items.ts';
-import { bytes, field, record, uint, type ValueOf } from '../wire/schema.ts';
+import { bool, bytes, field, optional, record, uint, type ValueOf } from '../wire/schema.ts';
 import type { BlobRef, BlobStore } from './api/blobs.ts';
 import type { Owner } from './api/terms.ts';
 import { blobIdSize, chunkSize, type Chunks } from './chunks.ts';
@@ -18,16 +18,22 @@ export const blobRow = record('blob', {
   references: field(2, uint()),
   domain: field(3, domainName),
   user: field(4, hash),
+  /** Pulled for the user: it counts apart. */
+  pulled: optional(5, bool),
 });
 type BlobRow = ValueOf<typeof blobRow>;
 
 export const blobId = bytes(blobIdSize);
 
+/** What counts its bytes: the user's own usage, or that of what was pulled for the user. */
+export type BlobKind = 'own' | 'pulled';
+export type Usages = Readonly<Record<BlobKind, UsageCounts>>;
+
 /** The steps that other tables take inside their own writes. */
 export interface BlobRefs {
-  /** A new blob with one reference. */
-  create(owner: Owner, size: number): Uint8Array;
-  /** The same of a small payload, with its bytes. Throws `too_large` above one chunk. */
+  /** A new blob with one reference, whose bytes were counted in the owner's usage of this kind. */
+  create(owner: Owner, size: number, kind: BlobKind): Uint8Array;
+  /** The same of a small payload, with its bytes, in the owner's own usage. Throws `too_large` above one chunk. */
   createSmall(owner: Owner, payload: Uint8Array): Uint8Array;
   refer(id: Uint8Array, references: number): void;
   /** Takes one reference away; the last one gives the blob to the sweep and its bytes back to the owner. */
@@ -41,7 +47,7 @@ export interface BlobTables {
   withoutSweep<T>(work: () => Promise<T>): Promise<T>;
 }
 
-export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts): BlobTables {
+export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages): BlobTables {
   const blobs = engine.table('blobs', schemaCodec(blobRow));
   const small = createSmallPayloads(engine);
   const read: ReadChunk = (id, index) => (index === 0 ? small.get(id) : undefined) ?? chunks.get(id, index);
@@ -89,9 +95,10 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
     return seen;
   }
 
-  function create(owner: Owner, size: number): Uint8Array {
+  function create({ domain, user }: Owner, size: number, kind: BlobKind): Uint8Array {
     const id = randomId(blobIdSize);
-    blobs.put(id, { size, references: 1, domain: owner.domain, user: owner.user });
+    const pulled = kind === 'pulled' ? { pulled: true } : {};
+    blobs.put(id, { size, references: 1, domain, user, ...pulled });
     return id;
   }
 
@@ -101,7 +108,7 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
       createSmall(owner, payload) {
         if (payload.length > chunkSize)
           throw new BeckonError('too_large', 'a payload of more than one chunk needs an upload');
-        const id = create(owner, payload.length);
+        const id = create(owner, payload.length, 'own');
         small.put(id, payload);
         return id;
       },
@@ -116,7 +123,7 @@ export function createBlobs(engine: Engine, chunks: Chunks, usage: UsageCounts):
         // Whoever reads it has all of it already.
         if (small.has(id)) small.remove(id);
         else dead.put(id, undefined);
-        usage.change(ownerOf(row), { bytes: -row.size });
+        usages[row.pulled === true ? 'pulled' : 'own'].change(ownerOf(row), { bytes: -row.size });
       },
     },
     store: {

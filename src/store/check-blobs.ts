@@ -5,8 +5,10 @@ import { readable, rowsOf, type Finding, type Findings } from './check-rows.ts';
 import type { Counted } from './check-transit.ts';
 import { chunkSize, createChunks } from './chunks.ts';
 import { equal, startHash } from './digest.ts';
+import { blindCodec, sealedSize } from './copies.ts';
 import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
 import { keptRow } from './kept.ts';
+import { domainOf } from './pull-queue.ts';
 import { joined, name, ordered } from './keys.ts';
 import { stateRow } from './states.ts';
 import { uploadRow } from './uploads.ts';
@@ -39,8 +41,9 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
   const small = createSmallPayloads(tables);
   const referred = new Map<string, Referred>();
   const used = new Map<string, Used>();
+  const usedByPulled = new Map<string, Used>();
 
-  function addUse(key: Uint8Array, change: Partial<Used>): void {
+  function addUse(used: Map<string, Used>, key: Uint8Array, change: Partial<Used>): void {
     const sum = used.get(hex(key)) ?? { messages: 0, bytes: 0, reserved: 0 };
     used.set(hex(key), {
       messages: sum.messages + (change.messages ?? 0),
@@ -49,11 +52,15 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
     });
   }
 
-  const use: Counted['use'] = ({ domain, user }, change) => {
-    addUse(joined(name(domain), user), change);
-    addUse(name(domain), change);
-    addUse(totalKey, change);
-  };
+  const useOf =
+    (counts: Map<string, Used>): Counted['use'] =>
+    ({ domain, user }, change) => {
+      addUse(counts, joined(name(domain), user), change);
+      addUse(counts, name(domain), change);
+      addUse(counts, totalKey, change);
+    };
+  const use = useOf(used);
+  const useByPulled = useOf(usedByPulled);
 
   function addReference(blob: Uint8Array, seen: Omit<Referred, 'references'>): void {
     const known = referred.get(hex(blob));
@@ -85,6 +92,13 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
         report('kept_by_end', key, 'ends what is not there');
   }
 
+  async function countCopies(): Promise<void> {
+    for await (const { key, value } of rowsOf(tables, 'blind', blindCodec, findings)) {
+      addReference(value.blob, { size: value.size, hash: value.hash, received: value.size });
+      useByPulled({ domain: domainOf(key), user: value.user }, { bytes: sealedSize(value) });
+    }
+  }
+
   async function checkRows(): Promise<void> {
     const rows = schemaCodec(blobRow);
     for await (const { key, value } of rowsOf(tables, 'blobs', rows, findings)) {
@@ -94,7 +108,8 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
         report('blobs', key, `counts ${value.references} references, there are ${expected.references}`);
       else if (expected.size !== value.size)
         report('blobs', key, 'has another size than who refers to it says');
-      use({ domain: value.domain, user: value.user }, { bytes: value.size });
+      const count = value.pulled === true ? useByPulled : use;
+      count({ domain: value.domain, user: value.user }, { bytes: value.size });
     }
     const table = tables.table('blobs', rows);
     for (const blob of referred.keys())
@@ -109,15 +124,15 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
       if (table.has(key)) report('dead_blobs', key, 'is to be removed, and in use');
   }
 
-  async function checkUsage(): Promise<void> {
-    for await (const { key, value } of rowsOf(tables, 'usage', schemaCodec(usageRow), findings)) {
+  async function checkUsage(table: 'usage' | 'pulled_usage', used: Map<string, Used>): Promise<void> {
+    for await (const { key, value } of rowsOf(tables, table, schemaCodec(usageRow), findings)) {
       const { messages = 0, bytes = 0, reserved = 0 } = used.get(hex(key)) ?? {};
       const right = messages === value.messages && bytes === value.bytes && reserved === value.reserved;
-      if (!right) report('usage', key, 'counts something else than there is');
+      if (!right) report(table, key, 'counts something else than there is');
       used.delete(hex(key));
     }
     for (const [key, { messages, bytes, reserved }] of used)
-      if (messages + bytes + reserved > 0) report('usage', unhex(key), 'counts nothing of what there is');
+      if (messages + bytes + reserved > 0) report(table, unhex(key), 'counts nothing of what there is');
   }
 
   async function checkPayloads(): Promise<number> {
@@ -139,8 +154,10 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
       await countUploads();
       await countStates();
       await countKept();
+      await countCopies();
       await checkRows();
-      await checkUsage();
+      await checkUsage('usage', used);
+      await checkUsage('pulled_usage', usedByPulled);
       return payloads ? await checkPayloads() : 0;
     },
   };

@@ -4,7 +4,7 @@
  *  1. the version, as when it is opened
  *  2. transit, with its copies, indexes and the outbox; every reference to a blob and every use is counted up
  *  3. blobs and counts against what was counted; every byte of every payload against its hash, if asked for
- *  4. pending refs, preferences, feed, domains, users, devices, aliases, contact cards
+ *  4. pending refs, preferences, what was and is to be pulled, feed, domains, users, devices, aliases, contact cards
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { BeckonError } from '../errors.ts';
 import { createBlobChecks } from './check-blobs.ts';
 import { checkCards } from './check-cards.ts';
 import { checkFeed, checkPending, checkPreferences, checkUsers } from './check-received.ts';
+import { checkPulls } from './check-pulls.ts';
 import { createFindings, type Finding } from './check-rows.ts';
 import { checkTransit } from './check-transit.ts';
 import { openEngine, type Engine } from './engine.ts';
@@ -82,6 +83,7 @@ async function check(tables: Engine, blobs: Engine, payloads: boolean): Promise<
   const bytes = await blobChecks.finish(payloads);
   await checkPending(tables, findings);
   await checkPreferences(tables, findings);
+  await checkPulls(tables, findings);
   await checkFeed(tables, findings);
   await checkUsers(tables, findings);
   await checkCards(tables, findings);

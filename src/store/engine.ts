@@ -63,7 +63,7 @@ export interface EngineOptions {
   readonly readOnly?: boolean;
 }
 
-const maxTables = 40;
+const maxTables = 64;
 const maxKey = 1900;
 
 /** The values of a table, by a schema of src/wire/schema.ts: fields that a newer version added are kept. */

@@ -10,6 +10,7 @@ import type { FeedTables } from './feed.ts';
 import { createIntroductionRate } from './introduction-rate.ts';
 import { joined, name, refHash } from './keys.ts';
 import {
+  endOf,
   pendingRef,
   pendingRow,
   quotaKeyOf,
@@ -44,6 +45,8 @@ export interface PendingAdmitParts {
   /** Whether the disk takes more than what is kept for what was accepted. */
   readonly hasRoom: () => boolean;
   readonly tell: Subscribers['tell'];
+  /** Inside a write: what was or is to be pulled of a ref goes. */
+  readonly dropPulled: (key: Uint8Array) => void;
 }
 
 /** Most notifications of one write. */
@@ -51,7 +54,7 @@ const mostTogether = 1024;
 const codec = schemaCodec(pendingRow);
 
 export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admission) => Promise<Admitted> {
-  const { engine, pending, withCounts, feed, hasRoom, tell } = parts;
+  const { engine, pending, withCounts, feed, hasRoom, tell, dropPulled } = parts;
   const rate = createIntroductionRate();
   const write = createBatches((batch: readonly Prepared[]) => {
     // Strangers write here: the disk's reserve is not for them.
@@ -74,11 +77,14 @@ export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admiss
     const { domain, sender, quota, now } = admission;
     if (ref.expires <= now) return 'expired';
     const known = knownRow(key);
-    if (known !== undefined && known.expires > now) return meetKnown(key, known, ref);
+    if (known !== undefined && endOf(known) > now) return meetKnown(key, known, ref);
     if (!room || counts.of(quota.key) >= quota.refs) return 'overQuota';
     if (isIntroduction(ref) && !rate.admit(domain, quota.key, admission.introductionsPerHour, now))
       return 'overRate';
-    if (known !== undefined) counts.add(quotaKeyOf(known), -1);
+    if (known !== undefined) {
+      counts.add(quotaKeyOf(known), -1);
+      dropPulled(key);
+    }
     pending.put(key, row);
     counts.add(quota.key, 1);
     introduce(domain, sender, ref, now);
@@ -94,7 +100,9 @@ export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admiss
   function meetKnown(key: Uint8Array, known: PendingRow, ref: Ref): Fate {
     const marked = known.labels?.retraction === true;
     if (ref.labels?.retraction !== true || marked || known.done === true) return 'known';
-    pending.put(key, codec.encode({ ...known, labels: { ...known.labels, ...storedLabels(ref.labels) } }));
+    const { blind: _, ...rest } = known;
+    dropPulled(key);
+    pending.put(key, codec.encode({ ...rest, labels: { ...known.labels, ...storedLabels(ref.labels) } }));
     return 'retracted';
   }
 

@@ -18,6 +18,8 @@ export const pendingRow = record('pending', {
   quotaKey: optional(7, text(253)),
   /** A tombstone: collected, but kept until it expires so that a repetition does not rise again. */
   done: optional(8, bool),
+  /** Until then the copy is here that was pulled for its recipient (`copies.ts`): it lives so long. */
+  blind: optional(9, time),
 });
 export type PendingRow = ValueOf<typeof pendingRow>;
 
@@ -50,13 +52,18 @@ export function messageIdIn(encoded: Uint8Array): Uint8Array {
   return messageId.read(input);
 }
 
+/** When a row ends: with the message at its sender's domain, or with the copy here. */
+export function endOf({ expires, blind = 0 }: PendingRow): number {
+  return Math.max(expires, blind);
+}
+
 export function tombstone(row: PendingRow): PendingRow {
-  const { labels: _, ...rest } = row;
+  const { labels: _, blind: __, ...rest } = row;
   return { ...rest, done: true };
 }
 
 export function pendingRef(row: PendingRow): PendingRef {
-  const { messageId: id, sender, expires, firstSeen, sizeClass, labels } = row;
+  const { messageId: id, sender, expires, firstSeen, sizeClass, labels, blind } = row;
   return {
     messageId: id,
     sender,
@@ -64,6 +71,7 @@ export function pendingRef(row: PendingRow): PendingRef {
     firstSeen,
     sizeClass,
     ...(labels === undefined ? {} : { labels }),
+    ...(blind === undefined ? {} : { blind }),
   };
 }
 

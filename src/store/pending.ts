@@ -9,12 +9,24 @@ import { rawCodec, schemaCodec, type Engine } from './engine.ts';
 import type { FeedTables } from './feed.ts';
 import { after, behind, checkCursor, joined, name } from './keys.ts';
 import { createPendingAdmit } from './pending-admit.ts';
-import { createCounts, messageIdIn, pendingRef, pendingRow, quotaKeyOf, tombstone } from './pending-rows.ts';
+import {
+  createCounts,
+  endOf,
+  messageIdIn,
+  pendingRef,
+  pendingRow,
+  quotaKeyOf,
+  tombstone,
+} from './pending-rows.ts';
 import { createRound } from './round.ts';
 import { createSubscribers } from './subscribers.ts';
 
 export interface PendingTables {
   readonly store: PendingStore;
+  /** The ref under a row's key that waits and is not marked *retraction*. */
+  waiting(key: Uint8Array): PendingRef | undefined;
+  /** Inside a write: until when its copy is here, undefined where it goes. */
+  markBlind(key: Uint8Array, until: number | undefined): void;
   count(): number;
 }
 
@@ -27,18 +39,24 @@ const maxSeen = 256;
 const maxRows = 16_384;
 const slice = 512;
 
-/** `hasRoom`: whether the disk has room beside its reserve. */
-export function createPending(engine: Engine, feed: FeedTables, hasRoom: () => boolean): PendingTables {
+/** `hasRoom`: whether the disk has room beside its reserve; `dropPulled`: ends what was pulled of a row. */
+export function createPending(
+  engine: Engine,
+  feed: FeedTables,
+  hasRoom: () => boolean,
+  dropPulled: (key: Uint8Array) => void,
+): PendingTables {
   const pending = engine.table(tableName, schemaCodec(pendingRow));
   const rawRows = engine.table(tableName, rawCodec);
   const withCounts = createCounts(engine);
   const expire = createRound({
     engine,
     table: pending,
-    isOld: (row, now) => row.expires <= now,
+    isOld: (row, now) => endOf(row) <= now,
     remove: (rows) =>
       withCounts((counts) => {
         for (const { key, value } of rows) {
+          dropPulled(key);
           pending.remove(key);
           counts.add(quotaKeyOf(value), -1);
         }
@@ -52,6 +70,7 @@ export function createPending(engine: Engine, feed: FeedTables, hasRoom: () => b
     feed,
     hasRoom,
     tell: subscribers.tell,
+    dropPulled,
   });
 
   /** The keys of rows with one of these message ids. */
@@ -80,7 +99,7 @@ export function createPending(engine: Engine, feed: FeedTables, hasRoom: () => b
       for (let seen = 0; ;) {
         const rows = pending.range({ from, to: behind(prefix), limit });
         for (const { key, value } of rows) {
-          if (value.done !== true && value.expires > now) items.push(pendingRef(value));
+          if (value.done !== true && endOf(value) > now) items.push(pendingRef(value));
           if (items.length >= limit) return { items, next: key.slice(prefix.length) };
         }
         const last = rows.at(-1);
@@ -99,7 +118,10 @@ export function createPending(engine: Engine, feed: FeedTables, hasRoom: () => b
           const value = pending.get(key);
           return value === undefined || value.done === true ? [] : [{ key, value }];
         });
-        for (const { key, value } of waiting) pending.put(key, tombstone(value));
+        for (const { key, value } of waiting) {
+          dropPulled(key);
+          pending.put(key, tombstone(value));
+        }
         return waiting.length;
       });
     },
@@ -108,7 +130,21 @@ export function createPending(engine: Engine, feed: FeedTables, hasRoom: () => b
 
     subscribe: subscribers.subscribe,
   };
-  return { store, count: () => pending.count() };
+  return {
+    store,
+    waiting(key) {
+      const row = pending.get(key);
+      const waits = row !== undefined && row.done !== true && row.labels?.retraction !== true;
+      return waits ? pendingRef(row) : undefined;
+    },
+    markBlind(key, until) {
+      const row = pending.get(key);
+      if (row === undefined) return;
+      const { blind: _, ...rest } = row;
+      pending.put(key, until === undefined ? rest : { ...rest, blind: until });
+    },
+    count: () => pending.count(),
+  };
 }
 
 function idText(id: Uint8Array): string {

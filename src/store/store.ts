@@ -9,6 +9,7 @@ import { createAliases, type AliasTables } from './aliases.ts';
 import { createBlobs } from './blobs.ts';
 import { createCards } from './cards.ts';
 import { createChunks } from './chunks.ts';
+import { createCopies, type CopyTables } from './copies.ts';
 import { createDirectoryStore } from './directory.ts';
 import type { HasRoom } from './disk-room.ts';
 import { createDomains } from './domains.ts';
@@ -21,6 +22,8 @@ import { createKept } from './kept.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
 import { createPreferences } from './preferences.ts';
+import { createPullQueue, type PullQueueTables } from './pull-queue.ts';
+import { createStandingPulls } from './pulls.ts';
 import { createStates } from './states.ts';
 import { createTransit } from './transit.ts';
 import { createUploads } from './uploads.ts';
@@ -95,8 +98,10 @@ function createStore(
   const hasRoom = (bytes: number): boolean => diskHasRoom(bytes, blobs.freeBytes());
   const usage = createUsageCounts(tables);
   const chunks = createChunks(blobs);
-  const payloads = createBlobs(tables, chunks, usage);
-  const parts = { engine: tables, chunks, blobs: payloads.refs, usage, clock: expiry, hasRoom };
+  const pulledUsage = createUsageCounts(tables, 'pulled_usage');
+  const usages = { own: usage, pulled: pulledUsage };
+  const payloads = createBlobs(tables, chunks, usages);
+  const parts = { engine: tables, chunks, blobs: payloads.refs, usage, usages, clock: expiry, hasRoom };
   const uploads = createUploads(parts);
   const states = createStates({ ...parts, uploads });
   const kept = createKept({ ...parts, uploads });
@@ -104,7 +109,23 @@ function createStore(
   const outbox = createOutbox(tables, expiry);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
-  const pending = createPending(tables, feed, () => hasRoom(0));
+  const pending = createPending(
+    tables,
+    feed,
+    () => hasRoom(0),
+    (key) => {
+      queue.drop(key);
+      copies.drop(key);
+    },
+  );
+  const queue: PullQueueTables = createPullQueue({
+    ...parts,
+    uploads,
+    pending,
+    hasCopy: (key) => copies.has(key),
+  });
+  const copies: CopyTables = createCopies({ ...parts, usage: pulledUsage, uploads, pending, queue });
+  const pulls = createStandingPulls(tables);
   const domains = createDomains(tables, clock);
   const watched = createWatched(tables);
   const users = createUsers({
@@ -115,6 +136,9 @@ function createStore(
       states.remove(owner);
       kept.removeAll(owner);
       cards.removeAll(owner);
+      pulls.removeAll(owner);
+      queue.removeAll(owner);
+      copies.removeAll(owner);
       uploads.giveUpAll(owner);
       aliases.end(owner.domain, owner.user, how);
     },
@@ -133,6 +157,8 @@ function createStore(
     outbox: outbox.store,
     pending: pending.store,
     preferences: createPreferences(tables),
+    pulls: { ...pulls, ...queue.store },
+    copies: copies.store,
     feed: feed.store,
     domains: domains.store,
     users: users.store,
@@ -147,6 +173,8 @@ function createStore(
         bytes: usage.total().bytes,
         hasRoom: hasRoom(0),
         kept: kept.count(),
+        pulled: copies.count(),
+        pulledBytes: pulledUsage.total().bytes,
         outbox: outbox.count(),
         pending: pending.count(),
         feed: feed.count(),

@@ -5,14 +5,14 @@ import type { Clock } from '../clock.ts';
 import { domainName, hash, length, time } from '../wire/items.ts';
 import { field, record, type ValueOf } from '../wire/schema.ts';
 import type { Owner } from './api/terms.ts';
+import type { UsageLimits } from './api/transit.ts';
 import type { UploadStatus, UploadStore } from './api/uploads.ts';
-import { blobId, type BlobRefs } from './blobs.ts';
+import { blobId, type BlobKind, type BlobRefs, type Usages } from './blobs.ts';
 import { chunkSize, type Chunks } from './chunks.ts';
 import { startHash, type RunningHash } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, ordered, ownerKey } from './keys.ts';
 import { writePart, type PartTarget } from './part.ts';
-import type { UsageCounts } from './usage.ts';
 
 /** How long an upload may wait for its commit, seconds. */
 export const uploadLife = 86_400;
@@ -41,10 +41,20 @@ export interface CompleteUpload {
 
 export interface UploadTables {
   readonly store: UploadStore;
+  /** As `store.open`, of what is counted as `kind`. */
+  open(
+    owner: Owner,
+    id: Uint8Array,
+    size: number,
+    limits: UsageLimits | undefined,
+    kind: BlobKind,
+  ): Promise<UploadStatus>;
   /** The complete upload with its hash; undefined where there is none. Before a commit. */
   complete(owner: Owner, id: Uint8Array): Promise<CompleteUpload | undefined>;
   /** Inside a write: gives up those of an owner, but for parts that are being written: they end with their day. */
   giveUpAll(owner: Owner): void;
+  /** Inside a write: gives one up, but for a part that is being written. False where it is not there. */
+  giveUp(owner: Owner, id: Uint8Array): boolean;
   /** Inside a write: the upload ends, its reference to the blob goes over to the caller. False where it is gone. */
   consume(owner: Owner, id: Uint8Array, blob: Uint8Array): boolean;
 }
@@ -53,7 +63,7 @@ export interface UploadParts {
   readonly engine: Engine;
   readonly chunks: Chunks;
   readonly blobs: BlobRefs;
-  readonly usage: UsageCounts;
+  readonly usages: Usages;
   readonly clock: Clock;
   readonly hasRoom: (bytes: number) => boolean;
 }
@@ -64,7 +74,7 @@ interface HashUpTo {
 }
 
 export function createUploads(parts: UploadParts): UploadTables {
-  const { engine, chunks, blobs, usage, clock, hasRoom } = parts;
+  const { engine, chunks, blobs, usages, clock, hasRoom } = parts;
   const uploads = engine.table('uploads', schemaCodec(uploadRow));
   const byAge = engine.table('uploads_by_age', emptyCodec);
   const hashes = new Map<string, HashUpTo>();
@@ -113,9 +123,9 @@ export function createUploads(parts: UploadParts): UploadTables {
     return true;
   }
 
-  function openRow(owner: Owner, key: Uint8Array, size: number): UploadRow {
+  function openRow(owner: Owner, key: Uint8Array, size: number, kind: BlobKind): UploadRow {
     const row: UploadRow = {
-      blob: blobs.create(owner, size),
+      blob: blobs.create(owner, size, kind),
       size,
       received: 0,
       created: clock.seconds(),
@@ -160,19 +170,27 @@ export function createUploads(parts: UploadParts): UploadTables {
     return writePart(targetOf(key, row, await hashOf(row.blob, row.received)), source);
   }
 
+  async function open(
+    owner: Owner,
+    id: Uint8Array,
+    size: number,
+    limits: UsageLimits | undefined,
+    kind: BlobKind,
+  ): Promise<UploadStatus> {
+    const key = keyOf(owner, id);
+    return engine.write((): UploadStatus => {
+      const row = uploads.get(key);
+      if (row !== undefined && row.size !== size)
+        throw new BeckonError('conflict', 'this upload was opened with another size');
+      if (row !== undefined) return { size, received: row.received };
+      if (!hasRoom(size)) throw new BeckonError('storage_full', 'the disk is full but for its reserve');
+      usages[kind].change(owner, { bytes: size }, limits);
+      return { size, received: openRow(owner, key, size, kind).received };
+    });
+  }
+
   const store: UploadStore = {
-    async open(owner, id, size, limits) {
-      const key = keyOf(owner, id);
-      return engine.write((): UploadStatus => {
-        const row = uploads.get(key);
-        if (row !== undefined && row.size !== size)
-          throw new BeckonError('conflict', 'this upload was opened with another size');
-        if (row !== undefined) return { size, received: row.received };
-        if (!hasRoom(size)) throw new BeckonError('storage_full', 'the disk is full but for its reserve');
-        usage.change(owner, { bytes: size }, limits);
-        return { size, received: openRow(owner, key, size).received };
-      });
-    },
+    open: (owner, id, size, limits) => open(owner, id, size, limits, 'own'),
     async status(owner, id) {
       const row = uploads.get(keyOf(owner, id));
       return row === undefined ? undefined : { size: row.size, received: row.received };
@@ -203,6 +221,8 @@ export function createUploads(parts: UploadParts): UploadTables {
 
   return {
     store,
+    open,
+    giveUp: (owner, id) => giveUp(keyOf(owner, id)),
     giveUpAll(owner) {
       const prefix = ownerKey(owner);
       const keys = uploads.keys({ from: prefix, to: behind(prefix), limit: maxGivenUp });

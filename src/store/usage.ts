@@ -26,8 +26,9 @@ export interface UsageCounts {
 
 export const totalKey = name('');
 
-export function createUsageCounts(engine: Engine): UsageCounts {
-  const table = engine.table('usage', schemaCodec(usageRow));
+/** `counted`: what users have themselves, or what was pulled for them. */
+export function createUsageCounts(engine: Engine, counted: 'usage' | 'pulled_usage' = 'usage'): UsageCounts {
+  const table = engine.table(counted, schemaCodec(usageRow));
   const userKey = (owner: Owner) => joined(name(owner.domain), owner.user);
 
   function add(key: Uint8Array, change: UsageChange): Usage {

@@ -38,6 +38,8 @@ export interface PendingRef {
   readonly sizeClass: number;
   /** As they came. */
   readonly labels?: RefLabels | undefined;
+  /** Until then a copy is here that was pulled: the ref is answered for as long, though it may have expired. */
+  readonly blind?: number;
 }
 
 /** `read` gives the ref as it stands: undefined where it is done with already. */

@@ -2,6 +2,7 @@
 import type { AliasStore } from './aliases.ts';
 import type { BlobStore } from './blobs.ts';
 import type { CardStore } from './cards.ts';
+import type { CopyStore } from './copies.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { DomainStore } from './domains.ts';
 import type { EventStore } from './events.ts';
@@ -11,6 +12,7 @@ import type { KeptStore } from './kept.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingStore } from './pending.ts';
 import type { PreferenceStore } from './preferences.ts';
+import type { PullStore } from './pulls.ts';
 import type { StateStore } from './states.ts';
 import type { TransitStore } from './transit.ts';
 import type { UploadStore } from './uploads.ts';
@@ -26,6 +28,9 @@ export interface StoreStats {
   readonly oldest?: { readonly created: number; readonly destination: string };
   /** Ciphertexts that are kept for users. */
   readonly kept: number;
+  /** Messages that were pulled for users, and wait for them. */
+  readonly pulled: number;
+  readonly pulledBytes: number;
   readonly outbox: number;
   /** Refs in the pending table, done ones that have not expired included. */
   readonly pending: number;
@@ -44,6 +49,8 @@ export interface Store {
   readonly outbox: Outbox;
   readonly pending: PendingStore;
   readonly preferences: PreferenceStore;
+  readonly pulls: PullStore;
+  readonly copies: CopyStore;
   readonly feed: FeedStore;
   readonly domains: DomainStore;
   readonly users: UserStore;
