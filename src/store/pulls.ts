@@ -55,19 +55,23 @@ export function createStandingPulls(engine: Engine): StandingPulls {
     return rows.keys({ from: prefix, to: behind(prefix), limit: maxPulls + 1 });
   }
 
-  function setOne(owner: Owner, { recipientHash, until }: Pull, now: number): void {
-    const key = joined(ownerKey(owner), recipientHash);
-    if (until <= now) return rows.remove(key);
-    if (!rows.has(key) && keysOf(owner).length >= maxPulls)
-      throw new BeckonError('quota_exceeded', 'as many drops are pulled for this user as may be');
-    rows.put(key, { until });
+  /** Inside a write. */
+  function setAll(owner: Owner, pulls: readonly Pull[], now: number): void {
+    let count = keysOf(owner).length;
+    for (const { recipientHash, until } of pulls) {
+      const key = joined(ownerKey(owner), recipientHash);
+      const isThere = rows.has(key);
+      if (until > now && !isThere && count >= maxPulls)
+        throw new BeckonError('quota_exceeded', 'as many drops are pulled for this user as may be');
+      if (until > now) rows.put(key, { until });
+      else if (isThere) rows.remove(key);
+      count += Number(until > now) - Number(isThere);
+    }
   }
 
   return {
     async set(owner, pulls, now) {
-      await engine.write(() => {
-        for (const pull of pulls) setOne(owner, pull, now);
-      });
+      await engine.write(() => setAll(owner, pulls, now));
       known.delete(owner.domain);
     },
     userOf(domain, recipientHash, now) {

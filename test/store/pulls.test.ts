@@ -146,8 +146,8 @@ test('a user has so many messages that wait to be pulled', async (t) => {
   const { store } = await opened(t);
   const idOf = (n: number) => sha256(new Uint8Array([n & 255, n >> 8]));
   const many = Array.from({ length: maxQueued + 1 }, (_, n) => ({ ...first, messageId: idOf(n) }));
-  await admit(store, many);
-  for (const known of many.slice(0, maxQueued)) await store.pulls.ask(alice, known, start);
+  await Promise.all(many.map((known) => admit(store, [known])));
+  await Promise.all(many.slice(0, maxQueued).map((known) => store.pulls.ask(alice, known, start)));
   const last = many[maxQueued] as Known;
   await t.throwsAsync(store.pulls.ask(alice, last, start), { code: 'quota_exceeded' });
   t.is(await store.pulls.ask(bob, last, start), 'waiting');
@@ -167,7 +167,10 @@ test('a copy is read back as it came, outlives its ref, and counts apart from wh
   t.is(await again.copies.used(bob), 0);
   t.is((await again.transit.usage(domain, alice.user)).bytes, 0);
   t.like(await again.stats(), { pulled: 1, bytes: 0 });
-  t.deepEqual(new Set(await polled(again, start)), new Set([undefined, start + 30 * day]));
+  t.deepEqual(
+    (await polled(again, start)).map((blind) => blind ?? 0).toSorted((a, b) => a - b),
+    [0, start + 30 * day],
+  );
   clock.advance(2 * day);
   await again.pending.expire(start + 2 * day, 100);
   t.deepEqual(await polled(again, start + 2 * day), [start + 30 * day], 'the ref without a copy is gone');
