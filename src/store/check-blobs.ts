@@ -9,6 +9,7 @@ import { blindCodec, sealedSize } from './copies.ts';
 import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
 import { keptRow } from './kept.ts';
 import { domainOf } from './pull-queue.ts';
+import { checkMailQueue } from './check-mail-queue.ts';
 import { joined, name, ordered } from './keys.ts';
 import { stateRow } from './states.ts';
 import { uploadRow } from './uploads.ts';
@@ -67,6 +68,9 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
     if (known === undefined) referred.set(hex(blob), { ...seen, references: 1 });
     else known.references++;
   }
+
+  const refer: Counted['refer'] = (blob, { size, hash }) =>
+    addReference(blob, { size, hash, received: size });
 
   async function countUploads(): Promise<void> {
     for await (const { key, value } of rowsOf(tables, 'uploads', schemaCodec(uploadRow), findings)) {
@@ -148,13 +152,14 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
   }
 
   return {
-    refer: (blob, { size, hash }) => addReference(blob, { size, hash, received: size }),
+    refer,
     use,
     async finish(payloads) {
       await countUploads();
       await countStates();
       await countKept();
       await countCopies();
+      await checkMailQueue(tables, findings, { refer, use });
       await checkRows();
       await checkUsage('usage', used);
       await checkUsage('pulled_usage', usedByPulled);

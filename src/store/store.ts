@@ -19,6 +19,7 @@ import { createFeed } from './feed.ts';
 import { createListed } from './listed.ts';
 import { takeLock } from './lock.ts';
 import { createKept } from './kept.ts';
+import { createMailQueue } from './mail-queue.ts';
 import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
 import { createPreferences } from './preferences.ts';
@@ -106,6 +107,7 @@ function createStore(
   const states = createStates({ ...parts, uploads });
   const kept = createKept({ ...parts, uploads });
   const cards = createCards(tables, clock);
+  const mailQueue = createMailQueue({ ...parts, uploads });
   const outbox = createOutbox(tables, expiry);
   const transit = createTransit({ ...parts, uploads, outbox });
   const feed = createFeed(tables);
@@ -139,6 +141,7 @@ function createStore(
       pulls.removeAll(owner);
       queue.removeAll(owner);
       copies.removeAll(owner);
+      mailQueue.removeAll(owner);
       uploads.giveUpAll(owner);
       aliases.end(owner.domain, owner.user, how);
     },
@@ -154,6 +157,7 @@ function createStore(
     states: states.store,
     kept: kept.store,
     cards: cards.store,
+    mailQueue: mailQueue.store,
     outbox: outbox.store,
     pending: pending.store,
     preferences: createPreferences(tables),
@@ -176,6 +180,7 @@ function createStore(
         pulled: copies.count(),
         pulledBytes: pulledUsage.total().bytes,
         outbox: outbox.count(),
+        mailQueue: mailQueue.store.count(),
         pending: pending.count(),
         feed: feed.count(),
         domains: domains.count(),

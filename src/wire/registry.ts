@@ -95,6 +95,7 @@ export const purposes = [
   'key id',
   'ledger',
   'letter',
+  'mail',
   'mandate',
   'notification',
   'notification seal',
@@ -167,6 +168,8 @@ export const sizes = {
   cardId: 16,
   cardPadded: 4096,
   cardSealed: 4168,
+  mailUnit: 4096,
+  mailMaxUnits: 16,
 } as const;
 
 /** Times in seconds. */
@@ -219,4 +222,5 @@ export const counts = {
   parents: 64,
   coverParts: 128,
   bucketBits: 12,
+  mailRecipients: 100,
 } as const;

@@ -1,6 +1,7 @@
 /** Every way for a store to contradict itself is found, and named; a sound one has no findings. */
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { allTold } from '../../src/store/api/mail-queue.ts';
 import { checkStore, type CheckResult } from '../../src/store/check.ts';
 import { openEngine, rawCodec, type Engine } from '../../src/store/engine.ts';
 import { joined, name, ordered } from '../../src/store/keys.ts';
@@ -12,6 +13,7 @@ import {
   newMessage,
   opened,
   pieces,
+  queuedMail,
   random,
   sent,
   sentWhole,
@@ -76,6 +78,10 @@ async function full(t: ExecutionContext): Promise<string> {
   const kept = { name: filled(1), upload: await uploaded(store, alice, state), expires: start + 999 };
   await store.kept.keep(alice, { ...kept, hash: sha256(state) });
   await store.cards.put(alice, { id: filled(1, 16), sealed: filled(2, 4168), expires: start + 999 });
+  await queuedMail(store, { id: filled(1, 10) });
+  const dead = await queuedMail(store, { id: filled(2, 10) });
+  const failed = new Map([[0, { state: 'failed', told: allTold } as const]]);
+  await store.mailQueue.note(alice, dead.id, failed, start);
   await store.blobs.sweep(1000);
   await store.close();
   return dir;
@@ -128,7 +134,7 @@ test('a store that is sound has no findings, open uploads and ended messages inc
   const result = await checkStore({ dir, payloads: true });
   t.deepEqual(result.findings, []);
   t.is(result.total, 0);
-  t.is(result.bytes, 4096 + 600_000 + 300_000 + 3 * 5000);
+  t.is(result.bytes, 4096 + 600_000 + 300_000 + 5 * 5000);
   t.true(result.rows > 30);
 });
 
@@ -136,6 +142,9 @@ const lost: readonly (readonly [lost: string, found: readonly string[]])[] = [
   ['states', ['blobs']],
   ['kept', ['blobs', 'kept_by_end']],
   ['kept_by_end', ['kept']],
+  ['mail_queue', ['blobs', 'mail_schedule', 'usage']],
+  ['mail_schedule', ['mail_queue']],
+  ['mail_ends', ['mail_queue']],
   ['cards', ['cards_by_end', 'cards_by_owner']],
   ['cards_by_owner', ['cards']],
   ['cards_by_end', ['cards']],
@@ -170,6 +179,8 @@ const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['transit_waiting', joined(ordered(start), filled(7))],
   ['outbox', filled(7)],
   ['outbox_schedule', joined(ordered(start), filled(7))],
+  ['mail_schedule', joined(ordered(start), name('alpha.test'), filled(7), filled(7, 10))],
+  ['mail_ends', joined(ordered(start), name('alpha.test'), filled(7), filled(7, 10))],
   ['blobs', filled(7, 16)],
   ['small_payloads', filled(7, 16)],
   ['usage', name('gamma.test')],
@@ -232,7 +243,7 @@ test('a payload that lost a chunk, or is another, is found where payloads are re
   // Of an upload that is not complete nobody knows the hash.
   t.deepEqual(
     findings.map(({ problem }) => problem),
-    Array(4).fill('is not what was stored: its hash is another'),
+    Array(6).fill('is not what was stored: its hash is another'),
   );
 });
 

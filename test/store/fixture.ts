@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { QueuedMail } from '../../src/store/api/mail-queue.ts';
 import type { Store } from '../../src/store/api/store.ts';
 import type { Owner } from '../../src/store/api/terms.ts';
 import type { NewMessage } from '../../src/store/api/transit.ts';
@@ -126,4 +127,23 @@ export async function sent(
   const upload = await uploaded(store, owner, payload);
   await store.transit.commit(owner, { upload, hash: sha256(payload), messages: [message] });
   return { message, idHash: sha256(message.id), payload, upload };
+}
+
+/** Uploads a payload and queues it as mail for so many recipients. */
+export async function queuedMail(
+  store: Store,
+  options: { readonly owner?: Owner; readonly id?: Uint8Array; readonly recipients?: number } = {},
+): Promise<QueuedMail> {
+  const { owner = alice, id = random(10), recipients = 1 } = options;
+  const payload = random(5000);
+  const upload = await uploaded(store, owner, payload);
+  const mail = {
+    id,
+    upload,
+    hash: sha256(payload),
+    keyId: filled(9, 8),
+    sealed: filled(8, 4096),
+    recipients,
+  };
+  return await store.mailQueue.add(owner, mail);
 }

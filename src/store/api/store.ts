@@ -9,6 +9,7 @@ import type { EventStore } from './events.ts';
 import type { FeedStore } from './feed.ts';
 import type { ListedStore } from './listed.ts';
 import type { KeptStore } from './kept.ts';
+import type { MailQueueStore } from './mail-queue.ts';
 import type { Outbox } from './outbox.ts';
 import type { PendingStore } from './pending.ts';
 import type { PreferenceStore } from './preferences.ts';
@@ -32,6 +33,8 @@ export interface StoreStats {
   readonly pulled: number;
   readonly pulledBytes: number;
   readonly outbox: number;
+  /** Mail that waits to leave over SMTP, or its sender to be told of it. */
+  readonly mailQueue: number;
   /** Refs in the pending table, done ones that have not expired included. */
   readonly pending: number;
   readonly feed: number;
@@ -46,6 +49,7 @@ export interface Store {
   readonly states: StateStore;
   readonly kept: KeptStore;
   readonly cards: CardStore;
+  readonly mailQueue: MailQueueStore;
   readonly outbox: Outbox;
   readonly pending: PendingStore;
   readonly preferences: PreferenceStore;
