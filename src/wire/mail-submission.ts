@@ -23,6 +23,7 @@ export function checkMailAddress(value: string): void {
   const local = value.slice(0, Math.max(at, 0));
   if (!localForm.test(local) || /[<>]/.test(local) || new TextEncoder().encode(local).length > maxLocal)
     throw invalid();
+  if (local.normalize('NFC') !== local) throw invalid();
   checkDomain(value.slice(at + 1));
   parseAddress(value);
 }
@@ -41,13 +42,12 @@ export function mailAddressOf(typed: string): string {
 /** What the sender wants to be told, bits of *notify*. */
 export const mailNotify = { success: 1, delay: 2, failure: 4 } as const;
 
+const mailRecipient = text(maxMailAddress, 3, checkMailAddress);
+
 export const mailSubmission = record('mail-submission', {
   contentKey: field(1, bytes(32)),
   reversePath: field(2, addressText),
-  recipients: field(
-    3,
-    list(text(maxMailAddress, 3, checkMailAddress), { max: counts.mailRecipients, min: 1 }),
-  ),
+  recipients: field(3, list(mailRecipient, { max: counts.mailRecipients, min: 1 })),
   plaintextHash: field(4, hash),
   plaintextLength: field(5, length),
   created: field(6, time),

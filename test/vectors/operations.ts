@@ -7,6 +7,7 @@ import { conventions } from './operations/conventions.ts';
 import { discovery } from './operations/discovery.ts';
 import { identity } from './operations/identity.ts';
 import { keys } from './operations/keys.ts';
+import { bridges } from './operations/bridges.ts';
 import { message } from './operations/message.ts';
 import { notification } from './operations/notification.ts';
 import { state } from './operations/state.ts';
@@ -23,5 +24,6 @@ export const operations: Readonly<Record<string, Operation>> = {
   ...notification,
   ...account,
   ...state,
+  ...bridges,
   ...trust,
 };

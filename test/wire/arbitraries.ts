@@ -10,6 +10,7 @@ import { contactCard } from '../../src/wire/card.ts';
 import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
 import * as mail from '../../src/wire/mail.ts';
 import * as keys from '../../src/wire/keys.ts';
+import { mailSubmission, type MailSubmission } from '../../src/wire/mail-submission.ts';
 import * as message from '../../src/wire/message.ts';
 import * as notification from '../../src/wire/notification.ts';
 import * as preferences from '../../src/wire/preferences.ts';
@@ -328,6 +329,24 @@ export const codecs = {
       },
       ['parents', 'retracts', 'fileName', 'audience', 'extensions'],
     ),
+  ),
+  'mail-submission': codec(
+    mailSubmission,
+    recordOf<MailSubmission>({
+      contentKey: hash,
+      reversePath: address,
+      recipients: fc.array(
+        fc.constantFrom('Carol@gamma.test', "o'hara+a.b@xn--p1ai.test", 'каждый@gamma.test'),
+        {
+          minLength: 1,
+          maxLength: 3,
+        },
+      ),
+      plaintextHash: hash,
+      plaintextLength: length,
+      created: time,
+      notify: byte,
+    }),
   ),
   'private-header': codec(
     message.privateHeader,

@@ -25,6 +25,7 @@ const suiteOf: Readonly<Record<string, SuiteName>> = {
   addressing: 'x25519',
   envelope: 'xwing',
   sealing: 'xwing',
+  bridge: 'xwing',
 };
 const publicOf = { ed25519: ed25519Public, x25519: x25519Public, xwing: xwingPublic };
 

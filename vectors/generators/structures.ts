@@ -22,6 +22,7 @@ const texts: Readonly<Record<string, string>> = {
   'domain-name': 'alpha.test',
   address: 'alice@alpha.test',
   'media-type': 'message/rfc822',
+  'mail-recipient': 'Carol+news@gamma.test',
 };
 /** A time, a serial and a length that look like one. */
 const numbers: Readonly<Record<string, number>> = {
@@ -111,6 +112,7 @@ const listLimits: Readonly<Record<string, number>> = {
   changes: counts.identityChanges,
   parents: counts.parents,
   parts: counts.coverParts,
+  recipients: counts.mailRecipients,
   'notification refs': counts.refs,
   'poll-answer refs': counts.pollRefs,
   entries: counts.pollEntries,
