@@ -9,7 +9,7 @@ import type { Publisher } from './directory/publish.ts';
 import type { Discover } from './dns/discover.ts';
 import type { AdminHandlers } from './http/admin-handlers.ts';
 
-export interface AdminSideParts extends Omit<RunningParts, 'ownDns'> {
+export interface AdminSideParts extends Omit<RunningParts, 'ownDns' | 'settleKeys'> {
   readonly keeper: KeyKeeper;
   readonly publisher: Publisher;
   readonly discover: Discover;
@@ -17,7 +17,11 @@ export interface AdminSideParts extends Omit<RunningParts, 'ownDns'> {
 
 export function createAdminSide({ keeper, publisher, discover, ...parts }: AdminSideParts): AdminHandlers {
   const { keyRing, config, ports, clock, random } = parts;
-  const operations = createRunningOperations({ ...parts, ownDns: createOwnDns(discover) });
+  const operations = createRunningOperations({
+    ...parts,
+    ownDns: createOwnDns(discover),
+    settleKeys: keeper.runFor,
+  });
   const keyOperations = createKeyOperations({
     keyRing,
     keeper,

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { adoptDomains } from './admin/adopt-domains.ts';
 import { createBackups } from './admin/backup.ts';
+import { createBridgeUsers } from './admin/bridge-users.ts';
 import { createEffectiveSettings } from './admin/domain-settings.ts';
 import { createKeyKeeper } from './admin/key-keeper.ts';
 import { keySealer } from './admin/key-sealer.ts';
@@ -117,6 +118,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     keyRing,
     publish: publisher.published,
     rotation: () => config.keys.rotate,
+    bridges: createBridgeUsers({ store, settings }),
     clock,
     random: systemRandom,
     log,

@@ -1,5 +1,6 @@
 /** Aliases, as a hoster gives and takes them. */
 import { BeckonError } from '../errors.ts';
+import { bridgeLocal } from '../keys/bridge-user.ts';
 import { addressHash } from '../keys/fingerprints.ts';
 import type { Store } from '../store/api/store.ts';
 import { formatAddress, parseAddress, type Address } from '../wire/address.ts';
@@ -33,6 +34,8 @@ export function aliasOperations({ store }: { readonly store: Pick<Store, 'users'
       const alias = canonical(typedAlias);
       if (alias.domain !== address.domain)
         throw new BeckonError('address_invalid', 'an alias is of the same domain as its user');
+      if (alias.local === bridgeLocal)
+        throw new BeckonError('exists', 'this name is kept for the bridge of the domain to mail');
       const { domain } = address;
       const user = hashOf(address);
       const standing = await store.aliases.of(domain, user);

@@ -8,7 +8,8 @@ export interface EffectiveSettings {
 }
 
 /** The defaults that a configuration gives to every domain. */
-export function defaultSettings({ contact, defaults, host }: Config): DomainSettings {
+export function defaultSettings(config: Config): DomainSettings {
+  const { contact, defaults, host } = config;
   const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep } = defaults;
   return {
     contact: contact ?? `postmaster@${host}`,
@@ -19,7 +20,15 @@ export function defaultSettings({ contact, defaults, host }: Config): DomainSett
     transit,
     quota,
     keep,
+    bridge: hasBridge(config) ? 'on' : 'off',
   };
+}
+
+/** Whether mail comes or goes through this daemon. */
+function hasBridge({ smtpOut, lmtp, smtpIn, submission }: Config): boolean {
+  return [smtpOut.via, lmtp.listen, smtpIn.listen, submission.listen, submission.starttls].some(
+    (part) => part !== null,
+  );
 }
 
 /** `config` is asked each time, so that a reload counts at once. */

@@ -4,7 +4,7 @@
  *  1. one change of a domain after another
  *  2. the new keys are on disk before anybody hears of them: a crash from here on publishes them at the next start
  *  3. the key ring has them, so that whatever comes in finds them
- *  4. the record that names them is signed and published
+ *  4. a bridge user is listed with its record; the record of the domain that names them all is signed and published
  *  5. private halves that are not wanted any more are overwritten
  */
 import type { Clock } from '../clock.ts';
@@ -13,6 +13,7 @@ import type { TextSealer } from '../crypto/sealed-text.ts';
 import { createTurns } from '../directory/turns.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
+import { advancedBridgeUser } from '../keys/bridge-user.ts';
 import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
 import { abandonIdentity } from '../keys/identity-life.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
@@ -21,6 +22,7 @@ import { identityWanted } from '../keys/key-report.ts';
 import { isTaken } from '../keys/next-identity.ts';
 import { appointSigning, signingIsDue } from '../keys/signing-life.ts';
 import type { Log } from '../log.ts';
+import type { BridgeUsers } from './bridge-users.ts';
 import { removeIdentityKey, replaceIdentityKey, replaceWorkingKeys } from './key-files.ts';
 
 /** Domains whose keys are written at once: each waits for the disk. */
@@ -34,6 +36,8 @@ export interface KeyKeeperParts {
   readonly publish: (domain: string) => Promise<unknown>;
   /** How long a key is used, seconds. */
   readonly rotation: () => number;
+  /** The bridge users of domains that have one; absent: none has. */
+  readonly bridges?: BridgeUsers;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -42,6 +46,8 @@ export interface KeyKeeperParts {
 export interface KeyKeeper {
   /** What is due, for all domains. What fails is logged, and due again. */
   run(): Promise<void>;
+  /** The same for one domain, whose settings changed. */
+  runFor(domain: string): Promise<void>;
   /**
    * Makes of a domain's keys what `edit` gives, published when it resolves. Throws `not_found` for a domain that is not served, what
    * `edit` throws, and `storage_failed`: then nothing changed.
@@ -56,7 +62,7 @@ export interface KeyKeeper {
 }
 
 export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
-  const { dataDir, sealer, keyRing, publish, rotation, clock, random, log } = parts;
+  const { dataDir, sealer, keyRing, publish, rotation, bridges, clock, random, log } = parts;
   const inTurn = createTurns();
   /** The day on which each domain's operator was last asked for the identity key. */
   const asked = new Map<string, number>();
@@ -74,6 +80,7 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
       if (after === before) return before;
       await replaceWorkingKeys(dataDir, after, sealer);
       keyRing.set(after);
+      if (after.bridge !== before.bridge) await bridges?.list(after);
       await publish(domain);
       for (const key of forgottenKeys(before, after)) key.secret.wipe();
       return after;
@@ -117,7 +124,10 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
     await settleIdentity(domain).catch((error: unknown) =>
       log.error('keys.not_settled', { domain, code: codeOf(error) }),
     );
-    await attempt(domain, (keys) => advanceWorkingKeys(keys, { now, random, rotation: rotation() }));
+    const bridge = (await bridges?.isWanted(domain)) ?? false;
+    // First: what comes after it may publish, and then nobody sees any more that the tables were restored.
+    if (bridges !== undefined && bridge) await advanceBridge(domain, bridges);
+    await attempt(domain, (keys) => advanceWorkingKeys(keys, { now, random, rotation: rotation(), bridge }));
     await attempt(domain, (keys) =>
       keys.identity !== undefined && keys.progress.steady > 0 && signingIsDue(keys, now)
         ? appointSigning(keys, keys.identity, { now, random })
@@ -126,9 +136,23 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
     ask(domain, now);
   }
 
+  /** What a crash kept from being listed is listed now. */
+  async function advanceBridge(domain: string, users: BridgeUsers): Promise<void> {
+    const local = await users.freeLocal(domain);
+    const renew = await users.isRestored(domain);
+    const now = clock.seconds();
+    await attempt(domain, (keys) => advancedBridgeUser(keys, { local, renew, now, random }));
+    const keys = keyRing.keysOf(domain);
+    if (keys !== undefined)
+      await users
+        .list(keys)
+        .catch((error: unknown) => log.error('keys.bridge_not_listed', { domain, code: codeOf(error) }));
+  }
+
   return {
     change,
     settleIdentity,
+    runFor: advance,
     async run() {
       const left = [...keyRing.domains()];
       const workers = Array.from({ length: parallel }, async () => {

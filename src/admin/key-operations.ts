@@ -5,7 +5,7 @@ import type { Random } from '../crypto/random.ts';
 import { BeckonError } from '../errors.ts';
 import { domainIdentityToJson, identityFromJson } from '../keys/domain-key-file.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
-import { rotatingUses } from '../keys/domain-life.ts';
+import { rotatingUses, type RotatingUse } from '../keys/domain-life.ts';
 import { revokeDomainKey, rotateDomainKeys } from '../keys/key-changes.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
@@ -32,6 +32,7 @@ export const usesByName = {
   notification: 'notification',
   envelope: 'envelope',
   poll: 'poll',
+  bridge: 'bridge',
 } as const;
 type UseName = keyof typeof usesByName;
 
@@ -88,8 +89,15 @@ export function createKeyOperations(parts: KeyOperationsParts) {
     rotateKeys: (typed: string, uses: readonly UseName[] | undefined, identity?: object) =>
       withIdentity(typed, identity, (keys, given) => {
         const canSign = given !== undefined || keys.identity !== undefined;
-        const all = canSign ? (['domainSigning', ...rotatingUses] as const) : rotatingUses;
+        const rotating = keys.keys.some(({ use }) => use === 'bridge')
+          ? [...rotatingUses, 'bridge' as const]
+          : rotatingUses;
+        const all: readonly (RotatingUse | 'domainSigning')[] = canSign
+          ? ['domainSigning', ...rotating]
+          : rotating;
         const wanted = uses === undefined ? all : uses.map((use) => usesByName[use]);
+        if (wanted.includes('bridge') && !all.includes('bridge'))
+          throw new BeckonError('conflict', 'this domain has no bridge: beckon domain set --bridge on');
         return rotateDomainKeys(keys, wanted, { now: clock.seconds(), random, identity: given });
       }),
 

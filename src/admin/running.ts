@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import type { Random } from '../crypto/random.ts';
 import type { TextSealer } from '../crypto/sealed-text.ts';
 import { BeckonError } from '../errors.ts';
+import { bridgeLocal } from '../keys/bridge-user.ts';
 import { addressHash, parseTraceHandle } from '../keys/fingerprints.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { identityWanted } from '../keys/key-report.ts';
@@ -42,6 +43,8 @@ export interface RunningParts {
     address: Address,
     how: { readonly revoke: boolean },
   ) => Promise<{ readonly invitation: string; readonly expires: number }>;
+  /** What a domain's keys owe to its settings. */
+  readonly settleKeys: (domain: string) => Promise<void>;
   readonly reload: () => Promise<{ readonly restartNeeded: readonly string[] }>;
   /** What DNS shows of a domain that is served here. */
   readonly ownDns: LookAtOwnDns;
@@ -128,7 +131,7 @@ function serverOperations(parts: RunningParts) {
 }
 
 function domainOperations(parts: RunningParts) {
-  const { config, store, keyRing, settings, sealer, clock, random } = parts;
+  const { config, store, keyRing, settings, settleKeys, sealer, clock, random } = parts;
 
   function fingerprintOf(domain: string): Uint8Array {
     const keys = keyRing.keysOf(domain);
@@ -184,6 +187,7 @@ function domainOperations(parts: RunningParts) {
         sealer,
       });
       await serveDomain(keys, keyRing, store.domains);
+      await settleKeys(domain);
       return {
         domain,
         fingerprint: base64urlnopad.encode(keys.fingerprint),
@@ -196,6 +200,7 @@ function domainOperations(parts: RunningParts) {
     async setDomain(typed: string, changes: DomainChanges) {
       const domain = canonicalDomain(typed);
       await store.domains.update(domain, changes);
+      if (changes.bridge !== undefined) await settleKeys(domain);
       return await summary(domain);
     },
 
@@ -204,6 +209,12 @@ function domainOperations(parts: RunningParts) {
       return await Promise.resolve(recordsOf(canonicalDomain(typed)));
     },
   };
+}
+
+/** Throws `exists` for the name that a bridge user of the domain takes, be it there or not. */
+function expectFree({ local }: Address): void {
+  if (local === bridgeLocal)
+    throw new BeckonError('exists', 'this name is kept for the bridge of the domain to mail');
 }
 
 function userOperations({ store, keyRing, invite, reinvite }: RunningParts) {
@@ -232,6 +243,7 @@ function userOperations({ store, keyRing, invite, reinvite }: RunningParts) {
     async inviteUser(typed: string) {
       const { address, tag } = parseAddress(typed);
       if (tag !== undefined) throw new BeckonError('address_invalid', 'an address of a user has no +tag');
+      expectFree(address);
       if (keyRing.keysOf(address.domain)?.gone !== undefined)
         throw new BeckonError('conflict', 'the domain leaves: beckon domain retire --back takes that back');
       return { address: formatAddress(address), ...(await invite(address)) };

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { Clock } from '../clock.ts';
 import {
+  bridgePolicies,
   introductionPolicies,
   unknownUsersPolicies,
   type DomainChanges,
@@ -90,6 +91,7 @@ interface SetOptions extends ConfigOption, JsonOption {
   readonly transit?: string;
   readonly quota?: string;
   readonly keep?: string;
+  readonly bridge?: string;
   readonly contact?: string;
   readonly bucketBits?: string;
 }
@@ -107,6 +109,7 @@ function setCommand(parts: AdminParts): Command {
     .option('--transit <duration>', 'how long a message waits, such as 14d')
     .option('--quota <size>', 'what one user may take at the domain, such as 2GB')
     .option('--keep <duration>', 'how long ciphertext is kept for users, such as 90d; 0d: not at all')
+    .addOption(choiceOption('--bridge <state>', 'mail in and out', bridgePolicies))
     .option('--contact <mail>', 'where to report abuse')
     .option('--bucket-bits <k>', 'first contacts are read in 2^k buckets, 0 to 12')
     .addOption(configOption())
@@ -144,8 +147,8 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 }
 
 function changesOf(options: SetOptions): DomainChanges {
-  const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep, contact, bucketBits } =
-    options;
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep } = options;
+  const { bridge, contact, bucketBits } = options;
   return {
     ...change('unknownUsers', unknownUsers, (text) => text as DomainSettings['unknownUsers']),
     ...change('introductions', introductions, (text) => text as DomainSettings['introductions']),
@@ -153,6 +156,7 @@ function changesOf(options: SetOptions): DomainChanges {
     ...change('transit', transit, (text) => quantity.duration(text)),
     ...change('quota', quota, (text) => quantity.size(text)),
     ...change('keep', keep, (text) => quantity.keep(text)),
+    ...change('bridge', bridge, (text) => text as DomainSettings['bridge']),
     ...change('contact', contact, (text) => text),
     ...change('bucketBits', bucketBits, (text) => quantity.bits(text)),
   };
@@ -176,6 +180,7 @@ function ownSettings({ settings, own }: DomainSummary): string {
     transit: () => `transit ${formatDuration(settings.transit)}`,
     quota: () => `quota ${formatSize(settings.quota)}`,
     keep: () => `keeps ${formatDuration(settings.keep)}`,
+    bridge: () => `bridge ${settings.bridge}`,
     contact: () => `contact ${safeLine(settings.contact)}`,
     bucketBits: () => `2^${settings.bucketBits} buckets`,
   };

@@ -106,9 +106,9 @@ function encoded(
 ): Uint8Array | undefined {
   if (standing === undefined)
     return unknown === 'mail' ? encodeUserAnswer({ byMail: signByMail(about) }) : undefined;
-  const { inner, status } = standing;
+  const { inner, status, held } = standing;
   return encodeUserAnswer({
-    listing: signListing({ ...about, inner, status, escrow: holdsKeys(about.keys) }),
+    listing: signListing({ ...about, inner, status, escrow: held || holdsKeys(about.keys) }),
   });
 }
 

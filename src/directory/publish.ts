@@ -4,13 +4,14 @@
  */
 import type { Clock } from '../clock.ts';
 import { BeckonError, codeOf } from '../errors.ts';
+import { bridgeCapabilities } from '../keys/bridge-user.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { encodeDomainAnswer, signDomainRecord, type DomainRecordContent } from '../keys/domain-record.ts';
 import { nextSerial, serialToExceed } from '../keys/serial.ts';
 import { servedAttachments } from '../keys/served-attachments.ts';
 import type { Log } from '../log.ts';
 import { createRate, networkOf, type RateLimit } from '../rate.ts';
-import { domainRecord } from '../wire/keys.ts';
+import { domainRecord, noCapabilities } from '../wire/keys.ts';
 import { decode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
 import { createListings, type ListedAddresses, type UnknownUsers } from './listings.ts';
@@ -30,6 +31,7 @@ export interface PublishedSettings {
   readonly introductionsPerHour: number;
   readonly bucketBits: number;
   readonly unknownUsers: UnknownUsers;
+  readonly bridge?: 'on' | 'off';
 }
 
 /** The table of our domains, as far as the publisher needs it. */
@@ -192,11 +194,13 @@ function contentOf(
 ): Omit<DomainRecordContent, 'serial' | 'now'> {
   const { contact, introductions, bucketBits } = settings;
   const introductionsPerHour = introductions === 'open' ? settings.introductionsPerHour : 0;
-  return { keys, contact, limits: { introductionsPerHour }, bucketBits };
+  const capabilities = settings.bridge === 'on' ? bridgeCapabilities(keys) : noCapabilities;
+  return { keys, contact, limits: { introductionsPerHour }, bucketBits, capabilities };
 }
 
-function shownOf({ contact, introductions, introductionsPerHour, bucketBits }: PublishedSettings): string {
-  return JSON.stringify([contact, introductions, introductionsPerHour, bucketBits]);
+function shownOf(settings: PublishedSettings): string {
+  const { contact, introductions, introductionsPerHour, bucketBits, bridge = 'off' } = settings;
+  return JSON.stringify([contact, introductions, introductionsPerHour, bucketBits, bridge]);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

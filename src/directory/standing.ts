@@ -14,6 +14,8 @@ export interface ListedAddress {
   readonly record: Uint8Array;
   /** Since when nobody has the address any more. */
   readonly gone?: number;
+  /** The domain holds the keys. */
+  readonly held?: true;
 }
 
 /** What an address says now, and until when at most. */
@@ -22,6 +24,7 @@ export interface Standing {
   readonly status: UserStatus;
   readonly created: number;
   readonly until: number;
+  readonly held: boolean;
 }
 
 /** Records made before others have their turn. */
@@ -40,15 +43,17 @@ export async function amongDecoys(
 ): Promise<Standing> {
   const after = known?.gone === undefined ? undefined : predecessorOf(known.record, known.gone);
   const { current, next } = await decoyAt(after === undefined ? place : { ...place, after }, now);
-  const standing = own(known) ?? current ?? (known && standingOf(known));
+  const decoy = current && { ...current, held: false };
+  const standing = own(known) ?? decoy ?? (known && standingOf(known));
   if (standing === undefined) throw new BeckonError('internal', 'a decoy has no first record');
   const until = own(known) === undefined ? next.listed : Infinity;
   // Nobody is suspended among decoys.
-  return { inner: standing.inner, created: standing.created, status: 'active', until };
+  const { inner, created, held } = standing;
+  return { inner, created, held, status: 'active', until };
 }
 
-function standingOf({ record, status }: ListedAddress): Standing {
-  return { inner: record, status, created: contentOf(record).created, until: Infinity };
+function standingOf({ record, status, held }: ListedAddress): Standing {
+  return { inner: record, status, created: contentOf(record).created, until: Infinity, held: held === true };
 }
 
 /** The record listed now, and the next. After a predecessor there may be none yet. */

@@ -109,6 +109,7 @@ export interface ReceivedRefs {
 }
 
 export const unknownUsersPolicies = ['mail', '404', 'decoy'] as const;
+export const bridgePolicies = ['on', 'off'] as const;
 export const introductionPolicies = ['open', 'closed'] as const;
 
 /** What holds for a domain where nothing else was set: section [defaults] of the configuration. */
@@ -124,6 +125,8 @@ export interface DomainSettings {
   readonly introductionsPerHour: number;
   /** k of the feed's buckets, 0 to 12. */
   readonly bucketBits: number;
+  /** Whether mail comes and goes through a bridge of the domain. */
+  readonly bridge: (typeof bridgePolicies)[number];
 }
 
 /** null goes back to the default. */
@@ -218,7 +221,7 @@ export interface ReloadOutcome {
   readonly restartNeeded: readonly string[];
 }
 
-export const keyUseNames = ['signing', 'notification', 'envelope', 'poll'] as const;
+export const keyUseNames = ['signing', 'notification', 'envelope', 'poll', 'bridge'] as const;
 export type KeyUseName = (typeof keyUseNames)[number];
 
 /** The keys of a domain, without their private halves. */

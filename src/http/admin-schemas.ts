@@ -2,6 +2,7 @@
 import { maxDomainLength } from '../wire/domain-name.ts';
 import { counts, takedownReasonNames, times } from '../wire/registry.ts';
 import {
+  bridgePolicies,
   introductionPolicies,
   keyUseNames,
   unknownUsersPolicies,
@@ -29,6 +30,7 @@ function orDefault(schema: JsonSchema): JsonSchema {
 const maxKeep = 3650 * 86_400;
 
 const changes = object({
+  'bridge?': orDefault(oneOf(bridgePolicies)),
   'contact?': orDefault(text(256)),
   'unknownUsers?': orDefault(oneOf(unknownUsersPolicies)),
   'introductions?': orDefault(oneOf(introductionPolicies)),

@@ -5,7 +5,8 @@ import { checkDomain } from '../wire/domain-name.ts';
 import { sizes, type KeyUse } from '../wire/registry.ts';
 import type { DecoyRoot } from './decoy.ts';
 import {
-  workingUses,
+  keptUses,
+  type BridgeUser,
   type DomainKey,
   type DomainKeys,
   type Progress,
@@ -33,6 +34,7 @@ import {
 } from './statements-file.ts';
 import { isTaken } from './next-identity.ts';
 import { secretLength, suiteOfUse, type KeyPair } from './key-pair.ts';
+import { userKeysFromJson, userKeysToJson, type UserKeysJson } from './user-key-file.ts';
 
 const workingFormat = 'beckon-domain-keys-1';
 const identityFormat = 'beckon-domain-identity-1';
@@ -48,6 +50,14 @@ export interface WorkingKeysJson extends StatementsJson {
   readonly progress: Progress;
   /** Secret, too. Version 0.1 wrote none. */
   readonly decoys?: { readonly secret: string; readonly start: number };
+  readonly bridge?: BridgeUserJson;
+}
+
+interface BridgeUserJson {
+  readonly local: string;
+  readonly keys: UserKeysJson;
+  readonly record: string;
+  readonly rotateAt: number;
 }
 
 interface Since {
@@ -81,6 +91,7 @@ export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
     revoked: keys.revoked.map(revokedToJson),
     progress: keys.progress,
     ...(keys.decoys === undefined ? {} : { decoys: decoysToJson(keys.decoys) }),
+    ...(keys.bridge === undefined ? {} : { bridge: bridgeToJson(keys.bridge) }),
     ...statementsToJson(keys),
   };
 }
@@ -97,7 +108,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
   const fields = objectFromJson(
     working,
     ['format', 'domain', 'fingerprint', 'mandate', 'recoveryHash', 'keys'],
-    ['revoked', 'progress', 'decoys', ...statementFields],
+    ['revoked', 'progress', 'decoys', 'bridge', ...statementFields],
   );
   expectFormat(fields['format'], workingFormat);
   const domain = domainFromJson(fields['domain']);
@@ -110,6 +121,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     revoked: arrayFromJson(fields['revoked'] ?? []).map((key) => revokedFromJson(key, domain)),
     progress: 'progress' in fields ? progressFromJson(fields['progress']) : noProgress,
     ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
+    ...('bridge' in fields ? { bridge: bridgeFromJson(fields['bridge']) } : {}),
     ...statementsFromJson(fields, domain),
   };
   // A crash came between the change of identity and its file: that of the one before may still be there.
@@ -128,7 +140,7 @@ function keyFromJson(value: unknown, domain: string): DomainKey {
     ['revokedAt', 'since'],
   );
   return {
-    ...keyPairFromJson(pair, domain, workingUses),
+    ...keyPairFromJson(pair, domain, keptUses),
     since: since === undefined ? 0 : timeFromJson(since),
   };
 }
@@ -146,7 +158,7 @@ function revokedToJson({
 
 function revokedFromJson(value: unknown, domain: string): RevokedKey {
   const fields = objectFromJson(value, ['use', 'key', 'notBefore', 'notAfter', 'revokedAt', 'since']);
-  const use = nameFromJson(fields['use'], workingUses);
+  const use = nameFromJson(fields['use'], keptUses);
   const key = bytesFromJson(fields['key']);
   const [notBefore, notAfter, revokedAt, since] = (
     ['notBefore', 'notAfter', 'revokedAt', 'since'] as const
@@ -185,6 +197,20 @@ function decoysToJson({ secret, start }: DecoyRoot): { readonly secret: string; 
 function decoysFromJson(value: unknown): DecoyRoot {
   const { secret, start } = objectFromJson(value, ['secret', 'start']);
   return { secret: new Secret(bytesFromJson(secret, secretLength)), start: timeFromJson(start) };
+}
+
+function bridgeToJson({ local, keys, record, rotateAt }: BridgeUser): BridgeUserJson {
+  return { local, keys: userKeysToJson(keys), record: bytesToJson(record), rotateAt };
+}
+
+function bridgeFromJson(value: unknown): BridgeUser {
+  const fields = objectFromJson(value, ['local', 'keys', 'record', 'rotateAt']);
+  return {
+    local: textFromJson(fields['local']),
+    keys: userKeysFromJson(fields['keys']),
+    record: bytesFromJson(fields['record']),
+    rotateAt: timeFromJson(fields['rotateAt']),
+  };
 }
 
 function domainFromJson(value: unknown): string {

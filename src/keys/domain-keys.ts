@@ -8,6 +8,7 @@ import { domainFingerprint, recoveryHash } from './fingerprints.ts';
 import { createKeyPair, endOfTime, secretLength, type KeyPair } from './key-pair.ts';
 import { signMandate } from './mandate.ts';
 import type { PublishedKey } from './published-key.ts';
+import type { UserKeys } from './user-keys.ts';
 
 /** A key pair of the domain. */
 export interface DomainKey extends KeyPair {
@@ -40,7 +41,7 @@ export interface DomainKeys {
   readonly fingerprint: Uint8Array;
   /** The signed mandate in force, of which `keys` holds the signing keys. */
   readonly mandate: Uint8Array;
-  /** Signing, notification, envelope and poll key pairs. */
+  /** Signing, notification, envelope, poll and bridge key pairs. */
   readonly keys: readonly DomainKey[];
   /** Newest first. */
   readonly revoked: readonly RevokedKey[];
@@ -51,10 +52,23 @@ export interface DomainKeys {
   /** Signed changes of the identity, the oldest first: served, so that who pinned an earlier one follows. */
   readonly changes?: readonly Uint8Array[];
   readonly next?: NextIdentity;
+  /** Of a domain that has or had a bridge to mail. */
+  readonly bridge?: BridgeUser;
   /** Signatures of parents on the identity. */
   readonly parents?: readonly Uint8Array[];
   /** What TXT says of a domain that leaves: it takes nothing new. */
   readonly gone?: Uint8Array;
+}
+
+/** The user whose keys the domain holds, wire-spec/bridges.md section 2. */
+export interface BridgeUser {
+  /** Canonical local part. */
+  readonly local: string;
+  readonly keys: UserKeys;
+  /** Inner record, signed with `keys`. */
+  readonly record: Uint8Array;
+  /** When the keys are to be followed by others, unix seconds. */
+  readonly rotateAt: number;
 }
 
 /** The identity that is to take the place of the present one, once TXT names it. */
@@ -72,6 +86,9 @@ export const workingUses = [
   'envelope',
   'poll',
 ] as const satisfies readonly KeyUse[];
+
+/** The uses of all keys that lie with the working keys. */
+export const keptUses = [...workingUses, 'bridge'] as const satisfies readonly KeyUse[];
 
 /**
  * Fresh keys for a domain with its first mandate, and the seed of the owner's recovery key, to be shown once and kept nowhere

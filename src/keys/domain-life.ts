@@ -15,13 +15,15 @@ const day = 86_400;
 
 /** The uses whose keys follow one another without the identity key. */
 export const rotatingUses = ['notification', 'envelope', 'poll'] as const;
-export type RotatingUse = (typeof rotatingUses)[number];
+/** Of a domain with a bridge, as well: wire-spec/bridges.md section 2. */
+export type RotatingUse = (typeof rotatingUses)[number] | 'bridge';
 
 /** How long a retired key of a use is still wanted. */
 export const overlapOf: Readonly<Record<RotatingUse, number>> = {
   notification: times.retiredOverlap,
   poll: times.retiredOverlap,
   envelope: times.retiredEnvelopeOverlap,
+  bridge: times.retiredOverlap,
 };
 
 export interface LifeParts {
@@ -29,18 +31,26 @@ export interface LifeParts {
   readonly random: Random;
 }
 
+export interface AdvanceParts extends LifeParts {
+  /** How long a key is used, seconds. */
+  readonly rotation: number;
+  /** Whether the domain has a bridge. */
+  readonly bridge?: boolean;
+}
+
 /**
- * The keys as they should be now, but for signing keys (`signing-life.ts`); the same object where nothing is to be done. `rotation`:
- * how long a key is used, seconds. To be called more often than daily.
+ * The keys as they should be now, but for signing keys (`signing-life.ts`); the same object where nothing is to be done. To be
+ * called more often than daily.
  */
 export function advanceWorkingKeys(
   before: DomainKeys,
-  { now, random, rotation }: LifeParts & { readonly rotation: number },
+  { now, random, rotation, bridge = false }: AdvanceParts,
 ): DomainKeys {
   const progress = countDay(before.progress, now);
   let keys = progress === before.progress ? before : { ...before, progress };
   keys = withKeys(keys, forgetEnded(keys, now));
-  for (const use of rotatingUses) {
+  keys = withKeys(keys, bridge ? beginBridge(keys, { now, random }) : endBridge(keys, now));
+  for (const use of bridge ? ([...rotatingUses, 'bridge'] as const) : rotatingUses) {
     keys = withKeys(keys, setRight(keys, use, now));
     keys = withKeys(keys, takeOver(keys, use, now));
     // A clock that has just jumped is not believed: what it says is due may be a year away.
@@ -57,8 +67,12 @@ export function revokedKey(key: DomainKey, { days }: Progress, now: number): Rev
 
 /** The private halves that `after` no longer has: to be wiped once it is written down. */
 export function forgottenKeys(before: DomainKeys, after: DomainKeys): readonly KeyPair[] {
-  const kept = new Set(after.keys.map((key) => key.secret));
-  return before.keys.filter((key) => !kept.has(key.secret));
+  const kept = new Set(allPairs(after).map((key) => key.secret));
+  return allPairs(before).filter((key) => !kept.has(key.secret));
+}
+
+function allPairs({ keys, bridge }: DomainKeys): readonly KeyPair[] {
+  return [...keys, ...(bridge?.keys.keys ?? [])];
 }
 
 /**
@@ -166,6 +180,25 @@ function newestActive(keys: readonly DomainKey[], use: RotatingUse): DomainKey |
 export function withSuccessor(keys: DomainKeys, use: RotatingUse, parts: LifeParts): DomainKeys {
   const fresh = freshKey(keys, use, 'pending', parts.now + times.keyPending, parts);
   return { ...keys, keys: [...keys.keys, fresh] };
+}
+
+/** The first bridge key is used at once: nobody knows another. */
+function beginBridge(keys: DomainKeys, parts: LifeParts): Partial<DomainKeys> {
+  if (newestActive(keys.keys, 'bridge') !== undefined) return {};
+  return { keys: [...keys.keys, freshKey(keys, 'bridge', 'active', parts.now, parts)] };
+}
+
+/** What was sealed to the bridge's keys is still opened; nothing new is. */
+function endBridge({ keys, progress }: DomainKeys, now: number): Partial<DomainKeys> {
+  const left = keys
+    .filter((key) => key.use !== 'bridge' || key.status !== 'pending')
+    .map((key): DomainKey =>
+      key.use === 'bridge' && key.status === 'active'
+        ? { ...key, status: 'retired', notAfter: now + overlapOf.bridge, since: progress.days }
+        : key,
+    );
+  const same = left.length === keys.length && left.every((key, i) => key === keys[i]);
+  return same ? {} : { keys: left };
 }
 
 /** A new key of the domain, not among its keys yet. */

@@ -88,7 +88,7 @@ export interface VerifiedDomain {
   readonly signingKeys: readonly PublishedKey[];
   /** Ids of signing keys that the mandate withdraws. */
   readonly revoked: readonly Uint8Array[];
-  /** Notification, envelope, poll and gateway keys. */
+  /** Notification, envelope, poll, gateway and bridge keys. */
   readonly keys: readonly PublishedKey[];
   readonly contact: string;
   readonly limits: { readonly introductionsPerHour?: number; readonly payload?: number };
@@ -190,7 +190,13 @@ function verified(
     mandateHash: mandated.hash,
     signingKeys: mandated.signingKeys,
     revoked: mandated.revoked,
-    keys: readKeyEntries(content.keys, mandated.domain, ['notification', 'envelope', 'poll', 'gateway']),
+    keys: readKeyEntries(content.keys, mandated.domain, [
+      'notification',
+      'envelope',
+      'poll',
+      'gateway',
+      'bridge',
+    ]),
     contact: content.contact,
     limits: content.limits,
     bucketBits: content.bucketBits,

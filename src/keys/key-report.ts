@@ -22,7 +22,7 @@ export const mandateWarning = 60 * 86_400;
 
 /** Every key that is published or still held, in the order of uses, newest first. `rotation`: seconds that a key is used. */
 export function reportKeys(keys: DomainKeys, now: number, rotation: number): readonly ReportedKey[] {
-  const uses = ['domainSigning', ...rotatingUses] as const;
+  const uses = ['domainSigning', ...rotatingUses, 'bridge'] as const;
   return uses.flatMap((use) =>
     [
       ...keys.keys.filter((key) => key.use === use).map((key) => reported(key, keys, now, rotation)),

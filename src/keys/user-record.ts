@@ -49,6 +49,12 @@ export function signUserRecord(content: UserRecordContent): Uint8Array {
   return signObject('user record', keys.domain, keys.identity.id, keys.identity.secret, payload);
 }
 
+/** Serial and end of an own record, unverified. Throws `cbor_*`. */
+export function readRecordTimes(inner: Uint8Array): { readonly serial: number; readonly expires: number } {
+  const { serial, expires } = decode(userRecord, decodeSign1(inner).payload);
+  return { serial, expires };
+}
+
 /** A user record whose own signature holds; that the domain lists it is another matter (`user-answer.ts`). */
 export interface VerifiedRecord {
   readonly domain: string;

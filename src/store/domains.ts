@@ -5,6 +5,7 @@ import { domainName, serial, time } from '../wire/items.ts';
 import { counts, times } from '../wire/registry.ts';
 import { bytes, field, optional, record, text, uint, type ValueOf } from '../wire/schema.ts';
 import {
+  bridgePolicies,
   introductionPolicies,
   unknownUsersPolicies,
   type Domain,
@@ -27,6 +28,7 @@ export const domainRow = record('domain', {
   transit: optional(8, time),
   quota: optional(9, uint()),
   keep: optional(10, time),
+  bridge: optional(11, text(16)),
 });
 type DomainRow = ValueOf<typeof domainRow>;
 
@@ -91,9 +93,10 @@ function withChanges(row: DomainRow, changes: DomainChanges): DomainRow {
 }
 
 function domainOf({ domain, created, unknown: _, ...own }: DomainRow): Domain {
-  const { unknownUsers, introductions } = own;
+  const { unknownUsers, introductions, bridge } = own;
   expectKnown(unknownUsersPolicies, unknownUsers);
   expectKnown(introductionPolicies, introductions);
+  expectKnown(bridgePolicies, bridge);
   return { domain, created, own: own as Partial<DomainSettings> };
 }
 

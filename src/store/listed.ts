@@ -18,7 +18,8 @@ export function createListed({ user, anyUser, aliases, watched }: ListedParts): 
     if (found?.record === undefined) return undefined;
     const { status, record, gone } = found;
     if (gone !== undefined) return { status: 'active', record, gone };
-    return { status: status === 'suspended' ? status : 'active', record };
+    const held = found.held === true ? { held: found.held } : {};
+    return { status: status === 'suspended' ? status : 'active', record, ...held };
   }
 
   function ofAlias(domain: string, addressHash: Uint8Array): ListedAddress | undefined {

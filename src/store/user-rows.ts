@@ -44,6 +44,8 @@ export const userRow = record('user', {
   signers: optional(10, list(signerItem, { max: maxSigners })),
   /** When the user was removed. */
   gone: optional(11, time),
+  /** The domain holds the keys. */
+  held: optional(12, bool),
 });
 export type UserRow = ValueOf<typeof userRow>;
 
@@ -88,5 +90,6 @@ export function userOf(row: UserRow): User {
     ...(invitation === undefined || invitation.used ? {} : { invitedUntil: invitation.expires }),
     ...(inner === undefined ? {} : { record: inner }),
     ...(gone === undefined ? {} : { gone }),
+    ...(row.held === true ? { held: true } : {}),
   };
 }

@@ -56,6 +56,16 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
     return row;
   }
 
+  /** Throws `conflict` for a user that only the domain itself may change. */
+  function expectOwn(row: UserRow): UserRow {
+    if (row.held === true)
+      throw new BeckonError(
+        'conflict',
+        'this is the bridge user of the domain: beckon domain set --bridge off ends it',
+      );
+    return row;
+  }
+
   /** Devices and invitations are nobody's business: an answer that is made anew takes longer than a remembered one. */
   function put(row: UserRow): void {
     const key = keyOf(row.domain, row.addressHash);
@@ -147,7 +157,7 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
       watched.write(() => put(invited(users.get(keyOf(domain, invitation.addressHash)), domain, invitation))),
     reinvite: (domain, { addressHash, tokenHash, expires, suspend }) =>
       watched.write(() => {
-        const row = enrolled(domain, addressHash);
+        const row = expectOwn(enrolled(domain, addressHash));
         put({
           ...row,
           suspended: row.suspended || suspend,
@@ -158,7 +168,7 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
       watched.write(() => {
         const row = users.get(keyOf(domain, addressHash));
         if (row === undefined) throw new BeckonError('not_found', 'there is no such user here');
-        remove(row);
+        remove(expectOwn(row));
       }),
     enroll: (domain, addressHash, enrolment) =>
       watched.write(() => userOf(enroll(users.get(keyOf(domain, addressHash)), enrolment))),
@@ -169,11 +179,26 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
           throw new BeckonError('conflict', 'another record came in between');
         put({ ...row, record: change.record });
       }),
+    putHeld: (domain, { addressHash, local, record }) =>
+      watched.write(() => {
+        const row = users.get(keyOf(domain, addressHash));
+        if ((row !== undefined && row.held !== true) || isAlias(domain, addressHash))
+          throw new BeckonError('exists', 'the address is somebody’s');
+        const fresh = {
+          domain,
+          addressHash,
+          local,
+          created: clock.seconds(),
+          nameless: [],
+          suspended: false,
+        };
+        put({ ...(row ?? fresh), record, held: true });
+      }),
     suspend: (domain, addressHash, suspended) =>
       watched.write(() => {
         const row = users.get(keyOf(domain, addressHash));
         if (row === undefined) throw new BeckonError('not_found', 'there is no such user here');
-        const { invitation, ...rest } = row;
+        const { invitation, ...rest } = expectOwn(row);
         // Who uses an invitation is let in again: one of before must not take the suspension back.
         const isOpen = invitation?.used === false;
         put({ ...(suspended && isOpen ? rest : row), suspended });

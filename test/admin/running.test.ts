@@ -62,6 +62,7 @@ async function daemon(t: ExecutionContext, more = '') {
       state.reloads++;
       return { restartNeeded: ['host'] };
     },
+    settleKeys: async () => undefined,
     watchers: () => 40,
     ownDns: async (domain) => (domain === 'alpha.test' ? 'validated' : 'missing'),
     backups: createBackups({ dataDir: () => data, store, version: '1.2.3', clock, hasRoom: () => true }),
@@ -154,6 +155,7 @@ test('the list shows each domain with its users and what holds for it', async (t
       introductions: 'open',
       introductionsPerHour: 1000,
       bucketBits: 0,
+      bridge: 'off',
       transit: 14 * 86_400,
       quota: 2_000_000_000,
       keep: 90 * 86_400,
@@ -174,6 +176,7 @@ test('own settings hold over the defaults, and null takes them back', async (t) 
     introductions: 'closed',
     introductionsPerHour: 7,
     bucketBits: 12,
+    bridge: 'on' as const,
     transit: 3600,
     quota: 0,
     keep: 0,
@@ -451,6 +454,7 @@ test('a domain whose keys were taken away is not served, and does not hide the o
     store,
     keyRing,
     settings: createEffectiveSettings(store.domains, () => state.config),
+    settleKeys: async () => undefined,
     watchers: () => 0,
     invite: async () => ({ invitation: '', expires: 0 }),
     reinvite: async () => ({ invitation: '', expires: 0 }),

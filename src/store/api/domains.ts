@@ -1,6 +1,7 @@
 /** The domains that this daemon serves: their own settings, and the record they last published. */
 
 export const unknownUsersPolicies = ['mail', '404', 'decoy'] as const;
+export const bridgePolicies = ['on', 'off'] as const;
 export const introductionPolicies = ['open', 'closed'] as const;
 
 /** What may be set for a domain; what is not is as the configuration says for all. */
@@ -17,6 +18,8 @@ export interface DomainSettings {
   readonly quota: number;
   /** How long ciphertext is kept for users, seconds; 0: not at all. */
   readonly keep: number;
+  /** Whether mail comes and goes through a bridge of the domain. */
+  readonly bridge: (typeof bridgePolicies)[number];
 }
 
 export interface Domain {

@@ -7,6 +7,8 @@ export interface ListedAddress {
   readonly record: Uint8Array;
   /** Since when nobody has the address any more, seconds. */
   readonly gone?: number;
+  /** The domain holds the keys. */
+  readonly held?: true;
 }
 
 export interface ListedStore {

@@ -32,6 +32,8 @@ export interface User {
   readonly gone?: number;
   /** Inner record, signed by the user. */
   readonly record?: Uint8Array;
+  /** The domain holds the keys: its bridge user. */
+  readonly held?: true;
   /** In the order in which they came; recovery key and pairings among them. */
   readonly devices: readonly Device[];
 }
@@ -89,7 +91,8 @@ export interface UserStore {
    */
   invite(domain: string, invitation: NewInvitation): Promise<void>;
   /**
-   * A new invitation for an enrolled user, who goes on until it is used, but for `suspend`: then not. Throws `not_found`.
+   * A new invitation for an enrolled user, who goes on until it is used, but for `suspend`: then not. Throws `not_found`, `conflict` for
+   * one that is held, as `remove` and `suspend`.
    */
   reinvite(domain: string, invitation: NewInvitation & { readonly suspend: boolean }): Promise<void>;
   /**
@@ -109,6 +112,14 @@ export interface UserStore {
     domain: string,
     addressHash: Uint8Array,
     change: { readonly previous: Uint8Array; readonly record: Uint8Array },
+  ): Promise<void>;
+  /**
+   * A user whose keys the domain holds, with its record of now, be it a new user or one that was there as such. Throws `exists` where the
+   * address is somebody's.
+   */
+  putHeld(
+    domain: string,
+    user: { readonly addressHash: Uint8Array; readonly local: string; readonly record: Uint8Array },
   ): Promise<void>;
   /** Suspends, or lets an enrolled user in again. Throws `not_found`. */
   suspend(domain: string, addressHash: Uint8Array, suspended: boolean): Promise<void>;
