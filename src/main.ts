@@ -1,17 +1,16 @@
 /** argv -> one command -> exit code: the command line put together from its parts. */
 import { readFileSync } from 'node:fs';
 import { failed } from './admin/durable-file.ts';
-import { mailRemark, type MailRemark } from './admin/mail-remark.ts';
-import { createCommands } from './cli/commands.ts';
+import type { MailRemark } from './admin/mail-remark.ts';
+import { loadCommands } from './cli/commands.ts';
 import type { DemoOption } from './cli/demo.ts';
 import { createFace, type Face } from './cli/face.ts';
 import { reportFailure } from './cli/failure.ts';
-import { readSurroundings, type CreateClient } from './cli/open-client.ts';
+import type { CreateClient } from './cli/open-client.ts';
 import { createProgram, runProgram } from './cli/program.ts';
 import type { ServeOptions } from './cli/serve.ts';
 import { systemClock as clock } from './clock.ts';
-import { systemRandom as random } from './crypto/random.ts';
-import { createResolver } from './dns/resolver.ts';
+import type { Random } from './crypto/random.ts';
 import { openAdmin } from './http/admin-client.ts';
 
 /** Runs the command line. Gives the exit code; throws nothing. */
@@ -29,17 +28,20 @@ export async function main(argv: readonly string[]): Promise<number> {
   );
   process.once('uncaughtException', (error) => process.exit(reportFailure(face, error)));
   const version = ownVersion();
-  const groups = createCommands({
-    face,
-    clock,
-    random,
-    openAdmin,
-    createClient,
-    version,
-    lookUpMail: (domain) => lookUpMail(face, domain),
-    serve: (options) => serve(face, version, options),
-    demo: (files, options) => demo(face, files, options),
-  });
+  const groups = await loadCommands(
+    {
+      face,
+      clock,
+      random: loadRandom,
+      openAdmin,
+      createClient,
+      version,
+      lookUpMail: (domain) => lookUpMail(face, domain),
+      serve: (options) => serve(face, version, options),
+      demo: (files, options) => demo(face, files, options),
+    },
+    argv,
+  );
   return await runProgram(createProgram({ face, version, groups }), face, argv);
 }
 
@@ -62,8 +64,16 @@ const createClient: CreateClient = async (files, surroundings) => {
   return await createNodeClient(files, surroundings);
 };
 
+/** Loaded when asked for, as `serve`. */
+async function loadRandom(): Promise<Random> {
+  return (await import('./crypto/random.ts')).systemRandom;
+}
+
 /** For a remark that can be left out: one quick try. */
 async function lookUpMail(face: Face, domain: string): Promise<MailRemark | undefined> {
+  const { createResolver } = await import('./dns/resolver.ts');
+  const { mailRemark } = await import('./admin/mail-remark.ts');
+  const { readSurroundings } = await import('./cli/open-client.ts');
   const { resolvers } = readSurroundings(face);
   return await mailRemark(createResolver({ servers: resolvers, timeoutMs: 1000, tries: 1 }), domain);
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import fc from 'fast-check';
-import { createCommands } from '../../src/cli/commands.ts';
+import { loadCommands } from '../../src/cli/commands.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { errorCodes } from '../../src/errors.ts';
 import { testClock } from '../support/clock.ts';
@@ -14,18 +14,19 @@ const nothing = (): never => {
   throw new Error('not here');
 };
 
-/** The words of every command. */
-const paths = createCommands({
+const groups = await loadCommands({
   face: undefined as never,
   clock: testClock(),
-  random: systemRandom,
+  random: async () => systemRandom,
   openAdmin: nothing,
   createClient: nothing,
   lookUpMail: nothing,
   serve: nothing,
   demo: nothing,
   version: '0',
-})
+});
+/** The words of every command. */
+const paths = groups
   .flatMap(({ commands }) => commands)
   .flatMap((one) => [[one.name()], ...one.commands.map((member) => [one.name(), member.name()])]);
 

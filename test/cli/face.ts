@@ -1,6 +1,6 @@
 /** The command line inside the test's process: streams that remember, and no world behind it. */
 import { PassThrough } from 'node:stream';
-import { createCommands, type CommandParts } from '../../src/cli/commands.ts';
+import { loadCommands, type CommandParts } from '../../src/cli/commands.ts';
 import { createFace } from '../../src/cli/face.ts';
 import { createProgram, runProgram } from '../../src/cli/program.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
@@ -30,17 +30,20 @@ export async function command(args: readonly string[], options: InProcess): Prom
   const nobody = (): never => {
     throw new BeckonError('unavailable', 'nobody is there');
   };
-  const groups = createCommands({
-    face,
-    clock: testClock(),
-    random: systemRandom,
-    openAdmin: nobody,
-    createClient: nobody,
-    lookUpMail: async () => undefined,
-    serve: nobody,
-    version: '9.9.9',
-    ...options.parts,
-  });
+  const groups = await loadCommands(
+    {
+      face,
+      clock: testClock(),
+      random: async () => systemRandom,
+      openAdmin: nobody,
+      createClient: nobody,
+      lookUpMail: async () => undefined,
+      serve: nobody,
+      version: '9.9.9',
+      ...options.parts,
+    },
+    args,
+  );
   const code = await runProgram(createProgram({ face, version: '9.9.9', groups }), face, args);
   return { code, out: textOf(output), err: textOf(errors) };
 }
