@@ -1,9 +1,9 @@
 /** The daemon as a process: configuration in, signals, exit code out. */
 import { once } from 'node:events';
 import { loadConfig } from './config.ts';
+import { createLog } from './daemon-log.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { BeckonError } from './errors.ts';
-import { createLog } from './log.ts';
 import { endProcess } from './store/end-process.ts';
 
 export interface ServeOptions {

@@ -79,6 +79,8 @@ holds('libraries stay with their owners', rules.librariesStayWithTheirOwners, [
   { 'directory/a.ts': "import * as net from 'node:net';" },
   { 'directory/a.ts': "import net from 'node:net';" },
   { 'directory/a.ts': "import 'node:net';" },
+  { 'directory/a.ts': "export const http = process.getBuiltinModule('node:http');" },
+  { 'directory/a.ts': "import Pool from 'undici/lib/dispatcher/pool.js';" },
   { 'notify/send.ts': "import { createSocket } from 'node:dgram';" },
 ]);
 
@@ -101,6 +103,7 @@ holds('no import hides its target', rules.nothingIsOpaque, [
   { 'wire/a.ts': 'export const load = (name: string) => import(name);' },
   { 'wire/a.ts': "const x = require('./x.ts');" },
   { 'wire/a.ts': "const r = createRequire('/');" },
+  { 'demo/a.ts': 'export const load = (name: string) => process.getBuiltinModule(name);' },
   { 'demo/a.ts': "export const worker = new URL('./worker.ts', import.meta.url);" },
 ]);
 

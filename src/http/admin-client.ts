@@ -1,5 +1,5 @@
 /** The admin interface as its own types again, over the unix socket: what the command line uses. */
-import { Agent, request, type IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import { BeckonError, errorCodes, type ErrorCode } from '../errors.ts';
 import type { AdminHandlers } from './admin-handlers.ts';
 import type { AdminRoute } from './admin-route.ts';
@@ -19,7 +19,7 @@ const maxAnswer = 64 * 1024 * 1024;
  * listens or answers, `unauthorized` where this user may not open the socket.
  */
 export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClient {
-  const agent = new Agent({ keepAlive: true });
+  const agent = new (loadHttp().Agent)({ keepAlive: true });
   const ask = <T>(
     { method, path }: AdminRoute,
     params: Readonly<Record<string, string>> = {},
@@ -66,6 +66,9 @@ export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClie
   };
 }
 
+/** An import statement would also load Node's own fetch and WebSocket, for half of the time that a short command takes. */
+const loadHttp = () => process.getBuiltinModule('node:http');
+
 interface Target {
   readonly agent: Agent;
   readonly socketPath: string;
@@ -77,7 +80,7 @@ interface Target {
 async function exchange(target: Target, body: object | undefined): Promise<unknown> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers = body === undefined ? {} : { 'content-type': 'application/json' };
-  const asked = request({ ...target, headers }, resolve);
+  const asked = loadHttp().request({ ...target, headers }, resolve);
   asked.once('timeout', () => asked.destroy(new BeckonError('unavailable', 'the daemon does not answer')));
   asked.once('error', reject);
   asked.end(body === undefined ? undefined : JSON.stringify(body));

@@ -7,6 +7,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { Dispatcher, Pool } from 'undici';
+import apiRequest from 'undici/lib/api/api-request.js';
 import type { Resolver } from '../dns/resolver.ts';
 import type { Target } from '../dns/srv-order.ts';
 import { BeckonError, codeOf } from '../errors.ts';
@@ -145,7 +146,7 @@ function send(
   const { domain, method, path, body } = request;
   const headers = Object.entries(request.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   if (body instanceof Uint8Array) headers.push(['content-length', String(body.length)]);
-  return pool.request({
+  return apiRequest.call(pool, {
     method,
     path,
     headers: { ...Object.fromEntries(headers), 'accept-encoding': 'identity', host: authorityOf(domain) },

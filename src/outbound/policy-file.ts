@@ -34,7 +34,7 @@ export function createFetchPolicyFile(options: PolicyFileOptions): FetchPolicyFi
 
   return async (domain) => {
     const host = `mta-sts.${domain}`;
-    const socket = await secured(dialler, { host, port, secureContext, timeoutMs });
+    const socket = await secured(dialler, { host, port, secureContext: secureContext(), timeoutMs });
     const client = new Client(`https://${host}`, {
       // Not at once: the client is still at work on the request that it connects for.
       connect: (_options, give) => queueMicrotask(() => give(null, socket)),

@@ -1,6 +1,7 @@
 /** Kept connections, one pool for each domain: no two domains ever share one, whoever hosts them. */
-import { Pool } from 'undici';
 import type { buildConnector } from 'undici';
+// Not the whole library: every command of a user would load its fetch, mocks and WebSocket.
+import Pool from 'undici/lib/dispatcher/pool.js';
 import type { Target } from '../dns/srv-order.ts';
 import { authorityOf } from '../wire/domain-name.ts';
 import { networkFailure } from './body.ts';

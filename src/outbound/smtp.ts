@@ -98,7 +98,7 @@ export function createSmtp(options: SmtpOptions): SendSmtp {
       connection: socket,
       host: server.host,
       name: hello,
-      ...tlsOptions(server, inTheClear, secureContext),
+      ...tlsOptions(server, inTheClear, secureContext()),
       connectionTimeout: connectMs,
       greetingTimeout: connectMs,
       socketTimeout: idleMs,

@@ -36,7 +36,9 @@ export function createTlsConnect(
         if (attempts++ === maxAttempts) throw mostTelling(failures);
         const socket = await dialler
           .connect(address, port, timeoutMs)
-          .then((socket) => secure(socket, { domain, verifyCertificate, secureContext, timeoutMs }))
+          .then((socket) =>
+            secure(socket, { domain, verifyCertificate, secureContext: secureContext(), timeoutMs }),
+          )
           .catch((error) => noted(error, failures, null));
         if (socket) return socket;
       }
@@ -51,10 +53,15 @@ function noted<T>(error: unknown, failures: BeckonError[], otherwise: T): T {
   return otherwise;
 }
 
-/** The system's authorities and those of `caFiles`. Throws `config_invalid`. */
-export function trusting(caFiles: readonly string[], minVersion: SecureVersion): SecureContext {
+/**
+ * The system's authorities and those of `caFiles`. Throws `config_invalid`. The system's are read when first needed: many short
+ * commands connect to nobody.
+ */
+export function trusting(caFiles: readonly string[], minVersion: SecureVersion): () => SecureContext {
   const extra = caFiles.map(readAuthorities);
-  return createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion });
+  let context: SecureContext | undefined;
+  return () =>
+    (context ??= createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion }));
 }
 
 function readAuthorities(path: string): string {

@@ -15,7 +15,7 @@ export interface SourceFile {
   /** Relative to src, with `/`: `wire/cbor.ts`. */
   readonly path: string;
   readonly lines: number;
-  /** Static, dynamic and type-only imports and re-exports. */
+  /** Static, dynamic and type-only imports and re-exports, and modules of Node's that are asked for by name. */
   readonly imports: readonly Import[];
   /** Files named in other strings (`new URL('./x.ts', import.meta.url)`): the build does not rewrite those. */
   readonly namedFiles: readonly Import[];
@@ -65,6 +65,15 @@ export function readSource(path: string, text: string): SourceFile {
     CallExpression: (node) => {
       const name = node.callee.type === 'Identifier' ? node.callee.name : '';
       if (name === 'require' || name === 'createRequire') opaqueImports.push(lineOf(node.start));
+      const {
+        callee,
+        arguments: [target],
+      } = node;
+      if (callee.type !== 'MemberExpression' || callee.property.type !== 'Identifier') return;
+      if (callee.property.name !== 'getBuiltinModule') return;
+      if (target?.type === 'Literal' && typeof target.value === 'string')
+        addImport({ value: target.value, start: target.start });
+      else opaqueImports.push(lineOf(node.start));
     },
     Identifier: (node) => {
       if (!identifiers.has(node.name)) identifiers.set(node.name, lineOf(node.start));
