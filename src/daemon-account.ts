@@ -5,6 +5,7 @@ import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
 import { createInvite, createReinvite } from './account/invite.ts';
 import { createKeptCiphertexts } from './account/kept.ts';
+import { createAccountMail } from './account/mail.ts';
 import { createProfile } from './account/profile.ts';
 import { createPutRecord } from './account/record.ts';
 import { createSentMessages } from './account/sent.ts';
@@ -56,13 +57,21 @@ export function createAccountSide(parts: AccountSideParts): AccountSide {
   const putRecord = createPutRecord({ ...store, clock });
   const states = createStates({ ...store, limits: () => ({ totalBytes: config().storage.max }) });
   const sent = createSentMessages({ ...store, clock: expiry });
+  const limitsOf = async (domain: string) => ({
+    userBytes: await quotaOf(domain),
+    totalBytes: config().storage.max,
+  });
+  const mail = createAccountMail({
+    ...store,
+    keyRing,
+    sendsMail: () => config().smtpOut.via !== null,
+    limitsOf,
+    clock,
+  });
   const submit = createSubmit({
     ...store,
     isLeaving: (domain) => keyRing.keysOf(domain)?.gone !== undefined,
-    limitsOf: async (domain) => ({
-      userBytes: await quotaOf(domain),
-      totalBytes: config().storage.max,
-    }),
+    limitsOf,
     clock: expiry,
     random,
     metrics,
@@ -100,6 +109,10 @@ export function createAccountSide(parts: AccountSideParts): AccountSide {
       removeKept: kept.remove,
       putCard: cards.put,
       removeCard: cards.remove,
+      submitMail: mail.submit,
+      listMail: mail.list,
+      mail: mail.find,
+      dropMail: mail.drop,
     },
     authenticate,
     readCard: cards.read,

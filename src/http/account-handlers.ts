@@ -2,6 +2,7 @@
  * What the account interface asks of the daemon, wire-spec/account.md: values in, values out. `User` is whatever
  * `authenticate` makes of a request: the routes only hand it on. A BeckonError thrown becomes a problem with its code.
  */
+import type { MailPage, MailReport, MailRequest } from './account-mail.ts';
 import type { SignedRequest } from './signed-request.ts';
 import type { TakedownReason } from '../wire/registry.ts';
 import type { Submission } from '../wire/submission.ts';
@@ -63,6 +64,14 @@ export interface AccountHandlers<User> {
   putCard(user: User, card: NewCard): Promise<void>;
   /** What is not there is gone already. */
   removeCard(user: User, id: Uint8Array): Promise<void>;
+  /** Mail over SMTP. Throws `unsupported`, `key_unknown`, `key_not_active`, `open_failed`, `unauthorized`, `conflict`, `payload_mismatch`, `quota_exceeded`. */
+  submitMail(user: User, request: MailRequest): Promise<MailReport>;
+  /** One page of what became of it, in the order of the ids. Throws `unsupported`. */
+  listMail(user: User, page: SentPage): Promise<MailPage>;
+  /** Throws `not_found`. */
+  mail(user: User, handle: string): Promise<MailReport>;
+  /** Takes back what is still queued. Throws `not_found`. */
+  dropMail(user: User, handle: string): Promise<MailReport>;
 }
 
 /** What may sign: a device, the key of the recovery phrase, the key of a pairing. */

@@ -5,6 +5,7 @@ import type { Submission, SubmittedMessage } from '../wire/submission.ts';
 import { sizes } from '../wire/registry.ts';
 import type { Enrolment, KeepRequest, NewCard, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
+import type { MailRequest } from './account-mail.ts';
 import { bytesOf } from './gather.ts';
 import type { SignedRequest } from './signed-request.ts';
 
@@ -62,6 +63,17 @@ export function cardIdOf({ params }: FastifyRequest): Uint8Array {
 export function cardOf(request: FastifyRequest): NewCard {
   const { sealed, expires } = request.body as Json;
   return { id: cardIdOf(request), sealed: bytes(sealed), expires: Number(expires) };
+}
+
+export function mailRequestOf({ body }: FastifyRequest): MailRequest {
+  const { id, upload, payloadHash, keyId, sealed } = body as Json;
+  return {
+    id: bytes(id),
+    upload: bytes(upload),
+    payloadHash: bytes(payloadHash),
+    keyId: bytes(keyId),
+    sealed: bytes(sealed),
+  };
 }
 
 export function recoveryOf({ body }: FastifyRequest): Uint8Array {

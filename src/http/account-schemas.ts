@@ -1,6 +1,7 @@
 /** The routes of the account interface as data, wire-spec/account.md: what the routes check and the OpenAPI document says. */
 import { maxDomainLength } from '../wire/domain-name.ts';
 import { sizes, takedownReasonNames } from '../wire/registry.ts';
+import { mailOperations } from './account-mail.ts';
 import { deviceKinds, retractOutcomes, sentStates, type SignerKind } from './account-handlers.ts';
 import {
   binary,
@@ -311,6 +312,7 @@ export const accountOperations = {
     status: 204,
     answer: 'nothing',
   },
+  ...mailOperations,
 } as const satisfies Record<string, AccountRoute>;
 
 export type AccountOperation = keyof typeof accountOperations;

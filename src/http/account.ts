@@ -16,6 +16,7 @@ import {
   handleOf,
   keepRequestOf,
   keptNameOf,
+  mailRequestOf,
   newDeviceOf,
   offsetOf,
   pageOf,
@@ -216,6 +217,13 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
       await handlers.removeCard(user, cardIdOf(request));
       return undefined;
     },
+    submitMail: (request, user) => handlers.submitMail(user, mailRequestOf(request)),
+    async listMail(request, user) {
+      const { items, next } = await handlers.listMail(user, pageOf(request));
+      return { mail: items, ...(next === undefined ? {} : { next: textOf(next) }) };
+    },
+    mail: (request, user) => handlers.mail(user, handleOf(request)),
+    dropMail: (request, user) => handlers.dropMail(user, handleOf(request)),
   };
 }
 

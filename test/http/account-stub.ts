@@ -48,6 +48,16 @@ export const shownDevice = {
 
 const shownKept = { name: new Uint8Array(32).fill(9), size: 5000, created: now, expires: now + 9 } as const;
 
+export const shownMail = {
+  handle: 'b'.repeat(16),
+  created: now,
+  size: 5000,
+  recipients: [
+    { state: 'queued', attempts: 1, next: now + 60, code: '4.4.1' },
+    { state: 'delivered', attempts: 1, code: '2.0.0' },
+  ],
+} as const;
+
 const profile = {
   address: 'ann@alpha.test',
   local: 'ann',
@@ -119,6 +129,10 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     removeKept: (...args) => note('removeKept', args, undefined),
     putCard: (...args) => note('putCard', args, undefined),
     removeCard: (...args) => note('removeCard', args, undefined),
+    submitMail: (...args) => note('submitMail', args, shownMail),
+    listMail: (...args) => note('listMail', args, { items: [shownMail], next: Uint8Array.of(1) }),
+    mail: (...args) => note('mail', args, shownMail),
+    dropMail: (...args) => note('dropMail', args, shownMail),
     async writeState(user, { bytes, ...rest }) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of bytes) chunks.push(chunk);

@@ -8,7 +8,7 @@ import { accountDocument } from '../../src/http/openapi.ts';
 import { ed25519Public } from '../../src/crypto/sign.ts';
 import { Secret } from '../../src/crypto/secret.ts';
 import { signRequest } from '../../src/message/http-signature.ts';
-import { device, now, sentMessage, serveAccount } from './account-stub.ts';
+import { device, now, sentMessage, serveAccount, shownMail } from './account-stub.ts';
 import { prefix } from './public-stub.ts';
 
 const bytes = (length: number, value = 0) => new Uint8Array(length).fill(value);
@@ -103,6 +103,34 @@ test('reservations, uploads, commit, what became of it, retract', async (t) => {
     ['sent', user, { limit: 100 }],
     ['sentMessage', user, handle],
   ]);
+});
+
+test('mail: submitted, listed, looked at and dropped', async (t) => {
+  const { ask, calls } = await serveAccount(t);
+  const json = { id: text(10), upload: text(16), payloadHash: text(32), keyId: text(8), sealed: text(4096) };
+  const submitted = await ask('mail', { json });
+  t.deepEqual([submitted.status, submitted.json], [201, shownMail]);
+  t.is((await ask('mail', { json: { ...json, sealed: text(65_536) } })).status, 201);
+  for (const wrong of [
+    { ...json, sealed: text(4095) },
+    { ...json, sealed: text(65_537) },
+    { ...json, id: text(9) },
+  ])
+    t.is((await ask('mail', { json: wrong })).json['code'], 'request_invalid');
+  t.deepEqual((await ask('mail?limit=7&after=AQ')).json, { mail: [shownMail], next: 'AQ' });
+  t.deepEqual((await ask(`mail/${shownMail.handle}`)).json, shownMail);
+  t.deepEqual((await ask(`mail/${shownMail.handle}/drop`, { method: 'POST' })).json, shownMail);
+  t.deepEqual(
+    calls.map(([name]) => name),
+    ['submitMail', 'submitMail', 'listMail', 'mail', 'dropMail'],
+  );
+  t.deepEqual(calls[0]?.[2], {
+    id: bytes(10),
+    upload: bytes(16),
+    payloadHash: bytes(32),
+    keyId: bytes(8),
+    sealed: bytes(4096),
+  });
 });
 
 test('only who signed what was sent gets in', async (t) => {
