@@ -36,6 +36,7 @@ import { createKeyRing } from './keys/key-ring.ts';
 import type { Log } from './log.ts';
 import { claimedDigest } from './message/http-signature.ts';
 import { createMetrics } from './metrics.ts';
+import { createAdmitRefs } from './notify/admit-refs.ts';
 import { createCredit } from './notify/credit.ts';
 import { createFindDestination } from './notify/destination.ts';
 import { createReceive } from './notify/receive.ts';
@@ -124,14 +125,18 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   });
 
-  const receive = createReceive({
-    findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
-    records: createSenders({ domains, log }),
+  const admission = {
     pending: store.pending,
     preferences: store.preferences,
     events: store.events,
-    introductionsPerHour: async (domain) => introductionsOf(await settings.of(domain)),
+    introductionsPerHour: async (domain: string, sender: string) =>
+      sender === domain ? Infinity : introductionsOf(await settings.of(domain)),
     refQuota,
+  };
+  const receive = createReceive({
+    findKey: (id) => keyRing.notificationKey(id, clock.seconds()),
+    records: createSenders({ domains, log }),
+    ...admission,
     clock,
     metrics,
     log,
@@ -140,6 +145,10 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const send = createSend({
     outbox: store.outbox,
     find: createFindDestination({ domains, remote, udp, log }),
+    local: {
+      serves: (domain) => keyRing.keysOf(domain)?.gone === undefined && keyRing.keysOf(domain) !== undefined,
+      admit: createAdmitRefs({ ...admission, clock, metrics }),
+    },
     signer: async (sender) => ({
       signing: selectKey(keyRing.keysOf(sender)?.keys ?? [], 'domainSigning', clock.seconds()),
       serial: (await publisher.published(sender))?.serial ?? 0,

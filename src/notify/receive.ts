@@ -11,7 +11,6 @@
 import type { Clock } from '../clock.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
 import type { VerifiedDomain } from '../keys/domain-record.ts';
-import { traceHandleBytes } from '../keys/fingerprints.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import type { Log } from '../log.ts';
 import { openNotification, verifyNotification, type OpenedNotification } from '../message/notification.ts';
@@ -19,10 +18,8 @@ import type { Metrics } from '../metrics.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { PendingStore } from '../store/api/pending.ts';
 import type { PreferenceStore } from '../store/api/preferences.ts';
-import type { Ref } from '../wire/notification.ts';
-import { times } from '../wire/registry.ts';
 import { createAdmission, defaultAdmissionLimits, type AdmissionLimits } from './admit.ts';
-import { registrableDomain } from './registrable.ts';
+import { createAdmitRefs } from './admit-refs.ts';
 import { createWaiting, defaultWaitingLimits, type WaitingLimits } from './waiting.ts';
 
 /** A notification key of one of our domains, active or retired. */
@@ -48,8 +45,8 @@ export interface ReceiveParts {
   readonly pending: PendingStore;
   readonly preferences: Pick<PreferenceStore, 'wanted'>;
   readonly events: EventStore;
-  /** Introductions an hour that a domain of ours takes. */
-  readonly introductionsPerHour: (domain: string) => Promise<number>;
+  /** Introductions an hour that a domain of ours takes of this sender. */
+  readonly introductionsPerHour: (domain: string, sender: string) => Promise<number>;
   /** Refs that one registrable domain may have waiting here. */
   readonly refQuota: number;
   readonly admission?: AdmissionLimits;
@@ -73,7 +70,8 @@ interface Opened {
 }
 
 export function createReceive(parts: ReceiveParts): Receive {
-  const { records, pending, preferences, events, clock, metrics, log } = parts;
+  const { records, clock, metrics, log } = parts;
+  const admit = createAdmitRefs(parts);
   const admission = createAdmission(parts.findKey, parts.admission ?? defaultAdmissionLimits, clock);
   const underWay = new Set<Promise<void>>();
   const waiting = createWaiting<Opened>({
@@ -136,29 +134,9 @@ export function createReceive(parts: ReceiveParts): Receive {
     // Only now, and on no budget that strangers share: forgers could use it up, and known senders would not be heard any more.
     void records.renew(notification.sender);
     const { sender } = notification;
-    const inTime = notification.refs.filter((ref) => isInTime(ref, now));
-    if (inTime.length === 0) throw new BeckonError('ref_invalid', 'no ref is within its time');
-    const refs = await preferences.wanted(receiver, inTime, now);
-    if (refs.length === 0) return metrics.datagrams.inc({ outcome: 'stored' });
-    const admitted = await pending.admit({
-      domain: receiver,
-      sender,
-      refs,
-      now,
-      quota: { key: registrableDomain(sender), refs: parts.refQuota },
-      introductionsPerHour: await parts.introductionsPerHour(receiver),
-    });
+    const outcome = await admit(receiver, sender, notification.refs);
+    if (outcome === 'refused') throw new BeckonError('ref_invalid', 'no ref is within its time');
     metrics.datagrams.inc({ outcome: 'stored' });
-    metrics.refs.inc(admitted.stored);
-    if (admitted.stored > 0)
-      await events.add(
-        refs.map((ref) => ({
-          handle: traceHandleBytes(ref.messageId),
-          time: now,
-          kind: ref.labels?.retraction === true ? 'retraction received' : 'received',
-          counterpart: sender,
-        })),
-      );
   }
 
   return {
@@ -170,11 +148,6 @@ export function createReceive(parts: ReceiveParts): Receive {
       while (underWay.size > 0) await Promise.all(underWay);
     },
   };
-}
-
-/** A ref that ends later than a message may wait would keep its row, and its introduction, for as long as it likes. */
-function isInTime({ expires }: Ref, now: number): boolean {
-  return expires > now && expires <= now + times.transitMax + times.clockSlack;
 }
 
 function holdsKey(record: VerifiedDomain, { notification }: Opened): boolean {

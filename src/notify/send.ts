@@ -4,6 +4,7 @@
  *
  * 1. wait     for the next due ref, or for a commit
  * 2. take     what is due, grouped by sending domain and destination
+ *    local    what is for a domain that is served here goes into the pending table at once, and rests: no datagram to oneself
  * 3. find     the destination's record; where it cannot be had now, the turn counts as taken
  * 4. seal     refs packed into datagrams, signed and sealed
  * 5. send     by UDP while the turn and the credit allow it, else through the HTTPS door
@@ -21,6 +22,7 @@ import type { Outbox, OutboxEntry, OutboxGroup, Rescheduled } from '../store/api
 import type { Random } from '../crypto/random.ts';
 import type { Ref } from '../wire/notification.ts';
 import type { Credit } from './credit.ts';
+import type { AdmitRefs } from './admit-refs.ts';
 import { channelOf, gapAfter, type Channel } from './schedule.ts';
 
 /** A destination that may be notified now. */
@@ -33,10 +35,17 @@ export interface Destination {
   sendDoor(datagram: Uint8Array): Promise<boolean>;
 }
 
+export interface LocalDomains {
+  serves(domain: string): boolean;
+  readonly admit: AdmitRefs;
+}
+
 export interface SendParts {
   readonly outbox: Outbox;
   /** undefined: not now. Must not throw. */
   readonly find: (destination: string) => Promise<Destination | undefined>;
+  /** Domains that are served here, and how refs for them are taken in. */
+  readonly local?: LocalDomains;
   /** The sending domain's active signing key and the serial of its published record. Throws where there is none. */
   readonly signer: (sender: string) => Promise<{ readonly signing: KeyPair; readonly serial: number }>;
   readonly credit: Credit;
@@ -129,14 +138,36 @@ async function wait(ms: number, outbox: Outbox, signal: AbortSignal): Promise<vo
 }
 
 async function notifyGroup(parts: SendParts, group: OutboxGroup): Promise<void> {
-  const { outbox, log } = parts;
+  const { outbox, log, local } = parts;
   try {
-    const destination = await parts.find(group.destination);
-    if (destination !== undefined) await sendGroup(parts, group, destination);
+    if (local?.serves(group.destination) === true) {
+      if (await handOver(parts, local, group)) return;
+    } else {
+      const destination = await parts.find(group.destination);
+      if (destination !== undefined) await sendGroup(parts, group, destination);
+    }
   } catch (error) {
     log.warn('a destination could not be notified', { code: codeOf(error) });
   }
   await outbox.reschedule(group.entries.map((entry) => nextTurn(entry, parts)));
+}
+
+/**
+ * Refs for a domain of ours are durable there when they are taken, so they rest until their message ends or is withdrawn. False where some
+ * were not taken: there is no room now.
+ */
+async function handOver(
+  { outbox, metrics }: SendParts,
+  { admit }: LocalDomains,
+  { destination, sender, entries }: OutboxGroup,
+): Promise<boolean> {
+  const outcome = await admit(destination, sender, entries.map(refOf));
+  if (outcome === 'partly') return false;
+  metrics.notifications.inc({ channel: 'local', outcome: 'sent' });
+  await outbox.reschedule(
+    entries.map(({ key, attempt, expires }) => ({ key, attempt: attempt + 1, due: expires })),
+  );
+  return true;
 }
 
 function nextTurn(

@@ -4,7 +4,7 @@ import { silentLog } from '../../src/log.ts';
 import { openNotification } from '../../src/message/notification.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createCredit } from '../../src/notify/credit.ts';
-import { createSend, type Destination } from '../../src/notify/send.ts';
+import { createSend, type Destination, type LocalDomains } from '../../src/notify/send.ts';
 import type { Outbox, OutboxEntry, Rescheduled } from '../../src/store/api/outbox.ts';
 import { splitDatagram } from '../../src/wire/notification.ts';
 import { repeating } from '../../src/wire/registry.ts';
@@ -36,6 +36,7 @@ function sending(
   t: ExecutionContext,
   entries: readonly OutboxEntry[],
   destination: Partial<Destination> | 'later' = {},
+  local?: LocalDomains,
 ) {
   const clock = testClock(now);
   const sent: { channel: 'udp' | 'door'; ids: (number | undefined)[] }[] = [];
@@ -66,6 +67,7 @@ function sending(
             ...destination,
           },
     signer: async () => ({ signing: keyOf(alpha.keys, 'domainSigning'), serial: now }),
+    ...(local === undefined ? {} : { local }),
     credit: createCredit(clock),
     clock,
     random: systemRandom,
@@ -116,6 +118,29 @@ test('a destination that cannot be found now loses nothing: the turn counts and 
   await send.turn();
   t.deepEqual(sent, []);
   t.deepEqual(rescheduled, [{ key: new Uint8Array([1]), attempt: 6, due: now + 512 }]);
+});
+
+test('refs for a domain that is served here are handed over, rest then, and no datagram leaves', async (t) => {
+  const admitted: number[] = [];
+  const local = (outcome: 'admitted' | 'partly'): LocalDomains => ({
+    serves: (domain) => domain === 'beta.test',
+    admit: async (_receiver, _sender, refs) => {
+      admitted.push(...refs.map(({ messageId }) => messageId[0] ?? 0));
+      return outcome;
+    },
+  });
+  const taken = sending(t, [entry(1), entry(2)], {}, local('admitted'));
+  await taken.send.turn();
+  t.deepEqual(admitted, [1, 2]);
+  t.deepEqual(taken.sent, []);
+  t.deepEqual(
+    taken.rescheduled.map(({ due }) => due),
+    [now + 86_400, now + 86_400],
+  );
+  const full = sending(t, [entry(3)], {}, local('partly'));
+  await full.send.turn();
+  t.deepEqual(full.sent, []);
+  t.is(full.rescheduled[0]?.due, now + 4);
 });
 
 test('a fetched message is repeated daily', async (t) => {
