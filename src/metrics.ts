@@ -28,6 +28,8 @@ export interface Metrics {
   readonly notifications: LabelledCount<'channel' | 'outcome'>;
   /** Messages committed by own users. */
   readonly submissions: Count;
+  /** Mails by recipient, by where they came in (`smtp`, `lmtp`) and what became of them (`taken`, `later`, `refused`). */
+  readonly mails: LabelledCount<'door' | 'outcome'>;
   /** Payloads fetched to their end. */
   readonly fetches: Count;
   /** Bytes of payloads handed to the network. */
@@ -65,11 +67,13 @@ export function createMetrics(): Metrics {
 
   const datagrams = labelled('datagrams', 'Datagrams received, by outcome', ['outcome']);
   const notifications = labelled('notifications', 'Notifications sent', ['channel', 'outcome']);
+  const mails = labelled('mails', 'Mails that came in, by recipient', ['door', 'outcome']);
   return {
     datagrams: { inc: (labels, by = 1) => datagrams.inc(labels, by) },
     refs: count('refs', 'References newly stored'),
     notifications: { inc: (labels, by = 1) => notifications.inc(labels, by) },
     submissions: count('submissions', 'Messages committed by own users'),
+    mails: { inc: (labels, by = 1) => mails.inc(labels, by) },
     fetches: count('fetches', 'Payloads fetched to their end'),
     bytesServed: count('bytes_served', 'Bytes of payloads handed to the network'),
     waiting: level('waiting_messages', 'Messages in the transit store'),

@@ -24,6 +24,8 @@ export const mailVerdicts = record('mail-verdicts', {
   dkim: optional(2, mailVerdict),
   dmarc: optional(3, mailVerdict),
   arc: optional(4, mailVerdict),
+  /** Why the recipient's domain doubts it; of a mail that stood up, nothing. */
+  doubt: optional(5, mailVerdict),
 });
 export type MailVerdicts = ValueOf<typeof mailVerdicts>;
 
@@ -85,8 +87,8 @@ function* shortened(content: Mail): Generator<Mail> {
   yield least;
 }
 
-function withoutDomains({ spf, dkim, dmarc, arc }: MailVerdicts): MailVerdicts {
-  const named = Object.entries({ spf, dkim, dmarc, arc }).flatMap(([name, verdict]) =>
+function withoutDomains({ spf, dkim, dmarc, arc, doubt }: MailVerdicts): MailVerdicts {
+  const named = Object.entries({ spf, dkim, dmarc, arc, doubt }).flatMap(([name, verdict]) =>
     verdict === undefined ? [] : [[name, { result: verdict.result }] as const],
   );
   return Object.fromEntries(named) as MailVerdicts;

@@ -211,12 +211,10 @@ const mailModel = recordOf<mail.Mail>(
     received: time,
     from: short(254, 0),
     replyTo: short(254),
-    verdicts: recordOf<mail.MailVerdicts>({ spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict }, [
-      'spf',
-      'dkim',
-      'dmarc',
-      'arc',
-    ]),
+    verdicts: recordOf<mail.MailVerdicts>(
+      { spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict, doubt: verdict },
+      ['spf', 'dkim', 'dmarc', 'arc', 'doubt'],
+    ),
     reference: sized(10),
     client: short(254),
   },
@@ -509,12 +507,10 @@ export const codecs = {
   ),
   'mail-verdicts': codec(
     mail.mailVerdicts,
-    recordOf<mail.MailVerdicts>({ spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict }, [
-      'spf',
-      'dkim',
-      'dmarc',
-      'arc',
-    ]),
+    recordOf<mail.MailVerdicts>(
+      { spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict, doubt: verdict },
+      ['spf', 'dkim', 'dmarc', 'arc', 'doubt'],
+    ),
   ),
   'mail-verdict': codec(mail.mailVerdict, verdict),
   mail: codec(mail.mail, mailModel),
