@@ -108,7 +108,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     // Of the MTA on this machine, which tells us whom it has the mail from.
     useXForward: kind === 'lmtp',
     disabledCommands: [
-      ...['AUTH', 'VRFY', 'HELP', 'WIZ', 'SHELL', 'KILL', 'XCLIENT'],
+      ...unknownCommands,
       ...(certificate === undefined ? ['STARTTLS'] : []),
       ...(kind === 'lmtp' ? [] : ['XFORWARD']),
     ],
@@ -124,13 +124,9 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
         mayHandIn(session) ? null : refusal(answer(451, '4.7.1 too many mails from there: come again later')),
       );
     },
-    onRcptTo: ({ address }, session, done) => settle(asked(address, session), done),
+    onRcptTo: ({ address }, session, done) => void settle(asked(address, session), done),
     onData: (data, session, done) => {
-      taken(data, session).then(
-        (answers) => done(null, ...replies(answers)),
-        // The client is gone, and with it whom to tell.
-        () => undefined,
-      );
+      void reply(taken(data, session), done);
     },
     onClose: (session) => {
       known.delete(session.id);
@@ -226,12 +222,21 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     }
   }
 
+  /** Where the client is gone, there is nobody to tell. */
+  async function reply(
+    answers: Promise<readonly Answer[]>,
+    done: (error: null, message: never) => void,
+  ): Promise<void> {
+    const given = await answers.catch(() => undefined);
+    if (given !== undefined) done(null, replies(given));
+  }
+
   /** Over SMTP the worst of them is for all: what was stored is known again when the mail comes once more. */
-  function replies(answers: readonly Answer[]): [message: never] {
+  function replies(answers: readonly Answer[]): never {
     const each = kind === 'lmtp' ? answers : [worst(answers)];
     const shown = each.map((one) => (one.code === 250 ? one.text : refusal(one)));
     // The library's types know one text only; its code takes one answer for each.
-    return [shown as never];
+    return shown as never;
   }
 
   function end(guest: Guest): void {
@@ -262,6 +267,8 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     },
   };
 }
+
+const unknownCommands = ['AUTH', 'VRFY', 'HELP', 'WIZ', 'SHELL', 'KILL', 'XCLIENT'];
 
 const troubles = {
   too_large: answer(552, '5.3.4 the mail is larger than its limit'),
@@ -315,8 +322,8 @@ function refusal({ code, text }: Answer): Error {
   return Object.assign(new Error(text), { responseCode: code });
 }
 
-function settle(outcome: Promise<Error | null>, done: (error?: Error | null) => void): void {
-  outcome.then(done, () => done(refusal(answer(451, '4.3.0 try again later'))));
+async function settle(outcome: Promise<Error | null>, done: (error?: Error | null) => void): Promise<void> {
+  done(await outcome.catch(() => refusal(answer(451, '4.3.0 try again later'))));
 }
 
 function codeOf(error: Error): string {

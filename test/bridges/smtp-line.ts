@@ -24,6 +24,7 @@ export async function openLine(where: number | string): Promise<SmtpLine> {
   let text = '';
   let wake = (): void => undefined;
   let over = false;
+  const isOver = () => over;
   const listen = (): void => {
     socket.on('data', (bytes: Buffer) => {
       text += bytes.toString('latin1');
@@ -69,7 +70,7 @@ export async function openLine(where: number | string): Promise<SmtpLine> {
       await once(secure, 'secureConnect');
     },
     async ended() {
-      while (!over) await new Promise<void>((resolve) => (wake = resolve));
+      while (!isOver()) await new Promise<void>((resolve) => (wake = resolve));
     },
     close: () => socket.destroy(),
   };
