@@ -14,10 +14,11 @@ import { silentLog as log } from './log.ts';
 import { createHttps } from './outbound/https.ts';
 
 /** Makes the client of one command. Throws `state_invalid`, and `config_invalid` for authorities that cannot be read. */
-export const createNodeClient: CreateClient = ({ state, device }, surroundings) =>
+export const createNodeClient: CreateClient = ({ state, device, sending }, surroundings) =>
   createClient({
     state,
     secrets: device,
+    sending,
     connect: (cache) => connect(cache, surroundings),
     clock,
     random,

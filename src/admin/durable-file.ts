@@ -14,7 +14,11 @@ export async function makePrivateDirectory(path: string): Promise<void> {
 }
 
 /** Writes a new file and its directory entry to disk. Throws `exists` where one is there, `storage_failed`. */
-export async function writeNewFile(path: string, content: string, mode = fileMode): Promise<void> {
+export async function writeNewFile(
+  path: string,
+  content: string | Uint8Array,
+  mode = fileMode,
+): Promise<void> {
   await writeSynced(path, content, mode);
   await syncDirectory(dirname(path));
 }
@@ -74,7 +78,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-async function writeSynced(path: string, content: string, mode: number): Promise<void> {
+async function writeSynced(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const file = await storage(open(path, 'wx', mode), path);
   try {
     await file.writeFile(content);

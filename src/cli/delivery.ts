@@ -1,20 +1,18 @@
 /** Sending, as `send` and `reply` share it. */
-import { writeFile } from 'node:fs/promises';
-import { makePrivateDirectory } from '../admin/durable-file.ts';
-import type { Client, Outgoing, SendResult } from '../client/api.ts';
+import type { Client, OnProgress, OnRecipients, Outgoing, OutgoingPart, SendResult } from '../client/api.ts';
 import type { Clock } from '../clock.ts';
 import { BeckonError, type ErrorCode } from '../errors.ts';
 import { warnOfAlarms } from './alarms.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { looksLikeCard } from '../wire/card.ts';
 import { composeMail } from './compose-mail.ts';
+import { keepDraft, tidyDrafts, writeDraft } from './drafts.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
 import { formatFingerprint } from './fingerprint.ts';
 import { formatTime, table } from './format.ts';
-import { filePart, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
+import { filePart, formatSource, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
 import type { Home } from './home.ts';
-import { keptPath } from './kept-message.ts';
 import { createProgressBar } from './progress.ts';
 import { quantity } from './quantity.ts';
 import { reasonInWords } from './reasons.ts';
@@ -55,15 +53,22 @@ export async function deliver(
   delivery: Delivery,
   home: Home,
 ): Promise<SendResult> {
+  await tidyDrafts(home, client);
+  await remindOfUnfinished(parts.face, client);
   const { cards, names } = await readCards(client, delivery.to);
   const letter = await letterOf(parts, client, { ...delivery, to: names });
-  const result = await deliverMessage(
-    parts,
-    client,
-    await outgoing(parts, { ...delivery, to: cards }, letter),
-  );
-  if (letter !== undefined && result.number !== undefined) await keepSent(home, result.number, letter);
+  const draft = letter && (await writeDraft(home, letter, parts.random));
+  const text = letter && textPart(letter, draft && formatSource({ text: draft }));
+  const message = await outgoing(parts, { ...delivery, to: cards }, text);
+  const result = await deliverMessage(parts, client, message);
+  if (draft !== undefined && result.number !== undefined) await keepDraft(home, draft, result.number);
+  else await tidyDrafts(home, client);
   return result;
+}
+
+async function remindOfUnfinished(face: Face, client: Client): Promise<void> {
+  for (const number of await numbersCutOff(client))
+    face.note(`note    ${number} was cut off: beckon send --resume ${number}, or --discard ${number}`);
 }
 
 /** Cards are fetched once: as recipients whole, and in a letter as the addresses in them. */
@@ -80,29 +85,41 @@ async function readCards(
   return { cards: read.map(({ whole }) => whole), names: read.map(({ address }) => address) };
 }
 
-/** The text as it was sent, should it be sent again. */
-async function keepSent(home: Home, number: number, letter: Uint8Array): Promise<void> {
-  await makePrivateDirectory(home.messages);
-  await writeFile(keptPath(home, number), letter, { mode: 0o600 });
-}
-
 /** As `deliver`, for what is a message already. */
 export async function deliverMessage(
   parts: DeliveryParts,
   client: Client,
   message: Outgoing,
 ): Promise<SendResult> {
-  const bar = createProgressBar(parts.face, 'sending');
+  return await sendShown(parts, client, (progress, before) => client.send(message, progress, before));
+}
+
+/** Shows recipients and progress; of what is cut off it says how it goes on. */
+export async function sendShown(
+  { face }: DeliveryParts,
+  client: Client,
+  send: (progress: OnProgress, before: OnRecipients) => Promise<SendResult>,
+  resumed?: number,
+): Promise<SendResult> {
+  const others = (await numbersCutOff(client)).filter((number) => number !== resumed);
+  const bar = createProgressBar(face, 'sending');
   try {
-    const result = await client.send(message, bar.show, (recipients) =>
-      showRecipients(parts.face, recipients, client),
-    );
+    const result = await send(bar.show, (recipients) => showRecipients(face, recipients, client));
     await acknowledge(client, result);
-    warnOfAlarms(parts.face, client.alarms());
+    warnOfAlarms(face, client.alarms());
     return result;
+  } catch (error) {
+    const kept = (await numbersCutOff(client)).find((number) => !others.includes(number));
+    if (kept === undefined || !(error instanceof BeckonError)) throw error;
+    const advice = `beckon send --resume ${kept} goes on with it, --discard ${kept} drops it`;
+    throw new AdvisedError(error.code, error.message, advice, { cause: error });
   } finally {
     bar.end();
   }
+}
+
+async function numbersCutOff(client: Client): Promise<readonly number[]> {
+  return (await client.sending.unfinished()).map(({ number }) => number);
 }
 
 /** To oneself nothing needs to be said. */
@@ -126,13 +143,13 @@ async function acknowledge(client: Client, { recipients }: SendResult): Promise<
 async function outgoing(
   parts: DeliveryParts,
   delivery: Delivery,
-  letter: Uint8Array | undefined,
+  text: OutgoingPart | undefined,
 ): Promise<Outgoing> {
   const { to, files, subject, expires, partial = false, parents, from } = delivery;
   const attached = await Promise.all(files.map(filePart));
   return {
     to,
-    parts: letter === undefined ? attached : [textPart(letter), ...attached],
+    parts: text === undefined ? attached : [text, ...attached],
     subject: subject ?? (await subjectOf(files)),
     ...(expires === undefined ? {} : { expires: parts.clock.seconds() + quantity.duration(expires) }),
     partial,
@@ -171,7 +188,12 @@ async function subjectOf(files: readonly string[]): Promise<string> {
 }
 
 /** Prints what became of it for each recipient. Throws why, where nothing was sent; warns where some were left out. */
-export function showDelivery(face: Face, result: SendResult, json: boolean | undefined): void {
+export function showDelivery(
+  face: Face,
+  result: SendResult,
+  json: boolean | undefined,
+  otherwise = 'leave them out, or --partial to send to the others',
+): void {
   if (json) face.printJson(result);
   else for (const line of deliveryLines(result)) face.print(line);
   const failures = result.recipients.filter(({ handles }) => handles === undefined);
@@ -181,9 +203,7 @@ export function showDelivery(face: Face, result: SendResult, json: boolean | und
   throw new AdvisedError(
     (codes[0] ?? 'unavailable') as ErrorCode,
     'nothing was sent',
-    failures.some(({ outcome }) => outcome === 'native')
-      ? 'leave them out, or --partial to send to the others'
-      : 'the reasons are above',
+    failures.some(({ outcome }) => outcome === 'native') ? otherwise : 'the reasons are above',
   );
 }
 

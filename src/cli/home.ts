@@ -13,6 +13,8 @@ export interface Home {
   readonly state: TextFile;
   /** What never leaves this device. */
   readonly device: TextFile;
+  /** What is being sent, until all of it is at the domain. */
+  readonly sending: TextFile;
   /** Of the messages that were read here, by number. */
   readonly messages: string;
   unlock(): Promise<void>;
@@ -53,6 +55,7 @@ export async function openHome(directory: string, tries = lockTries): Promise<Ho
     directory,
     state: file('state.json'),
     device: file('device.json'),
+    sending: file('sending.json'),
     messages: join(directory, 'messages'),
     unlock: () => release().catch(() => undefined),
   };

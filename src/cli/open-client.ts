@@ -18,9 +18,9 @@ export interface Surroundings {
   readonly caFiles: readonly string[];
 }
 
-/** Makes a client over its two files; put together by main, because it takes parts of many rooms. */
+/** Makes a client over its files; put together by main, because it takes parts of many rooms. */
 export type CreateClient = (
-  files: { readonly state: TextFile; readonly device: TextFile },
+  files: { readonly state: TextFile; readonly device: TextFile; readonly sending: TextFile },
   surroundings: Surroundings,
 ) => Promise<Client>;
 

@@ -10,20 +10,41 @@ const mail = 'message/rfc822';
 const headerBytes = 1 << 16;
 
 /** Composed text: the first part. */
-export function textPart(bytes: Uint8Array): OutgoingPart {
+export function textPart(bytes: Uint8Array, source?: string): OutgoingPart {
   return {
     mediaType: mail,
     length: bytes.length,
+    ...(source === undefined ? {} : { source }),
     async *open() {
       yield bytes;
     },
   };
 }
 
+/** Where a content comes from, for a sending that goes on after a crash: a file as it was, or a text that is kept in the home directory. */
+export type Source = { readonly file: string; readonly modified: number } | { readonly text: string };
+
+export function formatSource(source: Source): string {
+  return JSON.stringify(source);
+}
+
+/** Undefined for what no version of ours wrote. */
+export function parseSource(written: string | undefined): Source | undefined {
+  try {
+    const value = JSON.parse(written ?? '') as Readonly<Record<string, unknown>>;
+    const { file, modified, text } = value;
+    if (typeof file === 'string' && typeof modified === 'number') return { file, modified };
+    return typeof text === 'string' ? { text } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A file as it is on disk, read when it is sent. */
 export async function filePart(path: string): Promise<OutgoingPart> {
-  const { size } = await stat(path);
+  const { size, mtimeMs } = await stat(path);
   return {
+    source: formatSource({ file: path, modified: mtimeMs }),
     mediaType: mime.getType(path) ?? 'application/octet-stream',
     fileName: basename(path),
     length: size,

@@ -20,11 +20,12 @@ export async function protectedHome(face: Face, home: Home, wanted: boolean): Pr
     sealerOf(named === '' ? await asked(face, sealed) : await readPassphrase(face.path(named)));
   sealers.set(face, sealer);
   const [state, device] = [sealedFile(home.state, sealer), sealedFile(home.device, sealer)];
+  const sending = sealedFile(home.sending, sealer);
   // Another passphrase is found out before anything is written under it.
   await state.read();
   await device.read();
-  for (const file of [home.device, home.state]) await sealInPlace(file, sealer);
-  return { ...home, state, device };
+  for (const file of [home.sending, home.device, home.state]) await sealInPlace(file, sealer);
+  return { ...home, state, device, sending };
 }
 
 /** One command asks once, however often it opens its files. */

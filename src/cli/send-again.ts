@@ -6,7 +6,7 @@ import { mediaTypes } from '../wire/registry.ts';
 import { AdvisedError, misused } from './failure.ts';
 import type { Home } from './home.ts';
 import { keptPath, readKept } from './kept-message.ts';
-import { filePart, textPart } from './outgoing-parts.ts';
+import { filePart, formatSource, textPart } from './outgoing-parts.ts';
 import { shortLine } from './safe-text.ts';
 
 /**
@@ -38,7 +38,10 @@ async function partOf(
   files: readonly string[],
 ): Promise<OutgoingPart> {
   if (fileName === undefined)
-    return { ...textPart(await readKept(keptPath(home, number), number)), mediaType };
+    return {
+      ...textPart(await readKept(keptPath(home, number), number), formatSource({ text: String(number) })),
+      mediaType,
+    };
   const path = files.find((file) => basename(file) === fileName);
   if (path === undefined)
     throw new AdvisedError(

@@ -8,6 +8,7 @@ import { quantity } from './quantity.ts';
 import { messageNumber } from './number.ts';
 import { sortWords, type SendWords } from './recipients.ts';
 import { sentAgain } from './send-again.ts';
+import { discardSending, resumeSending } from './unfinished.ts';
 
 export interface MessageOptions extends HomeOption, JsonOption {
   readonly subject?: string;
@@ -16,6 +17,8 @@ export interface MessageOptions extends HomeOption, JsonOption {
   readonly partial?: boolean;
   readonly from?: string;
   readonly again?: string;
+  readonly resume?: string | true;
+  readonly discard?: string | true;
 }
 
 /** `beckon send`: to all recipients or, without --partial, to none. */
@@ -26,6 +29,7 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
     'send bob@beta.test carol@gamma.test < letter.txt',
     'send https://beckon.beta.test/.well-known/beckon/cards/...#... -s "Hello" < letter.txt',
     'send --again 12 lighthouse.png',
+    'send --resume',
   ])
     .argument(
       '[to-or-file...]',
@@ -38,6 +42,11 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
       '--again <number>',
       'what expired unfetched, to whom it did, with all its files: by introduction now',
     )
+    .option(
+      '--resume [number]',
+      'what was cut off, from what your domain has of it; name files that were moved',
+    )
+    .option('--discard [number]', 'drop what was cut off, and take back what went out')
     .option('--from <address>', 'an alias of yours (default: your address)')
     .option('--partial', 'send to those who can be written to though others cannot')
     .addOption(homeOption())
@@ -45,6 +54,8 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
     .action(async (words: string[], options: MessageOptions) => {
       if (options.expires !== undefined) quantity.duration(options.expires);
       const { to, files } = await sortWords(face, words);
+      if (options.resume !== undefined || options.discard !== undefined)
+        return await sendOrDrop(parts, options, { to, files });
       if (options.again !== undefined) return await sendAgain(parts, options, options.again, { to, files });
       if (to.length === 0) throw misused('no recipient', 'an address looks like alice@example.org');
       const body = await readBody(face, options.body, files.length > 0);
@@ -54,6 +65,27 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
       );
       showDelivery(face, result, options.json);
     });
+}
+
+/** `--resume` and `--discard`. */
+async function sendOrDrop(
+  parts: ClientParts & DeliveryParts,
+  options: MessageOptions,
+  { to, files }: SendWords,
+): Promise<void> {
+  const { resume, discard, json, home: _, ...others } = options;
+  const alone = to.length === 0 && Object.keys(others).length === 0;
+  if (discard === undefined && resume !== undefined && alone) {
+    const result = await withClient(parts, options, (client, home) =>
+      resumeSending(parts, client, home, resume, files),
+    );
+    return showDelivery(parts.face, result, json, 'try again later, or drop it: --discard');
+  }
+  if (discard === undefined || resume !== undefined || !alone || files.length > 0)
+    throw misused('--resume takes nothing but files, --discard nothing', 'the rest is as it was');
+  const number = await withClient(parts, options, (client, home) => discardSending(client, home, discard));
+  if (json) parts.face.printJson({ number, discarded: true });
+  else parts.face.print(`dropped ${number}: what went out is taken back`);
 }
 
 async function sendAgain(

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import type { SentEntry, SentMessageEntry, SentState } from '../client/api.ts';
+import type { SentEntry, SentMessageEntry, SentState, UnfinishedEntry } from '../client/api.ts';
 import { mediaTypes } from '../wire/registry.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import { formatSize, formatTime } from './format.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { shortLine } from './safe-text.ts';
+import { unfinishedLines } from './unfinished.ts';
 
 /** `beckon sent`: newest first. */
 export function sentCommand(parts: ClientParts): Command {
@@ -13,11 +14,20 @@ export function sentCommand(parts: ClientParts): Command {
     .addOption(homeOption())
     .addOption(jsonOption())
     .action(async (options: HomeOption & JsonOption) => {
-      const entries = await withClient(parts, options, (client) => client.sent());
-      if (options.json) return face.printJson(entries);
-      if (entries.length === 0) return face.note('nothing was sent');
+      const { unfinished, entries } = await withClient(parts, options, async (client) => ({
+        unfinished: await client.sending.unfinished(),
+        entries: await client.sent(),
+      }));
+      if (options.json) return face.printJson([...unfinished.map(unfinishedJson), ...entries]);
+      if (entries.length + unfinished.length === 0) return face.note('nothing was sent');
+      for (const entry of unfinished) for (const line of unfinishedLines(entry)) face.print(line);
       for (const entry of entries) for (const line of sentLines(entry)) face.print(line);
     });
+}
+
+/** As what was sent, but to nobody yet. */
+function unfinishedJson({ parts: _, ...entry }: UnfinishedEntry): unknown {
+  return { ...entry, unfinished: true, recipients: [] };
 }
 
 /** What `beckon sent` prints of one message. */

@@ -2,18 +2,19 @@
 import type { DirectoryCache } from '../directory/cache.ts';
 import type { Domains } from '../directory/domains.ts';
 import type { Remote } from '../directory/remote.ts';
-import type { Trust } from '../directory/trust.ts';
 import type { Users } from '../directory/users.ts';
 import type { Https } from '../outbound/https.ts';
 import type { ClientDevices } from './devices-api.ts';
 import type { Alarm, ReceivedStatus } from './state.ts';
 import type { ClientCards } from './card-api.ts';
-import type { ClientTrust, KnownRecipient, OfferedChange, RecipientOutcome } from './trust-api.ts';
+import type { ClientSending, OnProgress, OnRecipients, Outgoing, SendResult } from './send-api.ts';
+import type { ClientTrust } from './trust-api.ts';
 import type { Watching } from './watch-api.ts';
 
 export type { Alarm, AlarmCode } from './state.ts';
 export type * from './card-api.ts';
 export type * from './devices-api.ts';
+export type * from './send-api.ts';
 export type * from './trust-api.ts';
 export type * from './watch-api.ts';
 
@@ -69,9 +70,10 @@ export interface Client {
   /**
    * Sends to all recipients, or, unless `partial`, to none where one cannot be written to. One part is one message, several get a
    * cover. `before` is told of the recipients before anything is reserved or sent; what it throws stops the sending. Throws `request_invalid`, `quota_exceeded`, `storage_full`, `payload_mismatch` (a part is not as long as announced),
-   * network codes.
+   * network codes; after these and `storage_failed` it stays unfinished, and `sending` goes on with it.
    */
   send(message: Outgoing, progress?: OnProgress, before?: OnRecipients): Promise<SendResult>;
+  readonly sending: ClientSending;
   /** Feed, poll, headers of known contacts, accepts owed. Throws where the own domain cannot be asked. */
   sync(): Promise<SyncResult>;
   /**
@@ -167,84 +169,6 @@ export interface Joined {
   readonly received: number;
   readonly sent: number;
   readonly contacts: number;
-}
-
-export interface OutgoingPart {
-  readonly mediaType: string;
-  readonly fileName?: string;
-  /** In bytes, exactly. */
-  readonly length: number;
-  /** Called once. */
-  open(): AsyncIterable<Uint8Array>;
-}
-
-export interface Outgoing {
-  /** As typed: `local+tag@domain`, or a contact card, link or whole; at most 64. */
-  readonly to: readonly string[];
-  /** 1 to 128; the body first. */
-  readonly parts: readonly OutgoingPart[];
-  /** For the own list of sent messages; it does not travel. */
-  readonly subject: string;
-  /** End of transit, unix seconds: 1 hour to 90 days from now, 14 days unless told. */
-  readonly expires?: number;
-  /**
-   * Number of a message that was sent before and expired unfetched: the same parts in the same order, for recipients of it. They travel
-   * by introduction, their letters being the same, so that whoever has one already notices.
-   */
-  readonly again?: number;
-  /** An alias of the user's, canonical; the address itself unless told. */
-  readonly from?: string;
-  /** Letter ids (base64url) that this answers. */
-  readonly parents?: readonly string[];
-  /** Letter id (base64url) of an own letter that this asks to forget. */
-  readonly retracts?: string;
-  /** Send to those who can be written to though others cannot. */
-  readonly partial?: boolean;
-}
-
-export interface Progress {
-  /** Part of a message, from 0. */
-  readonly part: number;
-  readonly parts: number;
-  /** Bytes of ciphertext (sending) or plaintext (receiving). */
-  readonly done: number;
-  readonly total: number;
-}
-export type OnProgress = (progress: Progress) => void;
-
-export type OnRecipients = (recipients: readonly RecipientReport[]) => void | Promise<void>;
-
-export interface RecipientReport {
-  /** As typed; of a contact card the address in it, for it holds a secret. */
-  readonly to: string;
-  /** Canonical; absent for what is no address. */
-  readonly address?: string;
-  readonly outcome: RecipientOutcome;
-  /**
-   * Why not, where it cannot be written to: `discovery_legacy` (the SMTP bridge will deliver it; not in this version),
-   * `discovery_later`, `discovery_none`, `user_unknown`, `trust_changed`, or why the address or record is invalid.
-   */
-  readonly code?: string;
-  /** More of why, for people. */
-  readonly reason?: string;
-  readonly trust?: Trust;
-  /** Of who can be written to: what the user should know before that. */
-  readonly known?: KnownRecipient;
-  /** Of who waits for the user's word: what would be accepted. */
-  readonly changed?: OfferedChange;
-  /** Where a message was sent. */
-  readonly way?: 'introduction' | 'drop' | 'card';
-  /** Trace handles, the first that of the cover where there is one. */
-  readonly handles?: readonly string[];
-}
-
-export interface SendResult {
-  /** What `sent` and `retract` call it; absent where nothing was sent. */
-  readonly number?: number;
-  readonly recipients: readonly RecipientReport[];
-  /** Letter id that answers point to, base64url. */
-  readonly letterId?: string;
-  readonly expires?: number;
 }
 
 export interface SyncResult {

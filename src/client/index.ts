@@ -30,6 +30,7 @@ import { createShare } from './share.ts';
 import { createSession, createStateStore } from './store.ts';
 import type { ClientEvent, ClientState, ReceivedKey } from './state.ts';
 import { createTrust } from './trust.ts';
+import { createUnfinishedStore } from './unfinished.ts';
 import { createWatch } from './watch.ts';
 
 export type * from './api.ts';
@@ -39,6 +40,8 @@ export interface ClientParts {
   readonly state: TextFile;
   /** What never leaves the device, in the clear. */
   readonly secrets: TextFile;
+  /** What is being sent, with keys of contents in the clear. Without it a sending that a crash cut off starts over. */
+  readonly sending?: TextFile;
   readonly connect: ConnectNetwork;
   readonly clock: Clock;
   readonly random: Random;
@@ -86,8 +89,9 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     wait,
   });
   const ownDrops = createOwnDrops(session, secrets);
-  const send = createSend({
+  const { send, sending } = createSend({
     session,
+    unfinished: createUnfinishedStore(parts.sending ?? inMemory()),
     network,
     own,
     replyDrop: ownDrops.replyDrop,
@@ -148,6 +152,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     enroll: createEnroll({ session, secrets, network, ownDomain, makePhrase, clock, random }),
     ...createRestore({ session, secrets, network, ownDomain, share, clock, random }),
     send,
+    sending,
     sync,
     watch: createWatch({ session, network, stream, clock, random }),
     inbox: () => inboxOf(session.state()),
@@ -195,6 +200,16 @@ function welcome(state: ClientState, key: ReceivedKey): readonly ClientEvent[] {
   const address = received?.opened?.sender ?? (received && claimedSender(state, received));
   const welcomed = received?.status === 'opened' || received?.status === 'waiting';
   return welcomed && address !== undefined ? [{ type: 'contact-known', address }] : [];
+}
+
+function inMemory(): TextFile {
+  let saved: string | undefined;
+  return {
+    read: async () => saved,
+    async write(text) {
+      saved = text;
+    },
+  };
 }
 
 function sleep(ms: number): Promise<void> {

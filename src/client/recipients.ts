@@ -32,6 +32,8 @@ export interface Recipient {
 }
 
 export interface Resolved {
+  /** As it was named; a contact card whole, or its link. */
+  readonly typed: string;
   readonly report: RecipientReport;
   /** Absent where the recipient cannot be written to. */
   readonly recipient?: Recipient;
@@ -50,18 +52,23 @@ export async function resolveRecipients(
   typed: readonly string[],
 ): Promise<readonly Resolved[]> {
   const resolved = await Promise.all(
-    typed.map((to) => (looksLikeCard(to) ? resolveCard(find, to) : resolve(find, to))),
+    typed.map(async (to) => ({
+      typed: to,
+      ...(await (looksLikeCard(to) ? resolveCard(find, to) : resolve(find, to))),
+    })),
   );
   return resolved.filter(
     ({ report }, index) => resolved.findIndex((other) => nameOf(other) === nameOf({ report })) === index,
   );
 }
 
-function nameOf({ report }: Resolved): string {
+type Found = Omit<Resolved, 'typed'>;
+
+function nameOf({ report }: Found): string {
   return report.address ?? report.to;
 }
 
-async function resolve({ network, now }: FindRecipients, to: string): Promise<Resolved> {
+async function resolve({ network, now }: FindRecipients, to: string): Promise<Found> {
   try {
     const parsed = parseAddress(to);
     const address = formatAddress(parsed.address);
@@ -80,7 +87,7 @@ function failed(error: unknown): Pick<RecipientReport, 'outcome' | 'code' | 'rea
 }
 
 /** The owner of a card, by the card: their record as always, and the card good under it. wire-spec/addressing.md section 5. */
-async function resolveCard({ network, used, now }: FindRecipients, typed: string): Promise<Resolved> {
+async function resolveCard({ network, used, now }: FindRecipients, typed: string): Promise<Found> {
   let named: { readonly to: string; readonly address?: string } = { to: 'contact card' };
   try {
     const card = unusedCard(await readCardText(network, typed, now), used);
@@ -114,7 +121,9 @@ export function withinCards(
   return {
     expires,
     resolved: resolved.map((one) =>
-      fits(one) ? one : { report: { ...one.report, code: 'drop_expired', reason: cardEnds } },
+      fits(one)
+        ? one
+        : { typed: one.typed, report: { ...one.report, code: 'drop_expired', reason: cardEnds } },
     ),
   };
 }
@@ -126,7 +135,7 @@ function judge(
   tag: { readonly tag?: string },
   outcome: UserOutcome,
   now: number,
-): Resolved {
+): Found {
   const report = { ...named, outcome: outcome.kind, ...whyNot(outcome) };
   switch (outcome.kind) {
     case 'native':
@@ -150,7 +159,7 @@ function writable(
   tag: { readonly tag?: string },
   outcome: Extract<UserOutcome, { kind: 'native' }>,
   now: number,
-): Resolved {
+): Found {
   const { user, domain, trust, since, dropsSince } = outcome;
   try {
     const recipient = {

@@ -14,6 +14,7 @@ import type {
   ListedPart,
   Received,
   ReceivedKey,
+  Sent,
   SentPart,
   Text64,
   TheirDrop,
@@ -92,12 +93,10 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return { ...state, told: { ...state.told, ...event.counters } };
     case 'passed-over':
       return receivedKey(event.ref) in state.received ? state : withDone(state, event.ref);
+    case 'number-taken':
+      return { ...state, nextNumber: state.nextNumber + 1 };
     case 'sent':
-      return {
-        ...state,
-        sent: [...state.sent, { ...event.sent, number: state.nextNumber }],
-        nextNumber: state.nextNumber + 1,
-      };
+      return sent(state, event.sent, event.number);
     case 'sent-again':
       return sentAgain(state, event.number, event.parts);
     case 'drops-given-up':
@@ -122,6 +121,12 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     default:
       return reduceOwn(state, event);
   }
+}
+
+function sent(state: ClientState, what: Omit<Sent, 'number'>, taken: number | undefined): ClientState {
+  const number = taken ?? state.nextNumber;
+  const nextNumber = taken === undefined ? number + 1 : state.nextNumber;
+  return { ...state, sent: [...state.sent, { ...what, number }], nextNumber };
 }
 
 function sentAgain(state: ClientState, number: number, parts: readonly SentPart[]): ClientState {

@@ -3,47 +3,43 @@
  *
  *  1. all recipients are resolved and shown; one who cannot be written to stops all, unless partial sending is wanted
  *  2. for each a route: a contact card, a drop they handed over or an introduction, and a reply drop, durable here and for the user's other devices before it is used
- *  3. message ids are reserved: one for each part and recipient, one more for each cover
- *  4. each part is encrypted once while it is uploaded (a small one waits for its commit), then its letter signed, sealed for each recipient, committed
- *  5. several parts: a cover for each recipient, its payload not shared, carries the introduction and comes last
- *  6. what was sent is written down, for other devices too
+ *  3. it gets its number and is noted as unfinished: from here on it goes on after a crash
+ *  4. what `send-parts.ts` does: ids, uploads, commits, covers
+ *  5. what was sent is written down, for other devices too
  */
-import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
-import { Secret } from '../crypto/secret.ts';
-import { BeckonError } from '../errors.ts';
+import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { UserKeys } from '../keys/user-keys.ts';
-import { encodeCover } from '../message/cover.ts';
-import { encryptPayload, payloadSize } from '../message/payload.ts';
-import type { CoverPart } from '../wire/message.ts';
+import { formatAddress, parseAddress } from '../wire/address.ts';
 import { mediaTypes, sizes, times } from '../wire/registry.ts';
-import type { OnProgress, OnRecipients, Outgoing, OutgoingPart, RecipientReport, SendResult } from './api.ts';
-import {
-  composeMessage,
-  letterFor,
-  routeTo,
-  theirDrop,
-  type Route,
-  type Sender,
-  type Uploaded,
-} from './compose.ts';
+import { routeTo, theirDrop, type Route, type Sender } from './compose.ts';
 import { checkOutgoing } from './outgoing.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { ReplyDropFor } from './own-drops.ts';
 import { introducingKey, ownAddresses } from './own-records.ts';
 import { usedCards, type CardNetwork } from './read-card.ts';
 import { resolveRecipients, withinCards, type Recipient, type Resolved } from './recipients.ts';
+import { createSendParts, type Running } from './send-parts.ts';
 import type { Share } from './share.ts';
-import { formatAddress, parseAddress } from '../wire/address.ts';
 import type { ClientState, Sent, SentPart } from './state.ts';
-import type { PayloadSource } from '../wire/submission.ts';
+
 import type { Session } from './store.ts';
-import { gatherPayload, uploadPayload } from './upload.ts';
+import type {
+  ClientSending,
+  ContentOf,
+  OnProgress,
+  OnRecipients,
+  Outgoing,
+  RecipientReport,
+  SendResult,
+} from './send-api.ts';
+import { describeUnfinished, type Unfinished, type UnfinishedStore } from './unfinished.ts';
 
 export interface SendParts {
   readonly session: Session;
+  readonly unfinished: UnfinishedStore;
   readonly network: CardNetwork;
   readonly own: Pick<
     OwnDomain,
@@ -63,49 +59,90 @@ export interface SendParts {
 
 export type Send = (message: Outgoing, progress?: OnProgress, before?: OnRecipients) => Promise<SendResult>;
 
-/** What all steps of one sending share. */
-interface Sending {
-  readonly sender: Sender;
-  readonly message: Outgoing;
-  /** What it repeats. */
-  readonly before: Sent | undefined;
-  readonly routes: readonly Route[];
-  readonly now: number;
+/** What stops a sending only for now: what went out is not taken back, and it can go on. */
+const passing: readonly ErrorCode[] = [
+  'network_failed',
+  'unavailable',
+  'rate_limited',
+  'discovery_later',
+  'tls_failed',
+  'storage_failed',
+];
+
+/** Whom a sending reaches, and how. */
+interface Reached {
+  readonly resolved: readonly Resolved[];
   readonly expires: number;
-  /** Reserved, to be taken one by one. */
-  readonly ids: Uint8Array[];
-  readonly sent: SentPart[];
-  readonly progress: OnProgress | undefined;
+  readonly ways?: Pick<Running, 'sender' | 'before' | 'routes' | 'now'>;
 }
 
-export function createSend(parts: SendParts): Send {
-  const { session, network, own, clock } = parts;
+interface Wanted {
+  readonly to: readonly string[];
+  readonly from?: string | undefined;
+  readonly again?: number | undefined;
+  readonly expires?: number | undefined;
+  readonly partial?: boolean | undefined;
+  /** How many. */
+  readonly parts: number;
+}
 
-  return async (message, progress, inform) => {
+export function createSend(parts: SendParts): { readonly send: Send; readonly sending: ClientSending } {
+  const { session, unfinished, network, own, clock, random } = parts;
+  const sendParts = createSendParts(parts);
+
+  const send: Send = async (message, progress, inform) => {
     const now = clock.seconds();
-    const usual = now + times.transitDefault;
-    checkOutgoing(message, message.expires ?? usual, now);
+    checkOutgoing(message, message.expires ?? now + times.transitDefault, now);
+    const { resolved, expires, ways } = await reach({ ...message, parts: message.parts.length }, now, inform);
+    if (ways === undefined) return { recipients: resolved.map(({ report }) => report) };
+    const noted = await note(message, resolved, { ...ways, expires });
+    const contents = message.parts.values();
+    const contentOf: ContentOf = async () => contents.next().value ?? nothing;
+    return await run({ ...ways, noted, contentOf, progress, late: false }, resolved);
+  };
+
+  const sending: ClientSending = {
+    async unfinished() {
+      return (await unfinished.all(session.state())).map(describeUnfinished);
+    },
+    async resume(number, contentOf, progress, inform) {
+      const now = clock.seconds();
+      const noted = await find(number);
+      if (noted.expires - now < times.transitMin)
+        throw new BeckonError('message_gone', 'what was cut off would end within an hour');
+      const wanted = { ...noted, from: noted.from ?? session.state().address, parts: noted.parts.length };
+      const { resolved, ways } = await reach(wanted, now, inform);
+      if (ways === undefined) return { recipients: resolved.map(({ report }) => report) };
+      const going = await onSameRoutes(noted, ways.routes);
+      return await run({ ...ways, noted: going, contentOf, progress, late: true }, resolved);
+    },
+    async discard(number) {
+      const { sent, composed } = await find(number);
+      await takeBack([...sent, ...(composed?.sent ?? [])]);
+      await unfinished.drop(number);
+    },
+  };
+  return { send, sending };
+
+  /** Without ways where nothing is to be sent. */
+  async function reach(wanted: Wanted, now: number, inform: OnRecipients | undefined): Promise<Reached> {
     await parts.share.learn();
     await parts.upkeep();
     const used = usedCards(session.state());
-    const found = await resolveRecipients({ network, used, now }, message.to);
-    const { resolved, expires } = withinCards(found, message.expires, { now, expires: usual });
+    const found = await resolveRecipients({ network, used, now }, wanted.to);
+    const usual = { now, expires: now + times.transitDefault };
+    const { resolved, expires } = withinCards(found, wanted.expires, usual);
     await inform?.(resolved.map(({ report }) => report));
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
-    const stopped = recipients.length < resolved.length && message.partial !== true;
-    if (stopped || recipients.length === 0) return { recipients: resolved.map(({ report }) => report) };
-    const before = sentBefore(session.state(), message);
-    const sender = senderOf(session.state(), session.keys(), before?.from ?? message.from, now);
+    const stopped = recipients.length < resolved.length && wanted.partial !== true;
+    if (stopped || recipients.length === 0) return { resolved, expires };
+    const before = sentBefore(session.state(), wanted);
+    const sender = senderOf(session.state(), session.keys(), before?.from ?? wanted.from, now);
     if (before !== undefined) await giveUpDrops(before, recipients);
     const routes = await routesTo(sender, recipients, { now, expires });
     await parts.share.share();
-    const covers = message.parts.length > 1 ? 1 : 0;
-    const ids = [...(await own.reserve(routes.length * (message.parts.length + covers)))];
-    return await sendAll(
-      { sender, message, before, routes, now, expires, ids, sent: [], progress },
-      resolved,
-    );
-  };
+    return { resolved, expires, ways: { sender, before, routes, now } };
+  }
 
   /** What is sent again goes by introduction. */
   async function giveUpDrops({ created }: Sent, recipients: readonly Recipient[]): Promise<void> {
@@ -130,145 +167,122 @@ export function createSend(parts: SendParts): Send {
     for (const recipient of recipients) {
       const reply = await parts.replyDrop(recipient.address, when.now);
       const their = theirDrop(session.state(), recipient.address, sender.address);
-      routes.push(routeTo(sender, recipient, their, reply, when, parts.random));
+      routes.push(routeTo(sender, recipient, their, reply, when, random));
     }
     return routes;
   }
 
-  /** Where it breaks off, what went out already is taken back, and what may have. */
-  async function sendAll(sending: Sending, resolved: readonly Resolved[]): Promise<SendResult> {
+  async function note(
+    message: Outgoing,
+    resolved: readonly Resolved[],
+    { before, routes, now, expires }: NonNullable<Reached['ways']> & { readonly expires: number },
+  ): Promise<Unfinished> {
+    const { nextNumber: number, address } = session.state();
+    await session.commit({ type: 'number-taken' });
+    const writable = resolved.filter(({ recipient }) => recipient !== undefined);
+    const noted: Unfinished = {
+      number,
+      address,
+      created: before?.created ?? now,
+      expires,
+      subject: message.subject,
+      to: writable.map(({ typed }) => typed),
+      addresses: writable.map(({ report: { address: canonical, to } }) => canonical ?? to),
+      from: message.from,
+      parents: (before ?? message).parents,
+      retracts: (before ?? message).retracts,
+      again: message.again,
+      parts: message.parts.map(({ mediaType, fileName, length, source }, index) => ({
+        mediaType,
+        length,
+        letterId: before?.letterIds[index] ?? bytesToJson(random(sizes.letterId)),
+        ...(fileName === undefined ? {} : { fileName }),
+        ...(source === undefined ? {} : { source }),
+      })),
+      routes: routesOf(routes),
+      ids: [],
+      done: 0,
+      sent: [],
+    };
+    await unfinished.save(noted);
+    return noted;
+  }
+
+  async function find(number: number): Promise<Unfinished> {
+    const found = (await unfinished.all(session.state())).find((one) => one.number === number);
+    if (found === undefined) throw new BeckonError('not_found', 'nothing that was cut off has this number');
+    return found;
+  }
+
+  /** Messages that belong together go the same way: where there is another one by now, all of it is sent anew. */
+  async function onSameRoutes(noted: Unfinished, routes: readonly Route[]): Promise<Unfinished> {
+    const now = routesOf(routes);
+    if (String(now) === String(noted.routes)) return noted;
+    const { sent, composed } = noted;
+    await takeBack([...sent, ...(composed?.sent ?? [])]);
+    const next = { ...noted, routes: now, done: 0, sent: [], composed: undefined };
+    const anew = noted.done === 0 && composed === undefined ? next : { ...next, upload: undefined };
+    await unfinished.save(anew);
+    return anew;
+  }
+
+  /** Where it fails for good, what went out already is taken back, and what may have. */
+  async function run(running: Running, resolved: readonly Resolved[]): Promise<SendResult> {
     try {
-      return await sendParts(sending, resolved);
+      await sendParts(running);
     } catch (error) {
-      for (const { handle } of sending.sent) await own.retract(handle).catch(() => undefined);
+      if (passing.includes(codeOf(error))) throw error;
+      const { number, sent, composed } = running.noted;
+      await takeBack([...sent, ...(composed?.sent ?? [])]).catch(() => undefined);
+      await unfinished.drop(number);
       throw error;
     }
-  }
-
-  async function sendParts(sending: Sending, resolved: readonly Resolved[]): Promise<SendResult> {
-    const { message, sent, routes } = sending;
-    const letterIds: string[] = [];
-    for (const [index, part] of message.parts.entries()) letterIds.push(await sendPart(sending, part, index));
-    if (message.parts.length > 1) for (const route of routes) await sendCover(sending, route);
-    const { number, expires } = await writeDown(sending, letterIds);
+    const { noted } = running;
+    const number = await writeDown(running);
+    await unfinished.drop(noted.number);
     await parts.share.tryShare();
-    const recipients = resolved.map(({ report }) => withHandles(report, sent));
-    return { number, recipients, letterId: letterIds[0] ?? '', expires };
+    const recipients = resolved.map(({ report }) => withHandles(report, noted.sent));
+    return { number, recipients, letterId: noted.parts[0]?.letterId ?? '', expires: noted.expires };
   }
 
-  /** One payload for all recipients. Gives the letter id. */
-  async function sendPart(sending: Sending, part: OutgoingPart, index: number): Promise<string> {
-    const { message, routes, progress } = sending;
-    const report = (done: number): void =>
-      progress?.({ part: index, parts: message.parts.length, done, total: payloadSize(part.length) });
-    const payload = await uploaded(part, report);
-    const letter = sending.before && letterBefore(sending.before, index, payload);
-    return await commit(sending, payload, routes, message.parts.length === 1, letter);
-  }
-
-  async function sendCover(sending: Sending, route: Route): Promise<void> {
-    const listed = sending.sent.filter(({ to }) => to === route.recipient.address).map(coverPartOf);
-    const plaintext = encodeCover(listed);
-    const open = async function* (): AsyncGenerator<Uint8Array> {
-      yield plaintext;
-    };
-    const payload = await uploaded({ mediaType: mediaTypes.cover, length: plaintext.length, open });
-    await commit(sending, payload, [route], true);
-  }
-
-  async function uploaded(part: OutgoingPart, progress?: (done: number) => void): Promise<Uploaded> {
-    const { mediaType, fileName, length } = part;
-    const contentKey = new Secret(parts.random(32));
-    const { stream, result } = encryptPayload(contentKey, part.open(), length, parts.random);
-    const source = await handOver(stream, payloadSize(length), progress);
-    const named = fileName === undefined ? {} : { fileName };
-    return { ...result(), source, contentKey, mediaType, ...named };
-  }
-
-  /** A small payload goes with its commit: one request, and the domain waits for its disk once. */
-  async function handOver(
-    stream: AsyncIterable<Uint8Array>,
-    size: number,
-    progress?: (done: number) => void,
-  ): Promise<PayloadSource> {
-    if (size <= sizes.payloadInCommit) {
-      const payload = await gatherPayload(stream, size);
-      progress?.(size);
-      return { payload };
-    }
-    const id = parts.random(16);
-    await uploadPayload(own, {
-      id,
-      size,
-      stream,
-      ...(parts.partBytes === undefined ? {} : { partBytes: parts.partBytes }),
-      ...(progress === undefined ? {} : { progress }),
-      wait: parts.wait,
-    });
-    return { upload: id };
-  }
-
-  /** Signs the letter, seals a message for each route and commits them together. Gives the letter id. */
-  async function commit(
-    sending: Sending,
-    payload: Uploaded,
-    routes: readonly Route[],
-    introduces: boolean,
-    before?: Uint8Array,
-  ): Promise<string> {
-    const { sender, message, now, expires } = sending;
-    const id = before ?? parts.random(sizes.letterId);
-    const repeated = before === undefined ? undefined : sending.before;
-    const { parents, retracts } = repeated ?? message;
-    const created = repeated?.created ?? now;
-    const signed = letterFor(sender, payload, { id, parents, retracts, created });
-    const letter = { id, signed };
-    const composed = routes.map((route) => {
-      const messageId = taken(sending.ids);
-      return composeMessage({
-        sender,
-        route,
-        messageId,
-        letter,
-        payload,
-        introduces,
-        now,
-        expires,
-        random: parts.random,
+  async function takeBack(sent: readonly SentPart[]): Promise<void> {
+    for (const { handle } of sent)
+      await own.retract(handle).catch((error: unknown) => {
+        if (codeOf(error) !== 'not_found') throw error;
       });
-    });
-    const { source, payloadHash } = payload;
-    sending.sent.push(...composed.map(({ sent }) => sent));
-    await own.commit({ ...source, payloadHash, messages: composed.map(({ submitted }) => submitted) });
-    return bytesToJson(id);
   }
 
-  async function writeDown(
-    { message, before, routes, sent, now, expires }: Sending,
-    letterIds: readonly string[],
-  ): Promise<{ readonly number: number; readonly expires: number }> {
+  /** The number of what was sent. */
+  async function writeDown({ noted, before, routes }: Running): Promise<number> {
+    const { number, sent, created, subject, from, parents, retracts } = noted;
     if (before !== undefined) {
       await session.commit({ type: 'sent-again', number: before.number, parts: sent });
-      return { number: before.number, expires };
+      return before.number;
     }
     await session.commit(
       {
         type: 'sent',
+        number,
         sent: {
-          letterIds,
-          subject: message.subject,
-          created: now,
+          letterIds: noted.parts.map(({ letterId }) => letterId),
+          subject,
+          created,
           parts: sent,
-          ...(message.from === undefined ? {} : { from: message.from }),
-          ...(message.parents === undefined ? {} : { parents: message.parents }),
-          ...(message.retracts === undefined ? {} : { retracts: message.retracts }),
+          ...(from === undefined ? {} : { from }),
+          ...(parents === undefined ? {} : { parents }),
+          ...(retracts === undefined ? {} : { retracts }),
         },
       },
       ...routes.map(({ recipient }) => ({ type: 'contact-known', address: recipient.address }) as const),
     );
-    const number = session.state().sent.findLast(({ letterIds: [first] }) => first === letterIds[0])?.number;
-    return { number: number ?? 0, expires };
+    return number;
   }
+}
+
+const nothing = { length: 0, open: async function* (): AsyncGenerator<Uint8Array> {} };
+
+function routesOf(routes: readonly Route[]): readonly string[] {
+  return routes.map(({ recipientHash }) => bytesToJson(recipientHash));
 }
 
 function senderOf(state: ClientState, keys: UserKeys, from: string | undefined, now: number): Sender {
@@ -279,13 +293,13 @@ function senderOf(state: ClientState, keys: UserKeys, from: string | undefined, 
 }
 
 /** Throws `not_found`, and `request_invalid` for other recipients or parts than it had. */
-function sentBefore(state: ClientState, { again, to, parts }: Outgoing): Sent | undefined {
+function sentBefore(state: ClientState, { again, to, parts }: Wanted): Sent | undefined {
   if (again === undefined) return undefined;
   const found = state.sent.find(({ number }) => number === again);
   if (found === undefined) throw new BeckonError('not_found', 'nothing was sent under this number');
   const known = new Set(found.parts.map((part) => part.to));
   const fits =
-    parts.length === found.letterIds.length && to.length > 0 && to.every((one) => known.has(addressOf(one)));
+    parts === found.letterIds.length && to.length > 0 && to.every((one) => known.has(addressOf(one)));
   if (!fits)
     throw new BeckonError('request_invalid', 'what is sent again has the recipients and parts that it had');
   return found;
@@ -293,30 +307,6 @@ function sentBefore(state: ClientState, { again, to, parts }: Outgoing): Sent | 
 
 function addressOf(typed: string): string {
   return formatAddress(parseAddress(typed).address);
-}
-
-/** The letter id of a part that is sent again. Throws `payload_mismatch` for other content: one letter has one content. */
-function letterBefore({ letterIds, parts }: Sent, index: number, payload: Uploaded): Uint8Array {
-  const part = parts.find(({ letterId }) => letterId === letterIds[index]);
-  const same =
-    part?.plaintextHash === bytesToJson(payload.plaintextHash) &&
-    part.mediaType === payload.mediaType &&
-    part.fileName === payload.fileName;
-  if (part === undefined || !same)
-    throw new BeckonError('payload_mismatch', 'this is not what was sent before: nothing was sent');
-  return base64urlnopad.decode(part.letterId);
-}
-
-function taken(ids: Uint8Array[]): Uint8Array {
-  const id = ids.shift();
-  if (id === undefined) throw new BeckonError('internal', 'fewer message ids than messages');
-  return id;
-}
-
-function coverPartOf(sent: SentPart): CoverPart {
-  const { messageId, expires, mediaType, length, fileName } = sent;
-  const named = fileName === undefined ? {} : { fileName };
-  return { id: base64urlnopad.decode(messageId), expires, mediaType, length, ...named };
 }
 
 /** The cover's handle first. */

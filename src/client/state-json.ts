@@ -129,7 +129,7 @@ const received = keeping(
   { refusal: text, held: text, opened, kept, keptUntil: count },
 );
 
-const sentPart = keeping(
+export const sentPart = keeping(
   {
     handle: text,
     messageId,

@@ -320,7 +320,10 @@ export type ClientEvent =
   | { readonly type: 'preferences-told'; readonly counters: Readonly<Record<Text64, number>> }
   /** It came from a sender who is ignored: it is done with, and shown nowhere. */
   | { readonly type: 'passed-over'; readonly ref: Pick<Received, 'id' | 'pollKey'> }
-  | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'> }
+  /** For what is being sent: nothing else is called so. */
+  | { readonly type: 'number-taken' }
+  /** Under a number that was taken for it, else under the next one. */
+  | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'>; readonly number?: number }
   | { readonly type: 'sent-again'; readonly number: number; readonly parts: readonly SentPart[] }
   | { readonly type: 'drops-given-up'; readonly address: string; readonly until: number }
   | { readonly type: 'silence-checked'; readonly at: number }

@@ -41,7 +41,11 @@ export function sha256Into(data: Uint8Array, out: Uint8Array, offset: number): v
 
 export function createSha256(): IncrementalHash {
   const state = sha2.create();
-  return { update: (bytes) => void state.update(bytes), digest: () => state.digest() };
+  return {
+    update: (bytes) => void state.update(bytes),
+    soFar: () => state.clone().digest(),
+    digest: () => state.digest(),
+  };
 }
 
 export function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {

@@ -63,6 +63,7 @@ export function createSha256(): IncrementalHash {
   const state = createHash('sha256');
   return {
     update: (bytes) => void state.update(bytes),
+    soFar: () => plain(state.copy().digest()),
     digest: () => plain(state.digest()),
   };
 }

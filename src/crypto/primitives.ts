@@ -74,6 +74,8 @@ export interface Primitives {
 
 export interface IncrementalHash {
   update(bytes: Uint8Array): void;
+  /** The digest of what came until now; more may follow. */
+  soFar(): Uint8Array;
   /** The digest; the hash must not be used afterwards. */
   digest(): Uint8Array;
 }

@@ -43,6 +43,8 @@ export interface PayloadSummary {
 export interface PayloadEncryption {
   /** The payload, in pieces of about 256 KiB. It fails with `payload_mismatch` where the source has another length than announced. */
   readonly stream: AsyncIterable<Uint8Array>;
+  /** SHA-256 of what the stream yielded until now. */
+  soFar(): Uint8Array;
   /** Lengths and hashes, once the stream has ended. */
   result(): PayloadSummary;
 }
@@ -77,6 +79,7 @@ export function encryptPayload(
 
   return {
     stream: stream(),
+    soFar: () => summary?.payloadHash ?? payloadHash.soFar(),
     result() {
       if (summary === undefined) throw new BeckonError('internal', 'the payload is not encrypted yet');
       return summary;

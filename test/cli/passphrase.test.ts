@@ -34,10 +34,12 @@ test('with a passphrase file all is sealed, what lay in the clear too, and comes
   const plain = await openHome(join(dir.path, 'home'));
   await plain.state.write('{"secret":"state"}');
   await plain.device.write('{"secret":"device"}');
+  await plain.sending.write('{"secret":"sending"}');
   const home = await protectedHome(face(dir, file), plain, false);
   for (const [name, mine] of [
     ['state.json', home.state],
     ['device.json', home.device],
+    ['sending.json', home.sending],
   ] as const) {
     t.false((await onDisk(home, name)).includes('secret'));
     t.true((await mine.read())?.includes('secret'));

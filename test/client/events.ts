@@ -158,6 +158,7 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
     }),
   }),
   fc.record({ type: fc.constant('drop-adopted' as const), address, drop: theirDrop }),
+  fc.constant({ type: 'number-taken' as const }),
   fc.record({ type: fc.constant('sent' as const), sent }),
   fc.record({ type: fc.constant('rotation-planned' as const), at: time }),
   fc.record({ type: fc.constant('canary-planned' as const), at: time }),

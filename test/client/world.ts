@@ -7,7 +7,7 @@ import type { ClientNetwork, TextFile } from '../../src/client/api.ts';
 import { createClient } from '../../src/client/index.ts';
 import type { Client } from '../../src/client/index.ts';
 import type { Random } from '../../src/crypto/random.ts';
-import { sha256 } from '../../src/crypto/kdf.ts';
+import { concat, sha256 } from '../../src/crypto/kdf.ts';
 import { domainTrust, userTrust } from '../../src/directory/trust.ts';
 import type { Later } from '../../src/directory/remote.ts';
 import type { NativePeer } from '../../src/directory/domain-lookup.ts';
@@ -91,6 +91,8 @@ export interface World {
   messages(): readonly StoredMessage[];
   addUser(local: string, domain: string): Promise<TestClient>;
   client(files: ClientFiles, name: string): Promise<Client>;
+  /** For a client that a test makes itself. */
+  network(): ClientNetwork;
 }
 
 /** What a listing is made of. */
@@ -103,6 +105,7 @@ export interface Shown {
 export interface ClientFiles {
   readonly state: MemoryFile;
   readonly secrets: MemoryFile;
+  readonly sending?: MemoryFile;
 }
 
 export interface TestClient extends ClientFiles {
@@ -189,15 +192,16 @@ export function createWorld(...names: readonly string[]): World {
       return found;
     },
     async addUser(local, domain) {
-      const files = { state: memoryFile(), secrets: memoryFile() };
+      const files = { state: memoryFile(), secrets: memoryFile(), sending: memoryFile() };
       const client = await world.client(files, local);
       await client.enroll(invite(world, local, domain));
       return testClient(world, files, local, `${local}@${domain}`, client);
     },
+    network: () => network(world),
     client: (files, name) =>
       createClient({
         ...files,
-        connect: () => network(world),
+        connect: world.network,
         clock,
         random: seededRandom(`${name} ${files.state.writes}`),
         wait: async () => {},
@@ -584,22 +588,25 @@ function upload(
   if (found === undefined) throw new BeckonError('not_found', 'no such upload');
   if (parts[3] === 'parts') {
     if (Number(parts[4]) !== found.bytes.length) throw new BeckonError('conflict', 'not the next part');
-    found.bytes = Uint8Array.from([...found.bytes, ...(body as Uint8Array)]);
+    found.bytes = concat(found.bytes, body as Uint8Array);
   }
   return { size: found.size, received: found.bytes.length };
 }
 
 function commit(world: World, home: TestHome, from: string, submission: Json): unknown {
+  const handles = {
+    messages: submission.messages.map(({ id }: Json) => ({ handle: traceHandle(bytesOf(id)) })),
+  };
+  const isKnown = ({ id, header }: Json): boolean =>
+    home.messages.some((known) => b64(known.id) === id && b64(known.header) === header);
+  if (submission.messages.every(isKnown)) return handles;
   const { upload = '', payload: small } = submission;
-  const payload =
-    small === undefined ? (home.uploads.get(upload)?.bytes ?? new Uint8Array()) : bytesOf(small);
+  const payload = small === undefined ? home.uploads.get(upload)?.bytes : bytesOf(small);
+  if (payload === undefined) throw new BeckonError('conflict', 'the upload is not complete');
   const payloadHash = sha256(payload);
   if (b64(payloadHash) !== submission.payloadHash) throw new BeckonError('payload_mismatch', 'other bytes');
   for (const message of submission.messages as Json[]) {
-    const known = home.messages.find(({ id }) => b64(id) === message.id);
-    if (known !== undefined && b64(known.header) === message.header) continue;
-    if (known !== undefined || !home.reserved.delete(message.id))
-      throw new BeckonError('conflict', 'not reserved');
+    if (!home.reserved.delete(message.id)) throw new BeckonError('conflict', 'not reserved');
     const { introduction } = message;
     const stored: StoredMessage = {
       id: bytesOf(message.id),
@@ -619,7 +626,8 @@ function commit(world: World, home: TestHome, from: string, submission: Json): u
     home.messages.push(stored);
     notify(world, home, stored, {});
   }
-  return { messages: submission.messages.map(({ id }: Json) => ({ handle: traceHandle(bytesOf(id)) })) };
+  home.uploads.delete(upload);
+  return handles;
 }
 
 /** A ref arrives at its destination. */

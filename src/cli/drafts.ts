@@ -1,0 +1,60 @@
+/** Texts of messages that are being sent: on disk before anything is, so that a sending that is cut off can go on. */
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makePrivateDirectory, syncDirectory, writeNewFile } from '../admin/durable-file.ts';
+import type { Client, UnfinishedEntry } from '../client/api.ts';
+import { AdvisedError } from './failure.ts';
+import type { Home } from './home.ts';
+import { keptPath } from './kept-message.ts';
+import { parseSource } from './outgoing-parts.ts';
+
+const prefix = 'draft-';
+
+/** The name of a text that is on disk now. */
+export async function writeDraft(
+  home: Home,
+  text: Uint8Array,
+  random: (length: number) => Uint8Array,
+): Promise<string> {
+  await makePrivateDirectory(home.messages);
+  const name = `${prefix}${Buffer.from(random(8)).toString('hex')}`;
+  await writeNewFile(join(home.messages, name), text);
+  return name;
+}
+
+/** Throws `message_gone`. */
+export async function readDraft(home: Home, name: string, number: number): Promise<Uint8Array> {
+  const path = name.startsWith(prefix) ? join(home.messages, name) : keptPath(home, Number(name));
+  return await readFile(path).catch((cause: unknown) => {
+    throw new AdvisedError(
+      'message_gone',
+      `the text of ${number} is gone`,
+      `beckon send --discard ${number}, and send it anew`,
+      { cause },
+    );
+  });
+}
+
+/** The text as it was sent, should it be sent again. */
+export async function keepDraft(home: Home, name: string, number: number): Promise<void> {
+  if (!name.startsWith(prefix)) return;
+  await rename(join(home.messages, name), keptPath(home, number));
+  await syncDirectory(home.messages);
+}
+
+/** Removes those that no sending needs. */
+export async function tidyDrafts(home: Home, client: Client): Promise<void> {
+  const needed = new Set((await client.sending.unfinished()).map(draftOf));
+  const names = await readdir(home.messages).catch(() => []);
+  for (const name of names)
+    if (name.startsWith(prefix) && !needed.has(name)) await rm(join(home.messages, name), { force: true });
+}
+
+/** The name of the text of a sending that was cut off. */
+export function draftOf({ parts }: UnfinishedEntry): string | undefined {
+  for (const { source } of parts) {
+    const known = parseSource(source);
+    if (known !== undefined && 'text' in known) return known.text;
+  }
+  return undefined;
+}
