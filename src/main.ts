@@ -27,6 +27,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     process.exit(error.code === 'EPIPE' ? 0 : reportFailure(face, failed('standard output', error))),
   );
   process.once('uncaughtException', (error) => process.exit(reportFailure(face, error)));
+  return await runCommand(face, argv);
+}
+
+/** The same with streams, environment and working directory of the caller's. */
+export async function runCommand(face: Face, argv: readonly string[]): Promise<number> {
   const version = ownVersion();
   const groups = await loadCommands(
     {

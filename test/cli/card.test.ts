@@ -1,4 +1,4 @@
-/** Contact cards by hand: the real binary. */
+/** Contact cards by hand: every step a command. */
 import { join } from 'node:path';
 import test from 'ava';
 import type { CardEntry, MadeCard } from '../../src/client/api.ts';

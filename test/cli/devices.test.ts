@@ -1,4 +1,4 @@
-/** A second machine and a lost one, by hand: the real binary. */
+/** A second machine and a lost one, by hand: every step a command. */
 import { join } from 'node:path';
 import test from 'ava';
 import type { DeviceEntry, Enrolled, Joined } from '../../src/client/api.ts';

@@ -7,20 +7,26 @@ import { createTestAuthority, type TestAuthority } from '../support/certificates
 import { testDirectory, type TestDirectory } from '../support/directory.ts';
 import { loopback, startDns, type TestDns } from '../support/dns-server.ts';
 import { beckon, serve, type Run, type Running } from './beckon.ts';
+import { beckonHere } from './face.ts';
 
 export interface Hosters {
   readonly dir: TestDirectory;
   readonly dns: TestDns;
   /** What all of them publish. */
   readonly records: readonly DnsRecord[];
-  /** As somebody with a home directory of this name. */
-  as(name: string, args: readonly string[], input?: string | Uint8Array): Promise<Run>;
-  /** As the hoster of a domain. */
-  hoster(name: string, args: readonly string[]): Promise<Run>;
+  /** As somebody with a home directory of this name; in this process, which saves the start of one. */
+  readonly as: AsUser;
+  /** As the hoster of a domain; in this process. */
+  readonly hoster: AsHoster;
+  /** The same by the real binary. */
+  readonly binary: { readonly as: AsUser; readonly hoster: AsHoster };
   /** What one needs to know to find the domains, as environment. */
   readonly env: Readonly<Record<string, string>>;
   [Symbol.asyncDispose](): Promise<void>;
 }
+
+type AsUser = (name: string, args: readonly string[], input?: string | Uint8Array) => Promise<Run>;
+type AsHoster = (name: string, args: readonly string[]) => Promise<Run>;
 
 const legacy: readonly DnsRecord[] = [
   { type: 'MX', name: 'legacy.test', priority: 10, exchange: 'mx.legacy.test' },
@@ -48,18 +54,22 @@ export async function startHosters(names: readonly string[], resolver?: string):
   }
   dns.set(zone);
   const running = parts.move();
+  const by = (run: typeof beckon): { readonly as: AsUser; readonly hoster: AsHoster } => ({
+    as: (name, args, input) =>
+      run(args, {
+        cwd: dir.path,
+        env: { ...env, XDG_DATA_HOME: join(dir.path, 'homes', name) },
+        ...(input === undefined ? {} : { input }),
+      }),
+    hoster: (name, args) => run(args, { cwd: join(dir.path, name), env }),
+  });
   return {
     dir,
     dns,
     records: zone,
     env,
-    as: (name, args, input) =>
-      beckon(args, {
-        cwd: dir.path,
-        env: { ...env, XDG_DATA_HOME: join(dir.path, 'homes', name) },
-        ...(input === undefined ? {} : { input }),
-      }),
-    hoster: (name, args) => beckon(args, { cwd: join(dir.path, name), env }),
+    ...by(beckonHere),
+    binary: by(beckon),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -89,10 +99,13 @@ async function startHoster(
     log_level: 'warn',
   };
   const set = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
-  const made = await beckon(['init', domain, '--host', `${name}.hosting.test`, '--data', 'data', ...set], {
-    cwd,
-    env,
-  });
+  const made = await beckonHere(
+    ['init', domain, '--host', `${name}.hosting.test`, '--data', 'data', ...set],
+    {
+      cwd,
+      env,
+    },
+  );
   if (made.code !== 0) throw new Error(made.err);
   return await serve({ cwd, env });
 }
@@ -100,7 +113,7 @@ async function startHoster(
 /** As the daemon shows them; compression of names would hide targets below the question's own suffix. */
 async function recordsOf(base: string, name: string, { https, udp }: Running): Promise<DnsRecord[]> {
   const domain = `${name}.test`;
-  const { out } = await beckon(['domain', 'dns', domain, '--json'], { cwd: join(base, name) });
+  const { out } = await beckonHere(['domain', 'dns', domain, '--json'], { cwd: join(base, name) });
   const entries = JSON.parse(out) as { name: string; type: string; value: string }[];
   const text = entries.find(({ type }) => type === 'TXT')?.value.replaceAll('"', '') ?? '';
   const target = `host.${name}-hosting.example`;
@@ -113,10 +126,15 @@ async function recordsOf(base: string, name: string, { https, udp }: Running): P
 }
 
 /** Creates a user of a domain by invitation. */
-export async function enrolled(hosters: Hosters, name: string, domain: string): Promise<void> {
+export async function enrolled(
+  hosters: Hosters,
+  name: string,
+  domain: string,
+  as = hosters.as,
+): Promise<void> {
   const admin = openAdmin(join(hosters.dir.path, domain, 'data', 'admin.sock'));
   const { invitation } = await admin.inviteUser(`${name}@${domain}.test`);
   await admin.close();
-  const run = await hosters.as(name, ['enroll', invitation]);
+  const run = await as(name, ['enroll', invitation]);
   if (run.code !== 0) throw new Error(run.err);
 }

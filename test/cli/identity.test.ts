@@ -1,11 +1,12 @@
-/** The identity of a domain from the command line: the real binary, a real daemon, real DNS. */
+/** The identity of a domain from the command line: real commands, a real daemon, real DNS. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { DnsRecord } from '../../src/dns/record.ts';
 import { testDirectory } from '../support/directory.ts';
 import { startDns } from '../support/dns-server.ts';
-import { beckon, serve, type Run } from './beckon.ts';
+import { serve, type Run } from './beckon.ts';
+import { beckonHere } from './face.ts';
 
 const settings = [
   'listen.https=127.0.0.1:0',
@@ -31,9 +32,9 @@ async function installed() {
   const dns = parts.use(await startDns());
   const cwd = dir.path;
   const set = [...settings, `dns.resolvers=${dns.address}`].flatMap((setting) => ['--set', setting]);
-  const made = ok(await beckon(['init', 'alpha.test', '--data', 'data', ...set], { cwd }));
+  const made = ok(await beckonHere(['init', 'alpha.test', '--data', 'data', ...set], { cwd }));
   const daemon = parts.use(await serve({ cwd }));
-  const run = (args: readonly string[], input = '') => beckon(args, { cwd, input });
+  const run = (args: readonly string[], input = '') => beckonHere(args, { cwd, input });
   const publish = (text: string): void => {
     const record: DnsRecord = { type: 'TXT', name: '_beckon.alpha.test', text };
     dns.set([record]);

@@ -1,4 +1,4 @@
-/** The main job by hand: two hosters, two users, every step a command of the real binary. */
+/** The main job by hand: two hosters, two users, every step a command; of the real binary where it says so. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -20,9 +20,9 @@ test.after.always(async () => {
 });
 
 /** Users of their own for each test, so that tests do not see each other's messages. */
-async function pair(name: string): Promise<{ readonly alice: string; readonly bob: string }> {
-  const [alice, bob] = [`alice-${name}`, `bob-${name}`];
-  await Promise.all([enrolled(hosters, alice, 'alpha'), enrolled(hosters, bob, 'beta')]);
+async function pair(name: string, as = hosters.as) {
+  const [alice, bob] = [`alice-${name}`, `bob-${name}`] as const;
+  await Promise.all([enrolled(hosters, alice, 'alpha', as), enrolled(hosters, bob, 'beta', as)]);
   return { alice, bob };
 }
 
@@ -32,9 +32,9 @@ function ok({ code, out, err }: Run): string {
 }
 
 /** Asks again until the inbox is as it should be: a notification travels by itself. */
-async function inboxOf(user: string, wanted: (entries: readonly InboxEntry[]) => boolean) {
+async function inboxOf(user: string, wanted: (entries: readonly InboxEntry[]) => boolean, as = hosters.as) {
   for (let tries = 0; tries < 60; tries++) {
-    const entries = JSON.parse(ok(await hosters.as(user, ['inbox', '--json']))) as InboxEntry[];
+    const entries = JSON.parse(ok(await as(user, ['inbox', '--json']))) as InboxEntry[];
     if (wanted(entries)) return entries;
     await sleep(100);
   }
@@ -51,57 +51,61 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
   return path;
 }
 
-test.serial('a letter with a file, its answer over the drop, and what became of both', async (t) => {
-  const { alice, bob } = await pair('letter');
-  const picture = Uint8Array.from({ length: 300_000 }, (_, index) => index % 251);
-  await file('picture.png', picture);
-  const text = ['-s', 'The lighthouse', '--body', 'Dear Bob,\nlook!\n'];
-  const sent = await hosters.as(alice, ['send', `${bob}@beta.test`, 'picture.png', ...text]);
-  t.is(sent.code, 0, sent.err);
-  t.regex(sent.out, /^bob-letter@beta\.test +introduction +trace [a-z2-7]{16}\nsent as 1, waits until /);
+test.serial(
+  'a letter with a file, its answer over the drop, and what became of both, by the real binary',
+  async (t) => {
+    const { as, hoster } = hosters.binary;
+    const { alice, bob } = await pair('letter', as);
+    const picture = Uint8Array.from({ length: 300_000 }, (_, index) => index % 251);
+    await file('picture.png', picture);
+    const text = ['-s', 'The lighthouse', '--body', 'Dear Bob,\nlook!\n'];
+    const sent = await as(alice, ['send', `${bob}@beta.test`, 'picture.png', ...text]);
+    t.is(sent.code, 0, sent.err);
+    t.regex(sent.out, /^bob-letter@beta\.test +introduction +trace [a-z2-7]{16}\nsent as 1, waits until /);
 
-  const waiting = await inboxOf(bob, (entries) => entries.length === 3);
-  t.true(waiting.every(({ status, fromVerified }) => status === 'waiting' && !fromVerified));
-  const listed = ok(await hosters.as(bob, ['inbox']));
-  t.regex(listed, /^ +1 {2}\? {2}alice-letter@alpha\.test wants to reach you \(claimed\).*, 3 messages\n$/);
+    const waiting = await inboxOf(bob, (entries) => entries.length === 3, as);
+    t.true(waiting.every(({ status, fromVerified }) => status === 'waiting' && !fromVerified));
+    const listed = ok(await as(bob, ['inbox']));
+    t.regex(listed, /^ +1 {2}\? {2}alice-letter@alpha\.test wants to reach you \(claimed\).*, 3 messages\n$/);
 
-  const shown = ok(await hosters.as(bob, ['read', '1']));
-  t.regex(shown, /^From {5}alice-letter@alpha\.test \(verified\)\nDate /);
-  t.regex(
-    shown,
-    /\nSubject {2}The lighthouse\n\nDear Bob,\nlook!\n\nFile {5}picture\.png \(image\/png, 300 kB\)/,
-  );
+    const shown = ok(await as(bob, ['read', '1']));
+    t.regex(shown, /^From {5}alice-letter@alpha\.test \(verified\)\nDate /);
+    t.regex(
+      shown,
+      /\nSubject {2}The lighthouse\n\nDear Bob,\nlook!\n\nFile {5}picture\.png \(image\/png, 300 kB\)/,
+    );
 
-  const [cover] = await inboxOf(bob, (entries) => entries.length === 1);
-  const number = String(cover?.number);
-  t.is(ok(await hosters.as(bob, ['read', number])), shown);
-  await mkdir(join(hosters.dir.path, 'saved'));
-  const saved = JSON.parse(ok(await hosters.as(bob, ['save', number, 'saved', '--json']))) as {
-    path: string;
-    sha256: string;
-  }[];
-  t.is(saved.length, 2);
-  t.deepEqual((await readdir(join(hosters.dir.path, 'saved'))).length, 2);
-  const bytes = await readFile(join(hosters.dir.path, 'saved', 'picture.png'));
-  t.true(bytes.equals(picture));
-  t.is(saved.find(({ path }) => path.endsWith('.png'))?.sha256, sha256(picture));
+    const [cover] = await inboxOf(bob, (entries) => entries.length === 1, as);
+    const number = String(cover?.number);
+    t.is(ok(await as(bob, ['read', number])), shown);
+    await mkdir(join(hosters.dir.path, 'saved'));
+    const saved = JSON.parse(ok(await as(bob, ['save', number, 'saved', '--json']))) as {
+      path: string;
+      sha256: string;
+    }[];
+    t.is(saved.length, 2);
+    t.deepEqual((await readdir(join(hosters.dir.path, 'saved'))).length, 2);
+    const bytes = await readFile(join(hosters.dir.path, 'saved', 'picture.png'));
+    t.true(bytes.equals(picture));
+    t.is(saved.find(({ path }) => path.endsWith('.png'))?.sha256, sha256(picture));
 
-  const reply = ok(await hosters.as(bob, ['reply', number, '--body', 'Yes, on Saturday.']));
-  t.regex(reply, /^alice-letter@alpha\.test +drop +trace /);
-  const [answer] = await inboxOf(alice, (entries) => entries[0]?.status === 'opened');
-  t.is(answer?.way, 'drop');
-  t.deepEqual(answer?.answers, { kind: 'sent', number: 1 });
-  t.regex((await hosters.as(alice, ['read', '1'])).err, /that of a message that you sent \[not_found\]/);
-  const read = ok(await hosters.as(alice, ['read', String(answer?.number)]));
-  t.regex(read, /\nSubject {2}Re: The lighthouse\n\nYes, on Saturday\.\n$/);
+    const reply = ok(await as(bob, ['reply', number, '--body', 'Yes, on Saturday.']));
+    t.regex(reply, /^alice-letter@alpha\.test +drop +trace /);
+    const [answer] = await inboxOf(alice, (entries) => entries[0]?.status === 'opened', as);
+    t.is(answer?.way, 'drop');
+    t.deepEqual(answer?.answers, { kind: 'sent', number: 1 });
+    t.regex((await as(alice, ['read', '1'])).err, /that of a message that you sent \[not_found\]/);
+    const read = ok(await as(alice, ['read', String(answer?.number)]));
+    t.regex(read, /\nSubject {2}Re: The lighthouse\n\nYes, on Saturday\.\n$/);
 
-  const list = JSON.parse(ok(await hosters.as(alice, ['sent', '--json']))) as SentEntry[];
-  t.is(list[0]?.recipients[0]?.state, 'accepted');
-  const handle = /trace ([a-z2-7]{16})/.exec(sent.out)?.[1] ?? '';
-  t.regex(ok(await hosters.as(alice, ['sent'])), new RegExp(`accepted .*trace ${handle}`));
-  t.regex(ok(await hosters.hoster('alpha', ['trace', handle])), / stored +beta\.test\n[^]* accepted/);
-  t.regex(ok(await hosters.hoster('beta', ['trace', handle])), / received +alpha\.test\n/);
-});
+    const list = JSON.parse(ok(await as(alice, ['sent', '--json']))) as SentEntry[];
+    t.is(list[0]?.recipients[0]?.state, 'accepted');
+    const handle = /trace ([a-z2-7]{16})/.exec(sent.out)?.[1] ?? '';
+    t.regex(ok(await as(alice, ['sent'])), new RegExp(`accepted .*trace ${handle}`));
+    t.regex(ok(await hoster('alpha', ['trace', handle])), / stored +beta\.test\n[^]* accepted/);
+    t.regex(ok(await hoster('beta', ['trace', handle])), / received +alpha\.test\n/);
+  },
+);
 
 test.serial('a mail in a file is sent as it is', async (t) => {
   const { alice, bob } = await pair('eml');
@@ -259,7 +263,7 @@ test.serial('before enrolment every command says what is missing', async (t) => 
 test.serial('two commands at once lose nothing', async (t) => {
   const { alice, bob } = await pair('both');
   const sends = await Promise.all(
-    ['one', 'two'].map((text) => hosters.as(alice, ['send', `${bob}@beta.test`, '--body', text])),
+    ['one', 'two'].map((text) => hosters.binary.as(alice, ['send', `${bob}@beta.test`, '--body', text])),
   );
   for (const run of sends) ok(run);
   const list = JSON.parse(ok(await hosters.as(alice, ['sent', '--json']))) as SentEntry[];
@@ -298,7 +302,7 @@ test.serial('while the own domain cannot be asked the inbox shows what is known'
 
 test.serial('the hoster sees figures, users and domains', async (t) => {
   t.regex(
-    ok(await hosters.hoster('beta', ['status'])),
+    ok(await hosters.binary.hoster('beta', ['status'])),
     /^beckon \S+, up .*, 1 domain, .*\nwaiting .*\nreceived /,
   );
   const added = ok(await hosters.hoster('beta', ['domain', 'add', 'Second.TEST']));

@@ -1,4 +1,4 @@
-/** `beckon keys` by hand: the real binary, a real daemon. */
+/** `beckon keys` by hand: real commands, a real daemon. */
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -8,7 +8,7 @@ import type { KeyReport } from '../../src/http/admin-handlers.ts';
 import { testDirectory } from '../support/directory.ts';
 import { testClock } from '../support/clock.ts';
 import { beckon, serve, type Run } from './beckon.ts';
-import { command } from './face.ts';
+import { beckonHere, command } from './face.ts';
 
 const settings = [
   'listen.https=127.0.0.1:0',
@@ -20,7 +20,7 @@ const settings = [
 
 async function installed(cwd: string, more: readonly string[] = []): Promise<void> {
   const set = [...settings, ...more].flatMap((setting) => ['--set', setting]);
-  const made = await beckon(['init', 'alpha.test', '--data', 'data', ...set], { cwd });
+  const made = await beckonHere(['init', 'alpha.test', '--data', 'data', ...set], { cwd });
   if (made.code !== 0) throw new Error(made.err);
 }
 
@@ -33,7 +33,7 @@ test('list, rotate, revoke and the way of the identity key offline', async (t) =
   await using dir = await testDirectory();
   const cwd = dir.path;
   await installed(cwd);
-  const keys = (...args: string[]): Promise<Run> => beckon(['keys', ...args], { cwd });
+  const keys = (...args: string[]): Promise<Run> => beckonHere(['keys', ...args], { cwd });
   await using daemon = await serve({ cwd });
 
   const listed = ok(await keys('list'));
@@ -93,7 +93,7 @@ test('list, rotate, revoke and the way of the identity key offline', async (t) =
   t.deepEqual(await readdir(join(cwd, 'data/keys/alpha.test')), ['identity.json', 'working.json']);
   t.regex((await keys('import', ...given)).err, /here already.*\[exists\]/);
   t.regex(ok(await keys('list')), /^alpha\.test {2}identity key here/);
-  t.is((await beckon(['status'], { cwd })).code, 0);
+  t.is((await beckonHere(['status'], { cwd })).code, 0);
   t.is(await daemon.stop(), 0);
 });
 
@@ -109,9 +109,9 @@ test('key files under a passphrase: the start asks for it, protect changes it an
   const running = await serve({ cwd, env: env('first') });
   t.teardown(() => running.stop());
   t.true(isSealedText(await readFile(file, 'utf8')), 'encrypted at the start');
-  ok(await beckon(['domain', 'add', 'beta.test'], { cwd, env: env('first') }));
+  ok(await beckonHere(['domain', 'add', 'beta.test'], { cwd, env: env('first') }));
   t.true(isSealedText(await readFile(join(cwd, 'data/keys/beta.test/working.json'), 'utf8')));
-  const refused = await beckon(['keys', 'protect', '--off'], { cwd, env: env('first') });
+  const refused = await beckonHere(['keys', 'protect', '--off'], { cwd, env: env('first') });
   t.regex(refused.err, /the daemon is running.*\[state_locked\]\nnext {4}stop it first/);
   await running.stop();
 
@@ -124,11 +124,11 @@ test('key files under a passphrase: the start asks for it, protect changes it an
   t.regex(wrong.err, /working\.json: the passphrase does not open it; nothing was changed.*\[open_failed\]/);
   t.is(await readFile(file, 'utf8'), sealed);
 
-  const protect = (...args: string[]) => beckon(['keys', 'protect', ...args], { cwd, env: env('first') });
+  const protect = (...args: string[]) => beckonHere(['keys', 'protect', ...args], { cwd, env: env('first') });
   t.is((await protect()).code, 2);
   t.regex(ok(await protect('--passphrase-file', 'second')), /^wrote {3}4 key files, encrypted\n/);
   await (await serve({ cwd, env: env('second') })).stop();
-  const off = await beckon(['keys', 'protect', '--off'], { cwd, env: env('second') });
+  const off = await beckonHere(['keys', 'protect', '--off'], { cwd, env: env('second') });
   t.regex(ok(off), /^wrote {3}4 key files, plain\n/);
   await (await serve({ cwd })).stop();
 });

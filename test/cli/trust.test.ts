@@ -1,4 +1,4 @@
-/** Trust by hand: every step a command of the real binary. */
+/** Trust by hand: every step a command. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';

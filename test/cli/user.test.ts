@@ -1,11 +1,11 @@
-/** `beckon user` by hand: the real binary, a real daemon; and what is printed for a user who is enrolled. */
+/** `beckon user` by hand: real commands, a real daemon; and what is printed for a user who is enrolled. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import type { Admin } from '../../src/cli/admin.ts';
 import { testDirectory } from '../support/directory.ts';
-import { beckon, serve, type Run } from './beckon.ts';
-import { command } from './face.ts';
+import { serve, type Run } from './beckon.ts';
+import { beckonHere, command } from './face.ts';
 
 const settings = [
   'listen.https=127.0.0.1:0',
@@ -23,8 +23,8 @@ function ok({ code, out, err }: Run): string {
 test('users are invited, listed, exported and removed', async (t) => {
   await using dir = await testDirectory();
   const cwd = dir.path;
-  ok(await beckon(['init', 'alpha.test', '--data', 'data', ...settings], { cwd }));
-  const user = (...args: string[]): Promise<Run> => beckon(['user', ...args], { cwd });
+  ok(await beckonHere(['init', 'alpha.test', '--data', 'data', ...settings], { cwd }));
+  const user = (...args: string[]): Promise<Run> => beckonHere(['user', ...args], { cwd });
   await using daemon = await serve({ cwd });
 
   t.like(await user('list'), { code: 0, out: '', err: 'nobody yet: beckon user add NAME@DOMAIN\n' });
@@ -58,7 +58,7 @@ test('users are invited, listed, exported and removed', async (t) => {
 test('who is invited again is told what goes when', async (t) => {
   await using dir = await testDirectory();
   const cwd = dir.path;
-  ok(await beckon(['init', 'alpha.test', '--data', 'data', ...settings], { cwd }));
+  ok(await beckonHere(['init', 'alpha.test', '--data', 'data', ...settings], { cwd }));
   const asked: unknown[] = [];
   const admin: Partial<Admin> = {
     async reinviteUser(address, how) {
