@@ -1,5 +1,6 @@
 /** The DNS records of a domain that this configuration serves. */
 import type { Config } from '../config.ts';
+import { dkimName, type DkimKey } from '../keys/dkim-key.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { nextIdentity } from '../keys/next-identity.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
@@ -42,8 +43,8 @@ export function publishedDns(
   keys: DomainKeys,
   { host, ports }: { readonly host: string; readonly ports: PublicPorts },
 ): readonly DnsLine[] {
-  const { domain, fingerprint, gone } = keys;
-  return domainRecords({
+  const { domain, fingerprint, gone, dkim } = keys;
+  const records = domainRecords({
     domain,
     host,
     httpsPort: ports.https,
@@ -51,7 +52,13 @@ export function publishedDns(
     fingerprint,
     next: nextIdentity(keys)?.fingerprint,
     gone,
-  }).map(dnsLine);
+  });
+  return [...records, ...dkimRecords(dkim, domain)].map(dnsLine);
+}
+
+/** What lets receivers of mail check its signature; of a domain with a bridge. */
+function dkimRecords(dkim: DkimKey | undefined, domain: string): readonly DomainRecord[] {
+  return dkim === undefined ? [] : [{ type: 'TXT', name: dkimName(dkim, domain), text: dkim.txt }];
 }
 
 export interface ServedDnsParts {

@@ -14,6 +14,7 @@ import { createTurns } from '../directory/turns.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { advancedBridgeUser } from '../keys/bridge-user.ts';
+import { createDkimKey } from '../keys/dkim-key.ts';
 import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
 import { abandonIdentity } from '../keys/identity-life.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
@@ -142,6 +143,10 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
     const renew = await users.isRestored(domain);
     const now = clock.seconds();
     await attempt(domain, (keys) => advancedBridgeUser(keys, { local, renew, now, random }));
+    if (keyRing.keysOf(domain)?.dkim === undefined) {
+      const dkim = await createDkimKey();
+      await attempt(domain, (keys) => ({ ...keys, dkim: keys.dkim ?? dkim }));
+    }
     const keys = keyRing.keysOf(domain);
     if (keys !== undefined)
       await users

@@ -3,20 +3,18 @@ import { Readable } from 'node:stream';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
-
-export interface DkimKey {
-  /** The key's name in DNS: `<selector>._domainkey.<domain>`. */
-  readonly selector: string;
-  /** PKCS 8, PEM. */
-  readonly privateKey: string;
-}
+import type { DkimKey } from '../keys/dkim-key.ts';
 
 /** The header field with its CRLF, to be put on top. Reads the message once. Throws `internal` where nothing can be signed. */
 export async function dkimField(
   message: AsyncIterable<Uint8Array>,
   { domain, key, clock }: { readonly domain: string; readonly key: DkimKey; readonly clock: Clock },
 ): Promise<Uint8Array> {
-  const signer = { signingDomain: domain, selector: key.selector, privateKey: key.privateKey };
+  const signer = {
+    signingDomain: domain,
+    selector: key.selector,
+    privateKey: new TextDecoder().decode(key.privateKey.expose()),
+  };
   const { signatures, errors } = await dkimSign(Readable.from(message, { objectMode: false }), {
     ...signer,
     // The library looks here alone, whatever its types say.

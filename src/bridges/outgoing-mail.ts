@@ -8,7 +8,8 @@
  */
 import type { Clock } from '../clock.ts';
 import { splitAddress } from '../wire/address.ts';
-import { dkimField, type DkimKey } from './dkim.ts';
+import type { DkimKey } from '../keys/dkim-key.ts';
+import { dkimField } from './dkim.ts';
 import { encoded, withCrlf } from './mail-encode.ts';
 import { surveyMail } from './mail-survey.ts';
 import type { MailJob, MailOutcome, Transport } from './transport.ts';
@@ -16,7 +17,7 @@ import type { MailJob, MailOutcome, Transport } from './transport.ts';
 export interface OutgoingParts {
   readonly carry: Transport;
   /** Undefined where the domain does not sign. */
-  readonly dkimOf: (domain: string) => Promise<DkimKey | undefined>;
+  readonly dkimOf: (domain: string) => DkimKey | undefined;
   readonly clock: Clock;
 }
 
@@ -26,7 +27,7 @@ const noEightBit = '5.6.3';
 export function createOutgoing({ carry, dkimOf, clock }: OutgoingParts): Transport {
   async function signed(job: MailJob, open: MailJob['open']): Promise<MailJob> {
     const domain = job.from === '' ? undefined : splitAddress(job.from).domain;
-    const key = domain === undefined ? undefined : await dkimOf(domain);
+    const key = domain === undefined ? undefined : dkimOf(domain);
     if (domain === undefined || key === undefined) return { ...job, open };
     const field = await dkimField(open(), { domain, key, clock });
     return { ...job, open: () => behind(field, open()) };

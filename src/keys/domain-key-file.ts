@@ -12,6 +12,7 @@ import {
   type Progress,
   type RevokedKey,
 } from './domain-keys.ts';
+import { dkimFromJson, dkimToJson, type DkimKeyJson } from './dkim-key.ts';
 import { domainFingerprint, keyId } from './fingerprints.ts';
 import {
   arrayFromJson,
@@ -51,6 +52,7 @@ export interface WorkingKeysJson extends StatementsJson {
   /** Secret, too. Version 0.1 wrote none. */
   readonly decoys?: { readonly secret: string; readonly start: number };
   readonly bridge?: BridgeUserJson;
+  readonly dkim?: DkimKeyJson;
 }
 
 interface BridgeUserJson {
@@ -92,6 +94,7 @@ export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
     progress: keys.progress,
     ...(keys.decoys === undefined ? {} : { decoys: decoysToJson(keys.decoys) }),
     ...(keys.bridge === undefined ? {} : { bridge: bridgeToJson(keys.bridge) }),
+    ...(keys.dkim === undefined ? {} : { dkim: dkimToJson(keys.dkim) }),
     ...statementsToJson(keys),
   };
 }
@@ -108,7 +111,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
   const fields = objectFromJson(
     working,
     ['format', 'domain', 'fingerprint', 'mandate', 'recoveryHash', 'keys'],
-    ['revoked', 'progress', 'decoys', 'bridge', ...statementFields],
+    ['revoked', 'progress', 'decoys', 'bridge', 'dkim', ...statementFields],
   );
   expectFormat(fields['format'], workingFormat);
   const domain = domainFromJson(fields['domain']);
@@ -122,6 +125,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     progress: 'progress' in fields ? progressFromJson(fields['progress']) : noProgress,
     ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
     ...('bridge' in fields ? { bridge: bridgeFromJson(fields['bridge']) } : {}),
+    ...('dkim' in fields ? { dkim: dkimFromJson(fields['dkim']) } : {}),
     ...statementsFromJson(fields, domain),
   };
   // A crash came between the change of identity and its file: that of the one before may still be there.

@@ -4,6 +4,7 @@ import { Secret } from '../crypto/secret.ts';
 import { ed25519Public } from '../crypto/sign.ts';
 import { times, type KeyUse } from '../wire/registry.ts';
 import { createDecoyRoot, type DecoyRoot } from './decoy.ts';
+import type { DkimKey } from './dkim-key.ts';
 import { domainFingerprint, recoveryHash } from './fingerprints.ts';
 import { createKeyPair, endOfTime, secretLength, type KeyPair } from './key-pair.ts';
 import { signMandate } from './mandate.ts';
@@ -54,6 +55,8 @@ export interface DomainKeys {
   readonly next?: NextIdentity;
   /** Of a domain that has or had a bridge to mail. */
   readonly bridge?: BridgeUser;
+  /** What signs mail, of a domain that has or had a bridge. */
+  readonly dkim?: DkimKey;
   /** Signatures of parents on the identity. */
   readonly parents?: readonly Uint8Array[];
   /** What TXT says of a domain that leaves: it takes nothing new. */

@@ -1,12 +1,12 @@
 /** What goes out: signed as it goes, and fit for who takes it. */
 import test from 'ava';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
-import { createDkimKey, dkimName } from '../../src/bridges/dkim-key.ts';
+import { createDkimKey, dkimName } from '../../src/keys/dkim-key.ts';
 import { createOutgoing } from '../../src/bridges/outgoing-mail.ts';
 import type { MailJob, Transport } from '../../src/bridges/transport.ts';
 
 const clock = { seconds: () => Math.floor(Date.now() / 1000), monotonic: () => 0 };
-const key = await createDkimKey('beckon1');
+const key = await createDkimKey();
 
 const jobOf = (text: string, from = 'alice@alpha.test'): MailJob => ({
   from,
@@ -35,13 +35,13 @@ function recording() {
         : { kind: 'sent' as const, status: '2.0.0' },
     );
   };
-  const dkimOf = async (domain: string) => (domain === 'alpha.test' ? key : undefined);
+  const dkimOf = (domain: string) => (domain === 'alpha.test' ? key : undefined);
   return { carried, transport: createOutgoing({ carry, dkimOf, clock }) };
 }
 
 async function verified(mail: Buffer | undefined): Promise<unknown> {
   const resolver = async (name: string): Promise<string[][]> => {
-    if (name === dkimName('beckon1', 'alpha.test')) return [[key.txt]];
+    if (name === dkimName(key, 'alpha.test')) return [[key.txt]];
     throw Object.assign(new Error('none'), { code: 'ENOTFOUND' });
   };
   const { results } = await dkimVerify(mail ?? Buffer.alloc(0), { resolver });
