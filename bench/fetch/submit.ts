@@ -1,7 +1,7 @@
 /**
  * Submissions, each durable before it is answered, beside Postfix accepting messages of the same size on the same disk. Ours go through the
- * pipeline of the account interface and the store (reserve, open, write, commit), without the HTTP and the signatures around it; Postfix's
- * through SMTP without TLS.
+ * pipeline of the account interface and the store as the client's do (an id is reserved, then committed with the payload), without the HTTP
+ * and the signatures around it; Postfix's through SMTP without TLS.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,14 +20,12 @@ import { sizes } from '../../src/wire/registry.ts';
 import { encode } from '../../src/wire/schema.ts';
 import type { SubmittedMessage } from '../../src/wire/submission.ts';
 import { metricOf, wallSeconds, type Bench, type Pair } from '../report.ts';
-import { envelopeSize, headerSize, newMessage, newOwner, piece } from '../stored-messages.ts';
+import { envelopeSize, headerSize, newMessage, newOwner } from '../stored-messages.ts';
 import { sendMail, startPostfix } from './postfix.ts';
 import { findProgram, leaveOut } from './programs.ts';
 
 /** Submissions under way at a time, and connections to Postfix. */
 const together = 64;
-/** What a client has reserved at once. */
-const reserved = 64;
 
 export const submitting: Bench = {
   name: 'submit',
@@ -79,14 +77,10 @@ async function submitAll(submit: Submit, payload: Uint8Array, count: number): Pr
     Array.from({ length: together }, async () => {
       const owner = newOwner('alpha.test');
       const user: AccountUser = { owner, device: systemRandom(32), kind: 'device' };
-      let ids: readonly Uint8Array[] = [];
-      for (let at = 0; next++ < count; at++) {
-        if (at % reserved === 0) ({ ids } = await submit.reserve(user, reserved));
-        const upload = systemRandom(16);
-        await submit.openUpload(user, upload, payload.length);
-        await submit.writePart(user, upload, { offset: 0, bytes: piece(payload) });
-        const message = submitted(ids[at % reserved] as Uint8Array, payload.length);
-        await submit.commit(user, { upload, payloadHash: hash, messages: [message] });
+      while (next++ < count) {
+        const { ids } = await submit.reserve(user, 1);
+        const message = submitted(ids[0] as Uint8Array, payload.length);
+        await submit.commit(user, { payload, payloadHash: hash, messages: [message] });
       }
     }),
   );
