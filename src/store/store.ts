@@ -96,7 +96,8 @@ function createStore(
   blobs: Engine,
   close: () => Promise<void>,
 ): Store {
-  const hasRoom = (bytes: number): boolean => diskHasRoom(bytes, blobs.freeBytes());
+  // What is free inside is counted where it matters only: counting takes longer than storing a small message.
+  const hasRoom = (bytes: number): boolean => diskHasRoom(bytes, 0) || diskHasRoom(bytes, blobs.freeBytes());
   const usage = createUsageCounts(tables);
   const chunks = createChunks(blobs);
   const pulledUsage = createUsageCounts(tables, 'pulled_usage');
