@@ -69,9 +69,10 @@ export const submitting: Bench = {
   },
 };
 
-/** A message with a payload of its own each; every submitter is a user. */
+/** Every submitter is a user. The bytes of their messages are the same, as those that Postfix gets are; ids and handles are not. */
 async function submitAll(submit: Submit, payload: Uint8Array, count: number): Promise<void> {
   const hash = sha256(payload);
+  const message = submitted(payload.length);
   let next = 0;
   await Promise.all(
     Array.from({ length: together }, async () => {
@@ -79,20 +80,20 @@ async function submitAll(submit: Submit, payload: Uint8Array, count: number): Pr
       const user: AccountUser = { owner, device: systemRandom(32), kind: 'device' };
       while (next++ < count) {
         const { ids } = await submit.reserve(user, 1);
-        const message = submitted(ids[0] as Uint8Array, payload.length);
-        await submit.commit(user, { payload, payloadHash: hash, messages: [message] });
+        const messages = [{ ...message, id: ids[0] as Uint8Array }];
+        await submit.commit(user, { payload, payloadHash: hash, messages });
       }
     }),
   );
 }
 
-function submitted(id: Uint8Array, size: number): SubmittedMessage {
+function submitted(size: number): SubmittedMessage {
   const envelope = encode(sealedEnvelope, {
     destination: 'beta.test',
     keyId: systemRandom(sizes.keyId),
     sealedKey: systemRandom(sizes.xwingEnc + 48),
     ciphertext: systemRandom(1000),
   });
-  const { introduction: _, ...message } = newMessage(id, size);
+  const { introduction: _, ...message } = newMessage(systemRandom(sizes.messageId), size);
   return { ...message, envelope };
 }

@@ -2,6 +2,7 @@
  * Blobs: who refers to each, reading them, and removing those that nobody refers to. Payloads that came with their commit lie in a table
  * beside the rows, in the same write: so such a commit waits for the disk once. All others are chunks.
  */
+import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import { domainName, hash, length } from '../wire/items.ts';
 import { bool, bytes, field, optional, record, uint, type ValueOf } from '../wire/schema.ts';
@@ -10,6 +11,7 @@ import type { Owner } from './api/terms.ts';
 import { blobIdSize, chunkSize, type Chunks } from './chunks.ts';
 import { randomId } from './digest.ts';
 import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
+import { joined, ordered } from './keys.ts';
 import type { UsageCounts } from './usage.ts';
 
 export const blobRow = record('blob', {
@@ -47,7 +49,12 @@ export interface BlobTables {
   withoutSweep<T>(work: () => Promise<T>): Promise<T>;
 }
 
-export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages): BlobTables {
+export function createBlobs(
+  engine: Engine,
+  chunks: Chunks,
+  usages: Usages,
+  clock: Clock,
+): BlobTables {
   const blobs = engine.table('blobs', schemaCodec(blobRow));
   const small = createSmallPayloads(engine);
   const read: ReadChunk = (id, index) => (index === 0 ? small.get(id) : undefined) ?? chunks.get(id, index);
@@ -96,7 +103,9 @@ export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages): Blo
   }
 
   function create({ domain, user }: Owner, size: number, kind: BlobKind): Uint8Array {
-    const id = randomId(blobIdSize);
+    // Those that come together lie together: a write then touches few pages, and a random place for each would touch many.
+    const arrived = ordered(clock.seconds());
+    const id = joined(arrived, randomId(blobIdSize - arrived.length));
     const pulled = kind === 'pulled' ? { pulled: true } : {};
     blobs.put(id, { size, references: 1, domain, user, ...pulled });
     return id;

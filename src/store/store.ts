@@ -102,7 +102,7 @@ function createStore(
   const chunks = createChunks(blobs);
   const pulledUsage = createUsageCounts(tables, 'pulled_usage');
   const usages = { own: usage, pulled: pulledUsage };
-  const payloads = createBlobs(tables, chunks, usages);
+  const payloads = createBlobs(tables, chunks, usages, clock);
   const parts = { engine: tables, chunks, blobs: payloads.refs, usage, usages, clock: expiry, hasRoom };
   const uploads = createUploads(parts);
   const states = createStates({ ...parts, uploads });
