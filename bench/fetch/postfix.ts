@@ -9,7 +9,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { freePort } from './programs.ts';
+import { cpuSecondsOfAll, freePort } from './programs.ts';
 
 const run = promisify(execFile);
 const daemons = '/usr/lib/postfix/sbin';
@@ -17,6 +17,8 @@ const stopMs = 10_000;
 
 export interface Postfix {
   readonly port: number;
+  /** Processor time of all its processes so far. */
+  cpuSeconds(): number;
   stop(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export async function startPostfix(program: string, dir: string): Promise<Postfi
   const pid = await masterOf(dir);
   return {
     port,
+    cpuSeconds: () => cpuSecondsOfAll(pid),
     async stop() {
       process.kill(pid, 'SIGTERM');
       for (const began = performance.now(); isAlive(pid) && performance.now() - began < stopMs;)

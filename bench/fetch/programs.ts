@@ -1,7 +1,7 @@
 /** Other programs as peers: found where Debian installs them, run without privileges they do not need, on ports of their own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -74,8 +74,37 @@ const ticksPerSecond = 100;
 
 /** Seconds of processor time that a process used so far, all its threads. */
 export function cpuSecondsOf(pid: number): number {
+  const { own } = statOf(pid);
+  return own / ticksPerSecond;
+}
+
+/** The same of a process and its children, those that ended included. */
+export function cpuSecondsOfAll(pid: number): number {
+  const { own, ended } = statOf(pid);
+  const children = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && parentOf(name) === pid);
+  const ticks = children.reduce((sum, child) => sum + (statOrNothing(child)?.own ?? 0), own + ended);
+  return ticks / ticksPerSecond;
+}
+
+/** Of proc(5), in ticks: user and system time of its own, and of children that were waited for. */
+function statOf(pid: number | string) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
     .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+    .split(' ')
+    .map(Number);
+  const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15);
+  return { parent: fields[1], own: user + system, ended: endedUser + endedSystem };
+}
+
+/** It may end meanwhile. */
+function statOrNothing(pid: string) {
+  try {
+    return statOf(pid);
+  } catch {
+    return undefined;
+  }
+}
+
+function parentOf(pid: string): number | undefined {
+  return statOrNothing(pid)?.parent;
 }
