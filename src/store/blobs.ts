@@ -49,12 +49,7 @@ export interface BlobTables {
   withoutSweep<T>(work: () => Promise<T>): Promise<T>;
 }
 
-export function createBlobs(
-  engine: Engine,
-  chunks: Chunks,
-  usages: Usages,
-  clock: Clock,
-): BlobTables {
+export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages, clock: Clock): BlobTables {
   const blobs = engine.table('blobs', schemaCodec(blobRow));
   const small = createSmallPayloads(engine);
   const read: ReadChunk = (id, index) => (index === 0 ? small.get(id) : undefined) ?? chunks.get(id, index);
