@@ -3,6 +3,7 @@ import { createAuthenticate, type Authenticate } from './account/authenticate.ts
 import { createCards, type Cards } from './account/cards.ts';
 import { createDevices } from './account/devices.ts';
 import { createEnroll } from './account/enroll.ts';
+import { createGateways, type GatewayParts } from './account/gateways.ts';
 import { createInvite, createReinvite } from './account/invite.ts';
 import { createKeptCiphertexts } from './account/kept.ts';
 import { createAccountMail } from './account/mail.ts';
@@ -32,6 +33,8 @@ export interface AccountSideParts {
   readonly expiry: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
+  /** What mail programs and mail stores can be served with. */
+  readonly gateways: Pick<GatewayParts, 'submission' | 'push'>;
 }
 
 export interface AccountSide {
@@ -54,6 +57,7 @@ export function createAccountSide(parts: AccountSideParts): AccountSide {
   const profile = createProfile({ ...store, quotaOf, keepOf });
   const kept = createKeptCiphertexts({ ...store, keepOf, clock: expiry });
   const cards = createCards({ ...store, clock });
+  const gateways = createGateways({ ...store, ...parts.gateways, clock });
   const putRecord = createPutRecord({ ...store, clock });
   const states = createStates({ ...store, limits: () => ({ totalBytes: config().storage.max }) });
   const sent = createSentMessages({ ...store, clock: expiry });
@@ -113,6 +117,9 @@ export function createAccountSide(parts: AccountSideParts): AccountSide {
       listMail: mail.list,
       mail: mail.find,
       dropMail: mail.drop,
+      gateways: gateways.list,
+      putGateway: gateways.put,
+      removeGateway: gateways.remove,
     },
     authenticate,
     readCard: cards.read,

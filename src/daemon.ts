@@ -185,6 +185,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     expiry,
     random: systemRandom,
     metrics,
+    gateways: { submission: () => undefined, push: () => undefined },
   });
 
   const digests = { claimed: claimedDigest, createSha256 };
@@ -200,7 +201,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
           ...fetching.handlers,
           introductions: async (domain, request, page) => {
-            await accounts.authenticate.user(domain, request);
+            await accounts.authenticate.user(domain, request, ['device', 'gateway']);
             return await fetching.readFeed(domain, page);
           },
         },

@@ -208,6 +208,10 @@ test('the lists of the registry are those of the code', (t) => {
   t.deepEqual(listAfter('README.md', 'Envelope flags'), { ...registry.envelopeFlags });
   t.deepEqual(listAfter('README.md', 'Introduction types'), { ...registry.introductionTypes });
   t.deepEqual(listAfter('README.md', 'Mail kinds'), { ...registry.mailKinds });
+  t.deepEqual(listAfter('README.md', 'Gateway kinds'), { ...registry.gatewayKinds });
+  t.deepEqual(listAfter('README.md', 'Push rules'), { ...registry.pushRuleKinds });
+  const { memory, passes } = registry.gatewayCost;
+  t.true(documentOf('account.md').includes(`memory ${memory} KiB, passes ${passes}`));
   t.deepEqual(listAfter('README.md', 'Dispositions'), { ...registry.dispositions });
   t.deepEqual(listAfter('README.md', 'Preferences'), { ...registry.preferences });
   t.deepEqual(listAfter('README.md', 'Takedown reasons'), { ...registry.takedownReasons });
@@ -248,6 +252,9 @@ test('every constant of the registry is compared by these tests', (t) => {
     'datagramTypes',
     'dispositions',
     'envelopeFlags',
+    'gatewayCost',
+    'gatewayKindNames',
+    'gatewayKinds',
     'introductionTypes',
     'keyStatuses',
     'keyUses',
@@ -256,6 +263,7 @@ test('every constant of the registry is compared by these tests', (t) => {
     'preferences',
     'publicPath',
     'purposes',
+    'pushRuleKinds',
     'repeating',
     'reservedPaths',
     'sizes',

@@ -1,4 +1,4 @@
-/** Mail of users that leaves over SMTP, as far as the account interface goes: wire-spec/account.md section 12. */
+/** Mail of users that leaves over SMTP, as far as the account interface goes: wire-spec/account.md section 13. */
 import { BeckonError } from '../errors.ts';
 import { parseTraceHandle, traceHandleText } from '../keys/fingerprints.ts';
 import type { KeyRing } from '../keys/key-ring.ts';

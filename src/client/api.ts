@@ -9,12 +9,16 @@ import type { Alarm, ReceivedStatus } from './state.ts';
 import type { ClientCards } from './card-api.ts';
 import type { ClientSending, OnProgress, OnRecipients, Outgoing, SendResult } from './send-api.ts';
 import type { ClientTrust } from './trust-api.ts';
+
+import type { GatewayKeys } from '../wire/gateway.ts';
+import type { ClientMailbox } from './mailbox-api.ts';
 import type { Watching } from './watch-api.ts';
 
 export type { Alarm, AlarmCode } from './state.ts';
 export type * from './card-api.ts';
 export type * from './devices-api.ts';
 export type * from './send-api.ts';
+export type * from './mailbox-api.ts';
 export type * from './trust-api.ts';
 export type * from './watch-api.ts';
 
@@ -67,6 +71,11 @@ export interface Client {
   restore(address: string, phrase: string, deviceName: string): Promise<Joined>;
   /** The same by the code that another device shows. Throws `invitation_invalid`, `fingerprint_mismatch`, else as `restore`. */
   pair(code: string, deviceName: string): Promise<Joined>;
+  /**
+   * The same with the keys that the user handed to a gateway, whose device the domain knows already: for as long as this client lives. Throws
+   * `unauthorized` (taken back), `key_unknown` (another phrase since), `not_found`, `fingerprint_mismatch`, network codes.
+   */
+  speak(keys: GatewayKeys): Promise<Joined>;
   /**
    * Sends to all recipients, or, unless `partial`, to none where one cannot be written to. One part is one message, several get a
    * cover. `before` is told of the recipients before anything is reserved or sent; what it throws stops the sending. Throws `request_invalid`, `quota_exceeded`, `storage_full`, `payload_mismatch` (a part is not as long as announced),
@@ -128,6 +137,7 @@ export interface Client {
   dismissAlarms(): Promise<void>;
   readonly devices: ClientDevices;
   readonly cards: ClientCards;
+  readonly mailbox: ClientMailbox;
   /** Ends all connections. */
   close(): Promise<void>;
 }

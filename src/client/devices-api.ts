@@ -7,8 +7,8 @@ export interface DeviceEntry {
   readonly name: string;
   /** Unix seconds. */
   readonly added: number;
-  /** `recovery` stands for the phrase. */
-  readonly kind: 'device' | 'recovery';
+  /** `recovery` stands for the phrase, `gateway` for a gateway of the domain (`beckon mailbox`). */
+  readonly kind: 'device' | 'recovery' | 'gateway';
   /** This very one. */
   readonly here: boolean;
 }

@@ -97,7 +97,7 @@ function entryOf({ device, name, added, kind }: OwnDevice, here: Uint8Array): De
 
 /** By its name, or by the beginning of its id. Throws `not_found`, `request_invalid` where several could be meant. */
 function theDevice(devices: readonly DeviceEntry[], which: string): DeviceEntry {
-  const removable = devices.filter(({ kind }) => kind === 'device');
+  const removable = devices.filter(({ kind }) => kind !== 'recovery');
   const named = removable.filter(({ name }) => name === which);
   const meant =
     named.length > 0 ? named : removable.filter(({ id }) => which.length >= 4 && id.startsWith(which));

@@ -7,6 +7,7 @@ import { deliverAccepts } from './accept.ts';
 import { createCards, takeDownUsed } from './cards.ts';
 import { createSync, openKnown } from './collect.ts';
 import { createListParts } from './cover.ts';
+import { createMailbox } from './mailbox.ts';
 import { createKeep } from './keep.ts';
 import { createDevices, renewPhrase } from './devices.ts';
 import { createEnroll } from './enroll.ts';
@@ -181,6 +182,16 @@ export async function createClient(parts: ClientParts): Promise<Client> {
       random,
     }),
     devices: createDevices({ ...phraseParts, network, revokeKeys: ownKeys.revoke, clock }),
+    mailbox: createMailbox({
+      session,
+      secrets,
+      network,
+      own,
+      share,
+      setBridged: ownKeys.setBridged,
+      clock,
+      random,
+    }),
     trust: createTrust({ session, network }),
     async revokeKeys() {
       await sync().catch(() => undefined);

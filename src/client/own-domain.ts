@@ -11,10 +11,20 @@ import {
   type PollResponse,
 } from '../wire/collect.ts';
 import { preferencesRequest, type PreferencesRequest } from '../wire/preferences.ts';
-import { mediaTypes, sizes } from '../wire/registry.ts';
+import { gatewayKindNames, mediaTypes, sizes, type GatewayKind } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import type { Submission } from '../wire/submission.ts';
-import { arrayOf, bytes64, count, objectOf, oneOf, shortText, type Reader, type ReaderOf } from './json.ts';
+import {
+  arrayOf,
+  bytes64,
+  count,
+  flag,
+  objectOf,
+  oneOf,
+  shortText,
+  type Reader,
+  type ReaderOf,
+} from './json.ts';
 import { foreign, type AskOwn, type OwnAnswer, type OwnRequest } from './own-request.ts';
 
 export interface UploadProgress {
@@ -93,6 +103,16 @@ export interface OwnDomain {
     readonly expires: number;
   }): Promise<void>;
   removeCard(id: Uint8Array): Promise<void>;
+  /** What the domain's gateways have of the user, and which there are. */
+  gateways(): Promise<OwnGateways>;
+  /** Throws `unsupported`, `key_invalid`, `conflict`, `open_failed`, `key_unknown`. */
+  putGateway(gateway: {
+    readonly kind: GatewayKind;
+    readonly device: Uint8Array;
+    readonly name: string;
+    readonly sealed: Uint8Array;
+  }): Promise<void>;
+  removeGateway(kind: GatewayKind): Promise<void>;
   feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
@@ -140,7 +160,7 @@ const ownDevice = objectOf({
   device: bytes64(sizes.ed25519Public),
   name: shortText(64),
   added: count,
-  kind: oneOf('device', 'recovery'),
+  kind: oneOf('device', 'recovery', 'gateway'),
 });
 export type OwnDevice = ReaderOf<typeof ownDevice>;
 const ownUser = objectOf(
@@ -160,6 +180,21 @@ const ownUser = objectOf(
 );
 export type OwnUser = ReaderOf<typeof ownUser>;
 const paired = objectOf({ expires: count });
+
+const ownGateway = objectOf(
+  { kind: oneOf(...gatewayKindNames), device: bytes64(sizes.ed25519Public), created: count },
+  {
+    state: oneOf('starting', 'running', 'waiting', 'refused'),
+    code: shortText(64),
+    next: count,
+    appended: count,
+  },
+);
+const ownGateways = objectOf(
+  { gateways: arrayOf(ownGateway, gatewayKindNames.length), push: flag },
+  { submission: objectOf({ host: shortText(255) }, { tls: count, starttls: count }) },
+);
+export type OwnGateways = ReaderOf<typeof ownGateways>;
 
 const ownKept = objectOf({ name: bytes64(32), size: count, created: count, expires: count });
 export type OwnKept = ReaderOf<typeof ownKept>;
@@ -279,6 +314,10 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
     putCard: ({ id, sealed, expires }) =>
       tell('PUT', `cards/${bytesToJson(id)}`, { sealed: bytesToJson(sealed), expires }),
     removeCard: (id) => tell('DELETE', `cards/${bytesToJson(id)}`),
+    gateways: () => call('GET', 'gateway', ownGateways),
+    putGateway: ({ kind, device, name, sealed }) =>
+      tell('PUT', `gateway/${kind}`, { device: bytesToJson(device), name, sealed: bytesToJson(sealed) }),
+    removeGateway: (kind) => tell('DELETE', `gateway/${kind}`),
     async feed({ bucket, after }) {
       const query = new URLSearchParams({
         ...(bucket === undefined ? {} : { bucket: String(bucket) }),

@@ -20,7 +20,14 @@ import type { UserKeys } from '../keys/user-keys.ts';
 import { nextRotation, revokeUserKeys, rotateUserKeys } from '../keys/user-life.ts';
 import { signUserRecord, verifyInnerRecord } from '../keys/user-record.ts';
 import { checkAddress, splitAddress } from '../wire/address.ts';
-import { currentRecords, mainRecord, ownAddresses, ownRecords, signedRecord } from './own-records.ts';
+import {
+  currentRecords,
+  mainRecord,
+  ownAddresses,
+  ownRecords,
+  saysBridged,
+  signedRecord,
+} from './own-records.ts';
 import type { OwnDomain } from './own-domain.ts';
 import { nextSecrets, type SecretsStore } from './secrets.ts';
 import type { ClientState, SignedRecord } from './state.ts';
@@ -45,6 +52,8 @@ export interface OwnKeys {
   upkeep(): Promise<void>;
   /** After theft: new keys and drops at once, the old ones void. Throws network codes: the next `upkeep` goes on from there. */
   revoke(): Promise<void>;
+  /** Whether the user's messages are copied into a store in plain text: their records say so. Throws network codes, and then `upkeep` goes on. */
+  setBridged(on: boolean): Promise<void>;
   /** Takes over which aliases the domain gives the user, each with a record of its own. What fails waits for the next time; throws `storage_failed`. */
   takeAliases(): Promise<void>;
 }
@@ -157,6 +166,14 @@ export function createOwnKeys(parts: OwnKeysParts): OwnKeys {
       const now = clock.seconds();
       await renew(revokeUserKeys(session.keys(), random, now), now, { at: now });
     },
+    async setBridged(on) {
+      const now = clock.seconds();
+      const records = currentRecords(session.state())
+        .filter(({ record }) => saysBridged(record) !== on)
+        .map((before) => recordFor(before.address, before, session.keys(), now, voidSince(), on));
+      if (records.length > 0) await session.commit({ type: 'records-signed', records });
+      await publish();
+    },
     async takeAliases() {
       try {
         const { aliases } = await own.user();
@@ -168,7 +185,8 @@ export function createOwnKeys(parts: OwnKeysParts): OwnKeys {
           .filter(({ address }) => addresses.includes(address) && !known.includes(address))
           .map(({ address, record }) => {
             const before = record && signedRecord(address, record);
-            return recordFor(address, before, session.keys(), now, voidSince());
+            const bridged = saysBridged(session.state().record);
+            return recordFor(address, before, session.keys(), now, voidSince(), bridged);
           });
         if (records.length > 0) await session.commit({ type: 'records-signed', records });
         await publish();
@@ -195,6 +213,7 @@ function recordFor(
   keys: UserKeys,
   now: number,
   dropsSince: number | undefined,
+  bridged = before !== undefined && saysBridged(before.record),
 ): SignedRecord {
   const inner = signUserRecord({
     keys,
@@ -202,6 +221,7 @@ function recordFor(
     serial: nextSerial(before?.serial, now),
     ...(before === undefined ? {} : { previous: base64urlnopad.decode(before.fingerprint) }),
     ...(dropsSince === undefined ? {} : { dropsSince }),
+    ...(bridged ? { bridged } : {}),
     now,
   });
   return signedRecord(address, inner);

@@ -4,6 +4,7 @@ import { recordFingerprint } from '../keys/fingerprints.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import { selectKey } from '../keys/key-pair.ts';
+import { isBridged } from '../keys/user-change.ts';
 import type { UserKeys } from '../keys/user-keys.ts';
 import { decode } from '../wire/schema.ts';
 import { decodeSign1 } from '../wire/sign1.ts';
@@ -23,6 +24,11 @@ export function signedRecord(address: string, inner: Uint8Array): SignedRecord {
     expires,
     ...(dropsSince === undefined ? {} : { dropsSince }),
   };
+}
+
+/** Whether an own record (base64url) says that messages are copied into a store in plain text. */
+export function saysBridged(record: Text64): boolean {
+  return isBridged(decode(userRecord, decodeSign1(base64urlnopad.decode(record)).payload));
 }
 
 /** By record fingerprint. A state of version 0.1.0 knows of one record, which enrolment brought to the domain. */

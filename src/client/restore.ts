@@ -16,6 +16,7 @@ import { bytesToJson } from '../keys/key-file.ts';
 import { endOfTime, keyPairOf, type KeyPair } from '../keys/key-pair.ts';
 import { parsePhrase, recoveryDeviceOf, stateKeyOf } from '../keys/recovery-phrase.ts';
 import { openState } from '../message/state-blob.ts';
+import type { GatewayKeys } from '../wire/gateway.ts';
 import { formatAddress, parseAddress, splitAddress } from '../wire/address.ts';
 import { parsePairing } from '../wire/state.ts';
 import type { ClientNetwork, Joined } from './api.ts';
@@ -40,11 +41,12 @@ export interface RestoreParts {
   readonly random: Random;
 }
 
-/** Who lets the device in, and what it opens the state with. */
+/** Who lets the device in, and what it opens the state with. `device`: the one that is let in, where it is there already. */
 interface Entry {
   readonly address: string;
   readonly signer: KeyPair;
   readonly stateKey: Secret;
+  readonly device?: KeyPair;
 }
 
 export interface Restore {
@@ -52,6 +54,8 @@ export interface Restore {
   restore(address: string, phrase: string, name: string): Promise<Joined>;
   /** Throws as `Client.pair`. */
   pair(code: string, name: string): Promise<Joined>;
+  /** Throws as `Client.speak`. */
+  speak(keys: GatewayKeys): Promise<Joined>;
 }
 
 export function createRestore(parts: RestoreParts): Restore {
@@ -63,7 +67,7 @@ export function createRestore(parts: RestoreParts): Restore {
     if (session.current() === undefined) await begin(entry, await domain.state());
     const saved = await loadSecrets(secrets, session.state().epoch);
     await secrets.save({ ...saved, stateKey });
-    await domain.addDevice({ device: saved.device.publicKey, name });
+    if (entry.device === undefined) await domain.addDevice({ device: saved.device.publicKey, name });
     await session.commit({ type: 'enrolled' });
     await share.learn();
     const { received, sent, contacts } = session.state();
@@ -76,12 +80,16 @@ export function createRestore(parts: RestoreParts): Restore {
     };
   }
 
-  async function begin({ address, stateKey }: Entry, shown: OwnState | undefined): Promise<void> {
+  async function begin(
+    { address, stateKey, device: own }: Entry,
+    shown: OwnState | undefined,
+  ): Promise<void> {
     if (shown === undefined) throw new BeckonError('not_found', 'the domain keeps no state of this user');
     const content = parseContent(openState(stateKey, address, shown.bytes));
     expectJoinable(content, { address, now: clock.seconds() });
     const { domain } = splitAddress(address);
-    const device = { ...createDeviceSecrets(domain, random, clock.seconds()), stateKey };
+    const made = createDeviceSecrets(domain, random, clock.seconds());
+    const device = { ...made, ...(own === undefined ? {} : { device: own }), stateKey };
     await secrets.save(device);
     // What was seen of the domain on the way here gives way to what the user's devices have pinned.
     session.forgetEarly();
@@ -116,9 +124,21 @@ export function createRestore(parts: RestoreParts): Restore {
       const address = formatAddress({ local, domain });
       expectRoom(address, true);
       await expectDomain(network, session, { domain, fingerprint });
-      const life = { status: 'active', notBefore: 0, notAfter: endOfTime } as const;
-      const signer = keyPairOf(domain, 'device', new Secret(pairingKey), life);
+      const signer = deviceOf(domain, pairingKey);
       return await enter({ address, signer, stateKey: new Secret(stateKey) }, name);
     },
+    async speak({ address, fingerprint, deviceKey, stateKey }) {
+      expectRoom(address, false);
+      const { domain } = splitAddress(address);
+      await expectDomain(network, session, { domain, fingerprint });
+      const device = deviceOf(domain, deviceKey);
+      return await enter({ address, signer: device, device, stateKey: new Secret(stateKey) }, '');
+    },
   };
+}
+
+/** A device key from its seed. */
+function deviceOf(domain: string, seed: Uint8Array): KeyPair {
+  const life = { status: 'active', notBefore: 0, notAfter: endOfTime } as const;
+  return keyPairOf(domain, 'device', new Secret(seed), life);
 }

@@ -25,6 +25,7 @@ export function createUpkeep(store: Store, clock: Clock, signal: AbortSignal): U
     async (now, limit) => await store.kept.expire(now, limit),
     async (now, limit) => await store.cards.expire(now, limit),
     async (now, limit) => await store.mailQueue.expire(now, limit),
+    async (now, limit) => await store.gateways.expire(now, limit),
     async (now, limit) => await store.pending.expire(now, limit),
     async (now, limit) => await store.preferences.expire(now, limit),
     async (now, limit) => await store.feed.expire(now, limit),

@@ -4,7 +4,7 @@
  */
 import type { MailPage, MailReport, MailRequest } from './account-mail.ts';
 import type { SignedRequest } from './signed-request.ts';
-import type { TakedownReason } from '../wire/registry.ts';
+import type { GatewayKind, TakedownReason } from '../wire/registry.ts';
 import type { Submission } from '../wire/submission.ts';
 
 export interface AccountHandlers<User> {
@@ -72,10 +72,15 @@ export interface AccountHandlers<User> {
   mail(user: User, handle: string): Promise<MailReport>;
   /** Takes back what is still queued. Throws `not_found`. */
   dropMail(user: User, handle: string): Promise<MailReport>;
+  gateways(user: User): Promise<Gateways>;
+  /** In the place of the one of this kind. Throws `unsupported`, `request_invalid`, `key_invalid`, `conflict`, `cbor_*`, `open_failed`. */
+  putGateway(user: User, gateway: NewGateway): Promise<void>;
+  /** What is not there is gone already. */
+  removeGateway(user: User, kind: GatewayKind): Promise<void>;
 }
 
-/** What may sign: a device, the key of the recovery phrase, the key of a pairing. */
-export type SignerKind = 'device' | 'recovery' | 'pairing';
+/** What may sign: a device, the key of the recovery phrase, the key of a pairing, the device of a gateway. */
+export type SignerKind = 'device' | 'recovery' | 'pairing' | 'gateway';
 
 export interface Enrolment {
   readonly token: Uint8Array;
@@ -88,7 +93,7 @@ export interface Enrolment {
   readonly recovery?: Uint8Array;
 }
 
-export const deviceKinds = ['device', 'recovery'] as const;
+export const deviceKinds = ['device', 'recovery', 'gateway'] as const;
 
 export interface Device {
   readonly device: Uint8Array;
@@ -140,6 +145,37 @@ export interface NewCard {
   readonly id: Uint8Array;
   readonly sealed: Uint8Array;
   readonly expires: number;
+}
+
+export interface NewGateway {
+  readonly kind: GatewayKind;
+  /** Ed25519 public key of the gateway's own device. */
+  readonly device: Uint8Array;
+  readonly name: string;
+  readonly sealed: Uint8Array;
+}
+
+export interface Gateways {
+  readonly gateways: readonly GatewayReport[];
+  /** Where mail programs hand in mail, as far as the domain takes any. */
+  readonly submission?: { readonly host: string; readonly tls?: number; readonly starttls?: number };
+  /** Whether the domain copies messages into mail stores. */
+  readonly push: boolean;
+}
+
+export const pushStates = ['starting', 'running', 'waiting', 'refused'] as const;
+
+export interface GatewayReport {
+  readonly kind: GatewayKind;
+  readonly device: Uint8Array;
+  readonly created: number;
+  /** Of a push. `waiting`: tried again then; `refused`: the user has to do something. */
+  readonly state?: (typeof pushStates)[number];
+  /** Why not, a stable error code. */
+  readonly code?: string;
+  readonly next?: number;
+  /** Messages copied since the daemon started. */
+  readonly appended?: number;
 }
 
 export interface Kept {

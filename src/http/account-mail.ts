@@ -1,5 +1,6 @@
-/** The routes of the account interface about mail, as data and values: wire-spec/account.md section 12. */
+/** The routes of the account interface about mail, as data and values: wire-spec/account.md section 13. */
 import { counts, sizes } from '../wire/registry.ts';
+import { everyday } from './everyday.ts';
 import { binary, byteCount, digits, integer, list, object, oneOf, text, time } from './json-schemas.ts';
 
 export const mailStates = ['queued', 'delivered', 'failed', 'dropped'] as const;
@@ -62,6 +63,7 @@ export const mailOperations = {
     path: 'mail',
     summary:
       'Have an upload leave over SMTP, to whom its sealed part says; answered when everything is on disk',
+    signers: everyday,
     body: object({
       id: binary(sizes.traceHandle),
       upload: binary(16),
@@ -77,6 +79,7 @@ export const mailOperations = {
     method: 'GET',
     path: 'mail',
     summary: 'What became of mail over SMTP',
+    signers: everyday,
     query: object({ 'after?': binary(1, 64), 'limit?': digits }),
     status: 200,
     answer: object({ mail: list(mail, 0, maxPage), 'next?': binary(1, 64) }),
@@ -85,6 +88,7 @@ export const mailOperations = {
     method: 'GET',
     path: 'mail/:handle',
     summary: 'What became of one mail',
+    signers: everyday,
     params: object({ handle }),
     status: 200,
     answer: mail,
@@ -93,6 +97,7 @@ export const mailOperations = {
     method: 'POST',
     path: 'mail/:handle/drop',
     summary: 'Take back what of a mail is still queued',
+    signers: everyday,
     params: object({ handle }),
     status: 200,
     answer: mail,

@@ -1,9 +1,18 @@
 /** What the account routes read out of a request that its schema let through. */
 import type { FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
+import { gatewayKindNames, type GatewayKind } from '../wire/registry.ts';
 import type { Submission, SubmittedMessage } from '../wire/submission.ts';
 import { sizes } from '../wire/registry.ts';
-import type { Enrolment, KeepRequest, NewCard, NewDevice, NewPairing, SentPage } from './account-handlers.ts';
+import type {
+  Enrolment,
+  KeepRequest,
+  NewCard,
+  NewDevice,
+  NewGateway,
+  NewPairing,
+  SentPage,
+} from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
 import type { MailRequest } from './account-mail.ts';
 import { bytesOf } from './gather.ts';
@@ -72,6 +81,23 @@ export function mailRequestOf({ body }: FastifyRequest): MailRequest {
     upload: bytes(upload),
     payloadHash: bytes(payloadHash),
     keyId: bytes(keyId),
+    sealed: bytes(sealed),
+  };
+}
+
+export function gatewayKindOf({ params }: FastifyRequest): GatewayKind {
+  const { kind } = params as Json;
+  const known = gatewayKindNames.find((name) => name === kind);
+  if (known === undefined) throw new BeckonError('request_invalid', 'there is no such gateway');
+  return known;
+}
+
+export function gatewayOf(request: FastifyRequest): NewGateway {
+  const { device, name, sealed } = request.body as Json;
+  return {
+    kind: gatewayKindOf(request),
+    device: bytes(device),
+    name: String(name),
     sealed: bytes(sealed),
   };
 }

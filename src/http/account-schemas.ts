@@ -1,8 +1,9 @@
 /** The routes of the account interface as data, wire-spec/account.md: what the routes check and the OpenAPI document says. */
 import { maxDomainLength } from '../wire/domain-name.ts';
-import { sizes, takedownReasonNames } from '../wire/registry.ts';
 import { mailOperations } from './account-mail.ts';
-import { deviceKinds, retractOutcomes, sentStates, type SignerKind } from './account-handlers.ts';
+import { gatewayKindNames, sizes, takedownReasonNames } from '../wire/registry.ts';
+import { everyday } from './everyday.ts';
+import { deviceKinds, pushStates, retractOutcomes, sentStates, type SignerKind } from './account-handlers.ts';
 import {
   binary,
   byteCount,
@@ -91,6 +92,17 @@ const keptName = binary(32);
 const kept = object({ name: keptName, size: byteCount, created: time, expires: time });
 const device = object({ device: deviceKey, name: deviceName, added: time, kind: oneOf(deviceKinds) });
 
+const gatewayKind = object({ kind: oneOf(gatewayKindNames) });
+const port = integer(1, 65_535);
+const gateway = object({
+  kind: oneOf(gatewayKindNames),
+  device: deviceKey,
+  created: time,
+  'state?': oneOf(pushStates),
+  'code?': text(64),
+  'next?': time,
+  'appended?': byteCount,
+});
 export const accountOperations = {
   enroll: {
     method: 'POST',
@@ -111,6 +123,7 @@ export const accountOperations = {
     method: 'POST',
     path: 'reservations',
     summary: 'Reserve message ids for a day',
+    signers: everyday,
     body: object({ count: integer(1, maxMessages) }),
     status: 201,
     answer: object({ ids: list(binary(sizes.messageId), 1, maxMessages), expires: time }),
@@ -119,6 +132,7 @@ export const accountOperations = {
     method: 'PUT',
     path: 'uploads/:upload',
     summary: 'Open an upload, or find it again',
+    signers: everyday,
     params: uploadParams,
     body: object({ size: integer(1, 2 ** 50) }),
     status: 200,
@@ -128,6 +142,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'uploads/:upload',
     summary: 'How much of an upload has arrived',
+    signers: everyday,
     params: uploadParams,
     status: 200,
     answer: progress,
@@ -136,6 +151,7 @@ export const accountOperations = {
     method: 'PUT',
     path: 'uploads/:upload/parts/:offset',
     summary: 'The next bytes of an upload, at most 32 MiB; answered when they are on disk',
+    signers: everyday,
     params: object({ upload: uploadId, offset: digits }),
     body: 'octets',
     bodyLimit: maxPart,
@@ -146,6 +162,7 @@ export const accountOperations = {
     method: 'POST',
     path: 'messages',
     summary: 'Commit messages that share one payload, all or none; answered when everything is on disk',
+    signers: everyday,
     // One of the first two.
     body: object({
       'upload?': uploadId,
@@ -161,6 +178,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'messages',
     summary: 'What became of the messages sent',
+    signers: everyday,
     query: object({ 'after?': binary(1, 64), 'limit?': digits }),
     status: 200,
     answer: object({ messages: list(sentMessage, 0, maxPage), 'next?': binary(1, 64) }),
@@ -169,6 +187,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'messages/:handle',
     summary: 'What became of one message',
+    signers: everyday,
     params: object({ handle }),
     status: 200,
     answer: sentMessage,
@@ -177,6 +196,7 @@ export const accountOperations = {
     method: 'POST',
     path: 'messages/:handle/retract',
     summary: 'Take a message back, as far as that is still possible',
+    signers: everyday,
     params: object({ handle }),
     status: 200,
     answer: object({ outcome: oneOf(retractOutcomes) }),
@@ -185,6 +205,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'user',
     summary: 'What the domain knows of the user: address, record, aliases, devices',
+    signers: everyday,
     status: 200,
     answer: object({
       address,
@@ -235,6 +256,7 @@ export const accountOperations = {
     method: 'PUT',
     path: 'record',
     summary: "The user's next record, for the address or an alias; listed at once",
+    signers: everyday,
     body: object({ record: innerRecord }),
     status: 204,
     answer: 'nothing',
@@ -243,7 +265,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'state',
     summary: "The client's state as it was written last; 204 where there is none",
-    signers: ['device', 'recovery', 'pairing'],
+    signers: ['device', 'recovery', 'pairing', 'gateway'],
     status: 200,
     answer: 'octets',
   },
@@ -253,7 +275,7 @@ export const accountOperations = {
     summary: "The client's state, at most 16 MiB, in the place of the one that was read",
     body: 'octets',
     bodyLimit: maxState,
-    signers: ['device', 'recovery'],
+    signers: ['device', 'recovery', 'gateway'],
     conditions: ['if-match', 'if-none-match'],
     status: 204,
     answer: 'tag',
@@ -262,6 +284,7 @@ export const accountOperations = {
     method: 'POST',
     path: 'kept',
     summary: 'Keep an upload under a name, for as long as the domain keeps anything or less',
+    signers: everyday,
     body: object({
       name: keptName,
       upload: uploadId,
@@ -275,6 +298,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'kept',
     summary: 'What is kept',
+    signers: everyday,
     query: object({ 'after?': binary(1, 64), 'limit?': digits }),
     status: 200,
     answer: object({ kept: list(kept, 0, maxPage), 'next?': binary(1, 64) }),
@@ -283,6 +307,7 @@ export const accountOperations = {
     method: 'GET',
     path: 'kept/:name',
     summary: 'What is kept under a name, or a range of it',
+    signers: everyday,
     params: object({ name: keptName }),
     status: 200,
     answer: 'octets',
@@ -291,6 +316,7 @@ export const accountOperations = {
     method: 'DELETE',
     path: 'kept/:name',
     summary: 'Keep it no longer',
+    signers: everyday,
     params: object({ name: keptName }),
     status: 204,
     answer: 'nothing',
@@ -299,6 +325,7 @@ export const accountOperations = {
     method: 'PUT',
     path: 'cards/:id',
     summary: 'Keep a sealed contact card, and serve it to whoever knows its id',
+    signers: everyday,
     params: object({ id: cardId }),
     body: object({ sealed: binary(sizes.cardSealed), expires: time }),
     status: 204,
@@ -308,11 +335,41 @@ export const accountOperations = {
     method: 'DELETE',
     path: 'cards/:id',
     summary: 'Serve it no longer',
+    signers: everyday,
     params: object({ id: cardId }),
     status: 204,
     answer: 'nothing',
   },
   ...mailOperations,
+  gateways: {
+    method: 'GET',
+    path: 'gateway',
+    summary: 'What was handed to the gateways of the domain, how it fares, and which there are',
+    signers: everyday,
+    status: 200,
+    answer: object({
+      gateways: list(gateway, 0, gatewayKindNames.length),
+      'submission?': object({ host: text(255), 'tls?': port, 'starttls?': port }),
+      push: { type: 'boolean' },
+    }),
+  },
+  putGateway: {
+    method: 'PUT',
+    path: 'gateway/:kind',
+    summary: 'Hand a device of its own to a gateway, in the place of the one before',
+    params: gatewayKind,
+    body: object({ device: deviceKey, name: deviceName, sealed: binary(1, sizes.gatewayPushSealed + 64) }),
+    status: 204,
+    answer: 'nothing',
+  },
+  removeGateway: {
+    method: 'DELETE',
+    path: 'gateway/:kind',
+    summary: 'Take it back, with its device',
+    params: gatewayKind,
+    status: 204,
+    answer: 'nothing',
+  },
 } as const satisfies Record<string, AccountRoute>;
 
 export type AccountOperation = keyof typeof accountOperations;

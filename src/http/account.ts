@@ -6,13 +6,15 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { publicPath } from '../wire/registry.ts';
 import { addBodies, octetsOf, partOf } from './account-bodies.ts';
-import type { AccountHandlers, Device, Kept, SignerKind } from './account-handlers.ts';
+import type { AccountHandlers, Device, GatewayReport, Kept, SignerKind } from './account-handlers.ts';
 import {
   cardIdOf,
   cardOf,
   countOf,
   deviceOf,
   enrolmentOf,
+  gatewayKindOf,
+  gatewayOf,
   handleOf,
   keepRequestOf,
   keptNameOf,
@@ -224,11 +226,27 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
     },
     mail: (request, user) => handlers.mail(user, handleOf(request)),
     dropMail: (request, user) => handlers.dropMail(user, handleOf(request)),
+    async gateways(_request, user) {
+      const { gateways, ...rest } = await handlers.gateways(user);
+      return { ...rest, gateways: gateways.map(gatewayJson) };
+    },
+    async putGateway(request, user) {
+      await handlers.putGateway(user, gatewayOf(request));
+      return undefined;
+    },
+    async removeGateway(request, user) {
+      await handlers.removeGateway(user, gatewayKindOf(request));
+      return undefined;
+    },
   };
 }
 
 function keptJson({ name, size, created, expires }: Kept): object {
   return { name: textOf(name), size, created, expires };
+}
+
+function gatewayJson({ device, ...rest }: GatewayReport): object {
+  return { ...rest, device: textOf(device) };
 }
 
 function deviceJson({ device, name, added, kind }: Device): object {

@@ -4,13 +4,14 @@
  *  1. the version, as when it is opened
  *  2. transit, with its copies, indexes and the outbox; every reference to a blob and every use is counted up
  *  3. blobs and counts against what was counted; every byte of every payload against its hash, if asked for
- *  4. pending refs, preferences, what was and is to be pulled, feed, domains, users, devices, aliases, contact cards
+ *  4. pending refs, preferences, what was and is to be pulled, feed, domains, users, devices, aliases, contact cards, gateways
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BeckonError } from '../errors.ts';
 import { createBlobChecks } from './check-blobs.ts';
 import { checkCards } from './check-cards.ts';
+import { checkGateways } from './check-gateways.ts';
 import { checkFeed, checkPending, checkPreferences, checkUsers } from './check-received.ts';
 import { checkPulls } from './check-pulls.ts';
 import { createFindings, type Finding } from './check-rows.ts';
@@ -87,5 +88,6 @@ async function check(tables: Engine, blobs: Engine, payloads: boolean): Promise<
   await checkFeed(tables, findings);
   await checkUsers(tables, findings);
   await checkCards(tables, findings);
+  await checkGateways(tables, findings);
   return { ...findings.result(), bytes };
 }

@@ -43,11 +43,25 @@ export function withDevice(signers: Signers, { device, name, by, now }: NewDevic
 export function withoutDevice(signers: Signers, device: Uint8Array, by: Uint8Array): Signers {
   expectSigner(signers, by, ['device']);
   const going = find(signers, device);
-  if (going === undefined || !isKind(going, 'device')) return signers;
+  if (going === undefined || !(isKind(going, 'device') || isKind(going, 'gateway'))) return signers;
   const left = signers.filter((one) => one !== going && (one.by === undefined || !equal(one.by, device)));
   if (!left.some((one) => isKind(one, 'device')))
     throw new BeckonError('conflict', 'the last device stays: add another first');
   return left;
+}
+
+/** A gateway's own device (wire-spec/account.md section 14). Throws `unauthorized`, `conflict`. */
+export function withGateway(signers: Signers, { device, name, by, now }: NewDevice): Signers {
+  expectSigner(signers, by, ['device'], now);
+  const known = find(signers, device);
+  if (known !== undefined) return isKind(known, 'gateway') ? signers : refuseKind();
+  return [...signers, { device, kind: kindNumber('gateway'), name, added: now }];
+}
+
+/** Throws `unauthorized`. */
+export function withoutGateway(signers: Signers, device: Uint8Array, by: Uint8Array): Signers {
+  expectSigner(signers, by, ['device']);
+  return signers.filter((one) => !(isKind(one, 'gateway') && equal(one.device, device)));
 }
 
 /** Throws `unauthorized`, `conflict`. */

@@ -18,6 +18,7 @@ import { createEvents } from './events.ts';
 import { createFeed } from './feed.ts';
 import { createListed } from './listed.ts';
 import { takeLock } from './lock.ts';
+import { createGateways, type GatewayTables } from './gateways.ts';
 import { createKept } from './kept.ts';
 import { createMailQueue } from './mail-queue.ts';
 import { createOutbox } from './outbox.ts';
@@ -143,11 +144,14 @@ function createStore(
       queue.removeAll(owner);
       copies.removeAll(owner);
       mailQueue.removeAll(owner);
+      gateways.removeAll(owner);
       uploads.giveUpAll(owner);
       aliases.end(owner.domain, owner.user, how);
     },
+    signerGone: (owner, device) => gateways.deviceGone(owner, device),
     clock,
   });
+  const gateways: GatewayTables = createGateways({ engine: tables, changeSigners: users.changeSigners });
   const aliases: AliasTables = createAliases({ engine: tables, watched, isUser: users.has, clock });
   const events = createEvents(tables, maxEvents);
 
@@ -159,6 +163,7 @@ function createStore(
     kept: kept.store,
     cards: cards.store,
     mailQueue: mailQueue.store,
+    gateways: gateways.store,
     outbox: outbox.store,
     pending: pending.store,
     preferences: createPreferences(tables),

@@ -49,7 +49,7 @@ export const userRow = record('user', {
 });
 export type UserRow = ValueOf<typeof userRow>;
 
-const kinds: readonly SignerKind[] = ['device', 'recovery', 'pairing'];
+const kinds: readonly SignerKind[] = ['device', 'recovery', 'pairing', 'gateway'];
 
 export function kindNumber(kind: SignerKind): number {
   return kinds.indexOf(kind);

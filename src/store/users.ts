@@ -32,6 +32,8 @@ export interface UserTables {
   /** The first of a domain. */
   first(domain: string): User | undefined;
   has(domain: string, addressHash: Uint8Array): boolean;
+  /** Inside a write: other keys speak for a user. Throws `not_found`, `conflict`. */
+  changeSigners(owner: Owner, step: (signers: readonly SignerItem[]) => readonly SignerItem[]): void;
 }
 
 export interface UserParts {
@@ -41,10 +43,12 @@ export interface UserParts {
   readonly isAlias: (domain: string, addressHash: Uint8Array) => boolean;
   /** Within a write: what else of a user goes, when they begin anew or leave. */
   readonly forget: (owner: Owner, how: 'anew' | 'leaves') => void;
+  /** Within a write: a key does not speak for its user any more. */
+  readonly signerGone: (owner: Owner, device: Uint8Array) => void;
   readonly clock: Clock;
 }
 
-export function createUsers({ engine, watched, isAlias, forget, clock }: UserParts): UserTables {
+export function createUsers({ engine, watched, isAlias, forget, signerGone, clock }: UserParts): UserTables {
   const users = engine.table('users', schemaCodec(userRow, 256 * 1024));
   const devices = engine.table('devices', schemaCodec(deviceRow));
   const keyOf = (domain: string, addressHash: Uint8Array) => joined(name(domain), addressHash);
@@ -77,7 +81,11 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
   /** Sets who speaks for a user, in the row and in the index. Throws `conflict` where a key serves another user. */
   function putSigners(row: UserRow, next: readonly SignerItem[]): void {
     const before = signersOf(row);
-    for (const { device } of before) if (find(next, device) === undefined) devices.remove(device);
+    for (const { device } of before) {
+      if (find(next, device) !== undefined) continue;
+      devices.remove(device);
+      signerGone({ domain: row.domain, user: row.addressHash }, device);
+    }
     for (const { device } of next) linkDevice(row, device);
     put(withSigners(row, next));
   }
@@ -87,13 +95,17 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
     addressHash: Uint8Array,
     step: (signers: readonly SignerItem[]) => readonly SignerItem[],
   ): Promise<readonly SignerItem[]> {
-    return watched.write(() => {
-      const row = enrolled(domain, addressHash);
-      const before = signersOf(row);
-      const next = step(before);
-      if (next !== before) putSigners(row, next);
-      return next;
-    });
+    return watched.write(() => changed(enrolled(domain, addressHash), step));
+  }
+
+  function changed(
+    row: UserRow,
+    step: (signers: readonly SignerItem[]) => readonly SignerItem[],
+  ): readonly SignerItem[] {
+    const before = signersOf(row);
+    const next = step(before);
+    if (next !== before) putSigners(row, next);
+    return next;
   }
 
   function linkDevice(row: UserRow, device: Uint8Array): void {
@@ -231,6 +243,7 @@ export function createUsers({ engine, watched, isAlias, forget, clock }: UserPar
       return first && userOf(first.value);
     },
     has: (domain, addressHash) => users.has(keyOf(domain, addressHash)),
+    changeSigners: ({ domain, user }, step) => void changed(enrolled(domain, user), step),
   };
 }
 

@@ -57,6 +57,18 @@ export const dispositions = { done: 0 } as const;
 /** What a recipient wants done with refs for a drop. */
 export const preferences = { whenAsked: 0, ignore: 1 } as const;
 
+/** What a gateway does for a user. */
+export const gatewayKinds = { submission: 1, push: 2 } as const;
+export type GatewayKind = keyof typeof gatewayKinds;
+export const gatewayKindNames = Object.keys(gatewayKinds) as readonly GatewayKind[];
+
+/** What sorts a message into a folder, wire-spec/bridges.md section 6. */
+export const pushRuleKinds = { introductions: 1, sender: 2, tag: 3, mail: 4 } as const;
+export type PushRuleKind = keyof typeof pushRuleKinds;
+
+/** Argon2id of a gateway's password: KiB and passes (RFC 9106 section 4, second choice). */
+export const gatewayCost = { memory: 65_536, passes: 3 } as const;
+
 /** Why a hoster ended a message of its user, wire-spec/account.md section 6. */
 export const takedownReasons = { law: 1, malware: 2, spam: 3, abuse: 4, policy: 5 } as const;
 export type TakedownReason = keyof typeof takedownReasons;
@@ -86,6 +98,8 @@ export const purposes = [
   'envelope',
   'envelope body',
   'envelope key',
+  'gateway push',
+  'gateway wrap',
   'gone',
   'identity',
   'identity change',
@@ -170,6 +184,11 @@ export const sizes = {
   cardSealed: 4168,
   mailUnit: 4096,
   mailMaxUnits: 16,
+  gatewayKeysPadded: 512,
+  gatewayKeysSealed: 528,
+  gatewayWrapMax: 640,
+  gatewayPushPadded: 16_384,
+  gatewayPushSealed: 17_520,
 } as const;
 
 /** Times in seconds. */
@@ -223,4 +242,5 @@ export const counts = {
   coverParts: 128,
   bucketBits: 12,
   mailRecipients: 100,
+  pushRules: 32,
 } as const;

@@ -10,7 +10,7 @@ import { rejected } from '../support/identities.ts';
 import { access, newDevice, signed } from './access.ts';
 import { alpha, amy, ann, gamma, otherAnn } from './fixture.ts';
 
-const all: readonly SignerKind[] = ['device', 'recovery', 'pairing'];
+const all: readonly SignerKind[] = ['device', 'recovery', 'pairing', 'gateway'];
 const request = { method: 'GET', domain: 'alpha.test', target: '/.well-known/beckon/account/user' };
 
 async function home(t: ExecutionContext) {
@@ -63,10 +63,15 @@ test('a device sees what the domain knows of its user', async (t) => {
 });
 
 test('each kind of key is let in where its kind is asked for, and nowhere else', async (t) => {
-  const { as, laptop, phrase, devices } = await home(t);
+  const { as, laptop, phrase, devices, store } = await home(t);
   const pairing = newDevice();
   await devices.pair(await as(laptop), { pairing: pairing.publicKey, expires: start + 60 });
-  const keys: Readonly<Record<SignerKind, KeyPair>> = { device: laptop, recovery: phrase, pairing };
+  const gateway = newDevice();
+  const { owner, device: by } = await as(laptop);
+  const sealed = new Uint8Array(9);
+  const made = { kind: 'submission', device: gateway.publicKey, name: '', sealed, by, now: start } as const;
+  await store.gateways.put(owner, made);
+  const keys: Readonly<Record<SignerKind, KeyPair>> = { device: laptop, recovery: phrase, pairing, gateway };
   for (const kind of all)
     for (const asked of all) {
       const outcome = await rejected(as(keys[kind], [asked]));

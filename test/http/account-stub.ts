@@ -24,7 +24,7 @@ function keyPair(value: number) {
 }
 
 /** A key of each kind. */
-export const signers = { device, recovery: keyPair(4), pairing: keyPair(5) } as const;
+export const signers = { device, recovery: keyPair(4), pairing: keyPair(5), gateway: keyPair(6) } as const;
 
 export interface User {
   readonly domain: string;
@@ -56,6 +56,14 @@ export const shownMail = {
     { state: 'queued', attempts: 1, next: now + 60, code: '4.4.1' },
     { state: 'delivered', attempts: 1, code: '2.0.0' },
   ],
+} as const;
+
+const shownGateways = {
+  gateways: [
+    { kind: 'push', device: new Uint8Array(32).fill(8), created: now, state: 'running', appended: 3 },
+  ],
+  submission: { host: 'post.alpha.test', tls: 465 },
+  push: true,
 } as const;
 
 const profile = {
@@ -133,6 +141,9 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     listMail: (...args) => note('listMail', args, { items: [shownMail], next: Uint8Array.of(1) }),
     mail: (...args) => note('mail', args, shownMail),
     dropMail: (...args) => note('dropMail', args, shownMail),
+    gateways: (...args) => note('gateways', args, shownGateways),
+    putGateway: (...args) => note('putGateway', args, undefined),
+    removeGateway: (...args) => note('removeGateway', args, undefined),
     async writeState(user, { bytes, ...rest }) {
       const chunks: Uint8Array[] = [];
       for await (const chunk of bytes) chunks.push(chunk);

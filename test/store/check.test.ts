@@ -1,10 +1,14 @@
 /** Every way for a store to contradict itself is found, and named; a sound one has no findings. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { allTold } from '../../src/store/api/mail-queue.ts';
 import { checkStore, type CheckResult } from '../../src/store/check.ts';
 import { openEngine, rawCodec, type Engine } from '../../src/store/engine.ts';
 import { joined, name, ordered } from '../../src/store/keys.ts';
+import { openStore } from '../../src/store/store.ts';
 import { joinIntroduction } from '../../src/wire/notification.ts';
 import {
   alice,
@@ -19,8 +23,10 @@ import {
   sentWhole,
   sha256,
   start,
+  temporaryDir,
   uploaded,
 } from './fixture.ts';
+import { testClock } from '../support/clock.ts';
 
 const introduction = joinIntroduction({ type: 0, bucket: 0, sealed: random(176) });
 
@@ -34,9 +40,24 @@ test.afterEach.always(() => {
   turns.waiting.shift()?.();
 });
 
+/** Made once, and copied by each test. */
+const template = mkdtempSync(join(tmpdir(), 'beckon-store-full-'));
+test.before(() => fill(template));
+test.after.always(() => rmSync(template, { recursive: true, force: true }));
+
 /** A store with rows in every table, closed. */
 async function full(t: ExecutionContext): Promise<string> {
-  const { store, clock, dir } = await opened(t);
+  const dir = temporaryDir(t);
+  await cp(template, dir, { recursive: true });
+  return dir;
+}
+
+async function fill(dir: string): Promise<void> {
+  const clock = testClock(start);
+  const fail = (error: unknown): never => {
+    throw new Error('the disk failed', { cause: error });
+  };
+  const store = await openStore({ dir, clock, onFailure: fail });
   await store.domains.add('alpha.test');
   await store.domains.publish('alpha.test', { serial: start, record: filled(1, 300) });
   const addressHash = filled(3);
@@ -92,9 +113,12 @@ async function full(t: ExecutionContext): Promise<string> {
   const dead = await queuedMail(store, { id: filled(2, 10) });
   const failed = new Map([[0, { state: 'failed', told: allTold } as const]]);
   await store.mailQueue.note(alice, dead.id, failed, start);
+  const holder = { domain: 'alpha.test', user: addressHash };
+  const gateway = { device: filled(4), sealed: filled(6), name: '', by: filled(5), now: start };
+  await store.gateways.put(holder, { kind: 'push', ...gateway });
+  await store.gateways.setMark(holder, filled(1, 16), 'appended', start + 999);
   await store.blobs.sweep(1000);
   await store.close();
-  return dir;
 }
 
 async function tampered(
@@ -158,6 +182,8 @@ const lost: readonly (readonly [lost: string, found: readonly string[]])[] = [
   ['cards', ['cards_by_end', 'cards_by_owner']],
   ['cards_by_owner', ['cards']],
   ['cards_by_end', ['cards']],
+  ['push_marks', ['push_marks_by_end']],
+  ['push_marks_by_end', ['push_marks']],
   ['transit_copies', ['transit']],
   ['transit_by_owner', ['transit', 'transit_by_owner']],
   ['transit_by_handle', ['transit', 'transit_by_handle']],
@@ -171,7 +197,7 @@ const lost: readonly (readonly [lost: string, found: readonly string[]])[] = [
   ['pending_counts', ['pending_counts']],
   ['feed_sequences', ['feed']],
   ['domains', ['users']],
-  ['users', ['devices']],
+  ['users', ['devices', 'gateways']],
   ['devices', ['users']],
 ];
 for (const [table, found] of lost)
@@ -197,6 +223,9 @@ const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['cards', joined(name('alpha.test'), filled(7, 16))],
   ['cards_by_owner', joined(name('alpha.test'), filled(7), filled(7, 16))],
   ['cards_by_end', joined(ordered(start), name('alpha.test'), filled(7, 16))],
+  ['gateways', joined(name('alpha.test'), filled(7), filled(2, 1))],
+  ['push_marks', joined(name('alpha.test'), filled(7), filled(7, 16))],
+  ['push_marks_by_end', joined(ordered(start), name('alpha.test'), filled(7), filled(7, 16))],
   ['pending', joined(name('alpha.test'), filled(7), filled(7))],
   ['pending_counts', name('gamma.test')],
   ['feed', joined(name('gamma.test'), ordered(1))],
@@ -224,6 +253,8 @@ const readable = [
   'preferences',
   'feed',
   'cards',
+  'gateways',
+  'push_marks',
 ];
 for (const table of [...readable, 'domains', 'published', 'users', 'devices'])
   test(`a row of ${table} that cannot be read is found, and the others are still checked`, async (t) => {

@@ -5,6 +5,7 @@ import * as blind from '../../src/wire/blind.ts';
 import * as collect from '../../src/wire/collect.ts';
 import { checkDomain } from '../../src/wire/domain-name.ts';
 import * as identity from '../../src/wire/identity.ts';
+import * as gateway from '../../src/wire/gateway.ts';
 import { invitation } from '../../src/wire/invitation.ts';
 import { contactCard } from '../../src/wire/card.ts';
 import { maxStateBlob, pairing, stateBlob } from '../../src/wire/state.ts';
@@ -220,6 +221,14 @@ const mailModel = recordOf<mail.Mail>(
   },
   ['replyTo', 'verdicts', 'reference', 'client'],
 );
+
+const gatewayKeysModel = recordOf<gateway.GatewayKeys>({
+  address,
+  fingerprint: hash,
+  deviceKey: sized(32),
+  stateKey: sized(32),
+});
+const pushRuleModel = recordOf<gateway.PushRule>({ kind: byte, match: short(305, 0), folder: short(256) });
 
 /** Every schema that src/wire exports under the name of its CDDL rule, and the decoders that are none. */
 export const codecs = {
@@ -483,6 +492,35 @@ export const codecs = {
     pairing,
     recordOf({ domain, local: localPart, pairingKey: sized(32), fingerprint: hash, stateKey: sized(32) }),
   ),
+  'gateway-keys': codec(gateway.gatewayKeys, gatewayKeysModel),
+  'gateway-wrap': codec(
+    gateway.gatewayWrap,
+    recordOf({
+      memory: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      passes: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+      salt: sized(16),
+      nonce: sized(24),
+      sealed: sized(528),
+    }),
+  ),
+  'gateway-push': codec(
+    gateway.gatewayPush,
+    recordOf<gateway.GatewayPush>(
+      {
+        keys: gatewayKeysModel,
+        host: short(255),
+        port: fc.integer({ min: 0, max: 65_535 }),
+        user: short(320),
+        password: short(1024),
+        folder: short(256),
+        rules: fc.array(pushRuleModel, { maxLength: 3 }),
+        sentFolder: short(256),
+      },
+      ['sentFolder'],
+    ),
+  ),
+  'push-rule': codec(gateway.pushRule, pushRuleModel),
+  'sealed-push': codec(gateway.sealedPush, recordOf({ keyId: sized(8), sealed: sized(17_520) })),
   'identity-change': codec(
     identity.identityChange,
     recordOf<identity.IdentityChange>(

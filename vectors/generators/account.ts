@@ -2,6 +2,7 @@
 import { collection, flipped, now, utf8, type Case, type Collection, type Fields } from './cases.ts';
 import { nameOf } from './conventions.ts';
 import { encode } from './encode.ts';
+import { addGateways } from './gateways.ts';
 import { seeded } from './random.ts';
 import { base64url, ed25519Public, ed25519Sign, sha256 } from './reference.ts';
 import { addDecoding, sampleNode } from './structures.ts';
@@ -12,6 +13,7 @@ export function account(): readonly Case[] {
   addDecoding(cases, 'pull-entry', 'account.md section 12');
   addInvitations(cases);
   addSignedRequests(cases);
+  addGateways(cases);
   return cases.cases;
 }
 

@@ -105,6 +105,7 @@ function mapSample(
 
 /** The limit of a list of this field, where the registry has one. */
 const listLimits: Readonly<Record<string, number>> = {
+  rules: counts.pushRules,
   signingKeys: counts.keyEntries,
   keys: counts.keyEntries,
   revoked: counts.revokedKeys,

@@ -7,6 +7,7 @@ import type { DirectoryStore } from './directory.ts';
 import type { DomainStore } from './domains.ts';
 import type { EventStore } from './events.ts';
 import type { FeedStore } from './feed.ts';
+import type { GatewayStore } from './gateways.ts';
 import type { ListedStore } from './listed.ts';
 import type { KeptStore } from './kept.ts';
 import type { MailQueueStore } from './mail-queue.ts';
@@ -50,6 +51,7 @@ export interface Store {
   readonly kept: KeptStore;
   readonly cards: CardStore;
   readonly mailQueue: MailQueueStore;
+  readonly gateways: GatewayStore;
   readonly outbox: Outbox;
   readonly pending: PendingStore;
   readonly preferences: PreferenceStore;

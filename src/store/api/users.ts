@@ -2,8 +2,11 @@
 
 export type UserStatus = 'invited' | 'active' | 'suspended' | 'gone';
 
-/** What a key may sign: `device` everything, `recovery` and `pairing` what a new device needs (wire-spec/account.md section 7). */
-export type SignerKind = 'device' | 'recovery' | 'pairing';
+/**
+ * What a key may sign: `device` everything, `recovery` and `pairing` what a new device needs (wire-spec/account.md section 7), `gateway` what
+ * does not change who speaks for the user (section 14).
+ */
+export type SignerKind = 'device' | 'recovery' | 'pairing' | 'gateway';
 
 /** A key that speaks for a user on the account interface. */
 export interface Device {

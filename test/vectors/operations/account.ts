@@ -1,5 +1,6 @@
 /** Operations of wire-spec/account.md. */
 import { ed25519Public } from '../../../src/crypto/sign.ts';
+import { BeckonError } from '../../../src/errors.ts';
 import {
   signRequest,
   verifyRequest,
@@ -7,7 +8,10 @@ import {
   type ReceivedSignature,
   type SignedRequest,
 } from '../../../src/message/http-signature.ts';
+import { openPush, unwrapGatewayKeys, wrapGatewayKeys } from '../../../src/message/gateway.ts';
+import { gatewayPush } from '../../../src/wire/gateway.ts';
 import { parseInvitation } from '../../../src/wire/invitation.ts';
+import { encode } from '../../../src/wire/schema.ts';
 import type { Inputs, Operation } from '../inputs.ts';
 
 function requestOf(inputs: Inputs): SignedRequest {
@@ -34,7 +38,31 @@ function headersOf(headers: Inputs): ReceivedSignature {
   );
 }
 
+function randomOf(inputs: Inputs): (size: number) => Uint8Array {
+  return (size) => inputs.bytes(size === 16 ? 'salt' : 'nonce');
+}
+
 export const account: Readonly<Record<string, Operation>> = {
+  'wrap gateway keys': (inputs) => {
+    const keys = {
+      address: inputs.text('address'),
+      fingerprint: inputs.bytes('fingerprint'),
+      deviceKey: inputs.bytes('deviceKey'),
+      stateKey: inputs.bytes('stateKey'),
+    };
+    return wrapGatewayKeys(keys, inputs.text('password'), randomOf(inputs));
+  },
+  'unwrap gateway keys': (inputs) =>
+    unwrapGatewayKeys(inputs.bytes('wrapped'), inputs.text('address'), inputs.text('password')),
+  'open push': (inputs) =>
+    encode(
+      gatewayPush,
+      openPush(inputs.bytes('push'), inputs.text('address'), (id) => {
+        if (Buffer.compare(id, inputs.bytes('keyId')) !== 0)
+          throw new BeckonError('key_unknown', 'no such key');
+        return { secret: inputs.secret('secret') };
+      }),
+    ),
   'parse invitation': (inputs) => parseInvitation(inputs.text('word')),
   'sign request': (inputs) => {
     const secret = inputs.secret('seed');
