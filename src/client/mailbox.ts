@@ -80,7 +80,7 @@ export function createMailbox(parts: MailboxParts): ClientMailbox {
   return {
     status,
     async password(password) {
-      if ([...password].length < leastPassword)
+      if (password.length < leastPassword)
         throw new BeckonError('request_invalid', `a password has at least ${leastPassword} characters`);
       // What the gateway reads first.
       await parts.share.share();
@@ -153,7 +153,7 @@ function checkTarget({ host, port, user, password, folder, rules }: PushTarget):
 }
 
 function hasControl(text: string): boolean {
-  return [...text].some((letter) => letter < ' ' || letter === '\u007f');
+  return text.split('').some((letter) => letter < ' ' || letter === '\u007f');
 }
 
 function expect(condition: boolean, reason: string): asserts condition {

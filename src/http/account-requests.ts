@@ -1,9 +1,8 @@
 /** What the account routes read out of a request that its schema let through. */
 import type { FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
-import { gatewayKindNames, type GatewayKind } from '../wire/registry.ts';
 import type { Submission, SubmittedMessage } from '../wire/submission.ts';
-import { sizes } from '../wire/registry.ts';
+import { gatewayKindNames, sizes, type GatewayKind } from '../wire/registry.ts';
 import type {
   Enrolment,
   KeepRequest,
