@@ -102,6 +102,16 @@ export const schema = {
   storage: {
     max: entry(size, '50GB', 'What waiting messages may take, of all domains together.'),
     reserve: entry(reserve, '10%', 'Of the disk: with less free than this, nothing is accepted.'),
+    pulled: live(
+      entry(
+        size,
+        '10GB',
+        'What messages that were pulled for the users of a domain may take, of each domain.',
+      ),
+    ),
+    pulledKeep: live(
+      entry(duration('1d', '365d'), '90d', 'How long a pulled message waits here for its recipient.'),
+    ),
     fetches: live(
       entry(
         count(2, 1_000_000),
@@ -140,6 +150,13 @@ export const schema = {
     ),
     quota: live(
       entry(size, '2GB', "What one user's waiting messages, and what is kept for the user, may take."),
+    ),
+    pullQuota: live(
+      entry(
+        size,
+        '500MB',
+        'What messages that were pulled for one user may take, beside the quota; "0B": nothing is pulled.',
+      ),
     ),
     keep: live(
       entry(

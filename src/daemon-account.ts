@@ -16,6 +16,7 @@ import type { AccountUser } from './account/user.ts';
 import type { EffectiveSettings } from './admin/domain-settings.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
+import type { PullSide } from './daemon-pull.ts';
 import type { Random } from './crypto/random.ts';
 import type { AccountHandlers } from './http/account-handlers.ts';
 import type { KeyRing } from './keys/key-ring.ts';
@@ -26,6 +27,7 @@ export interface AccountSideParts {
   readonly store: Store;
   readonly settings: EffectiveSettings;
   readonly keyRing: KeyRing;
+  readonly pulls: Pick<PullSide, 'setPulls' | 'termsOf'>;
   /** As it is now: a reload counts at once. */
   readonly config: () => Config;
   readonly clock: Clock;
@@ -48,13 +50,13 @@ export interface AccountSide {
 }
 
 export function createAccountSide(parts: AccountSideParts): AccountSide {
-  const { store, settings, keyRing, config, clock, expiry, random, metrics } = parts;
+  const { store, settings, keyRing, pulls, config, clock, expiry, random, metrics } = parts;
   const authenticate = createAuthenticate({ users: store.users, clock });
   const enroll = createEnroll({ users: store.users, clock });
   const devices = createDevices({ users: store.users, clock });
   const quotaOf = async (domain: string) => (await settings.of(domain))?.quota ?? 0;
   const keepOf = async (domain: string) => (await settings.of(domain))?.keep ?? 0;
-  const profile = createProfile({ ...store, quotaOf, keepOf });
+  const profile = createProfile({ ...store, quotaOf, keepOf, pullTermsOf: pulls.termsOf });
   const kept = createKeptCiphertexts({ ...store, keepOf, clock: expiry });
   const cards = createCards({ ...store, clock });
   const gateways = createGateways({ ...store, ...parts.gateways, clock });
@@ -105,6 +107,7 @@ export function createAccountSide(parts: AccountSideParts): AccountSide {
       setRecovery: devices.setRecovery,
       openPairing: devices.pair,
       putRecord,
+      setPulls: pulls.setPulls,
       readState: states.read,
       writeState: states.write,
       keep: kept.keep,

@@ -16,6 +16,7 @@ import { systemRandom } from './crypto/random.ts';
 import { createAccountSide } from './daemon-account.ts';
 import { createAdminSide } from './daemon-admin.ts';
 import { createFetchSide } from './daemon-fetch.ts';
+import { createPullSide } from './daemon-pull.ts';
 import { bindAddress, transportOf } from './daemon-listen.ts';
 import { startSchedule } from './daemon-schedule.ts';
 import { createDomains } from './directory/domains.ts';
@@ -174,12 +175,27 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     metrics,
     log,
   });
+  const pulls = createPullSide({
+    store,
+    settings,
+    keyRing,
+    domains,
+    remote,
+    config: () => config,
+    clock,
+    expiry,
+    steady,
+    draw: Math.random,
+    metrics,
+    log,
+  });
   const upkeep = createUpkeep(store, expiry, stop.signal);
 
   const accounts = createAccountSide({
     store,
     settings,
     keyRing,
+    pulls,
     config: () => config,
     clock,
     expiry,
@@ -200,6 +216,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           readCard: accounts.readCard,
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
           ...fetching.handlers,
+          readCopy: pulls.readCopy,
           introductions: async (domain, request, page) => {
             await accounts.authenticate.user(domain, request, ['device', 'gateway']);
             return await fetching.readFeed(domain, page);
@@ -282,6 +299,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   await publisher.renew();
   const sending = send.run(stop.signal);
   parts.defer(() => sending);
+  await pulls.pulling.listen(keyRing.domains());
+  const pulling = pulls.pulling.run(stop.signal);
+  parts.defer(() => pulling);
   const upkeeping = startSchedule(
     [
       { name: 'upkeep', at: '* * * * *', run: upkeep.run },
@@ -299,6 +319,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await upkeep.run();
     await send.turn();
     await receive.settled();
+    await pulls.pulling.turn();
     fetching.watches.review();
   }
 

@@ -26,6 +26,8 @@ export interface Metrics {
   readonly refs: Count;
   /** Turns of the sending pipeline, by channel (`udp`, `door`) and outcome (`sent`, `failed`). */
   readonly notifications: LabelledCount<'channel' | 'outcome'>;
+  /** Attempts to pull a message for a user, by outcome (`pulled`, `refused`, `later`, `ended`). */
+  readonly pulls: LabelledCount<'outcome'>;
   /** Messages committed by own users. */
   readonly submissions: Count;
   /** Mails by recipient, by where they came in (`smtp`, `lmtp`) and what became of them (`taken`, `later`, `refused`). */
@@ -68,10 +70,12 @@ export function createMetrics(): Metrics {
   const datagrams = labelled('datagrams', 'Datagrams received, by outcome', ['outcome']);
   const notifications = labelled('notifications', 'Notifications sent', ['channel', 'outcome']);
   const mails = labelled('mails', 'Mails that came in, by recipient', ['door', 'outcome']);
+  const pulls = labelled('pulls', 'Attempts to pull a message for a user, by outcome', ['outcome']);
   return {
     datagrams: { inc: (labels, by = 1) => datagrams.inc(labels, by) },
     refs: count('refs', 'References newly stored'),
     notifications: { inc: (labels, by = 1) => notifications.inc(labels, by) },
+    pulls: { inc: (labels, by = 1) => pulls.inc(labels, by) },
     submissions: count('submissions', 'Messages committed by own users'),
     mails: { inc: (labels, by = 1) => mails.inc(labels, by) },
     fetches: count('fetches', 'Payloads fetched to their end'),

@@ -37,7 +37,14 @@ test('the defaults, each in its unit', (t) => {
     },
     dns: { resolvers: [], dnssec: 'auto' },
     tls: { mode: 'files', directory: '/etc/letsencrypt/live', certificate: null, key: null },
-    storage: { max: 50e9, reserve: { percent: 10 }, fetches: 200, egress: 1e12 },
+    storage: {
+      max: 50e9,
+      reserve: { percent: 10 },
+      pulled: 10e9,
+      pulledKeep: 90 * 86_400,
+      fetches: 200,
+      egress: 1e12,
+    },
     defaults: {
       unknownUsers: 'mail',
       introductions: 'open',
@@ -45,6 +52,7 @@ test('the defaults, each in its unit', (t) => {
       transit: 14 * 86_400,
       keep: 90 * 86_400,
       quota: 2e9,
+      pullQuota: 500e6,
     },
     outbound: { allow: [], caFiles: [] },
     smtpOut: { via: null, passwordFile: null, hello: null },

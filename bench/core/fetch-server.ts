@@ -53,6 +53,7 @@ async function startBeckon(dir: string): Promise<Served> {
           domainAnswer: unused,
           userAnswer: unused,
           readCard: unused,
+          readCopy: unused,
           notify: unused,
           poll: unused,
           setPreferences: unused,

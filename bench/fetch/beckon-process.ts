@@ -68,6 +68,7 @@ const listener = await listen(
         introductions: unused,
         accept: unused,
         readCard: unused,
+        readCopy: unused,
         setPreferences: unused,
         watch: unused,
       },

@@ -169,6 +169,7 @@ const listener = await listen(
         },
         notify: unused,
         readCard: unused,
+        readCopy: unused,
         poll,
         setPreferences: unused,
         watch: unused,

@@ -1,6 +1,7 @@
 /** What the domain knows of a user and tells their devices, wire-spec/account.md section 7. */
 import { BeckonError } from '../errors.ts';
 import type { Alias, AliasStore } from '../store/api/aliases.ts';
+import type { CopyStore } from '../store/api/copies.ts';
 import type { StateStore } from '../store/api/states.ts';
 import type { TransitStore } from '../store/api/transit.ts';
 import type { Device, UserStore } from '../store/api/users.ts';
@@ -22,6 +23,8 @@ export interface Profile {
   readonly quota: number;
   /** How long the domain keeps ciphertext for the user, seconds; 0: not at all. */
   readonly keep: number;
+  /** What was pulled for the user; absent where nothing is. */
+  readonly pulled?: { readonly used: number; readonly quota: number; readonly keep: number };
 }
 
 export interface ProfileParts {
@@ -29,17 +32,22 @@ export interface ProfileParts {
   readonly aliases: AliasStore;
   readonly states: StateStore;
   readonly transit: TransitStore;
+  readonly copies: Pick<CopyStore, 'used'>;
   readonly quotaOf: (domain: string) => Promise<number>;
   readonly keepOf: (domain: string) => Promise<number>;
+  /** Bytes that may be pulled for each user, 0 where nothing is, and how long they are kept, seconds. */
+  readonly pullTermsOf: (domain: string) => Promise<{ readonly userBytes: number; readonly keep: number }>;
 }
 
 /** The function throws `not_found` where the user is gone meanwhile. */
 export function createProfile(parts: ProfileParts): (user: AccountUser) => Promise<Profile> {
-  const { users, aliases, states, transit, quotaOf, keepOf } = parts;
+  const { users, aliases, states, transit, copies, quotaOf, keepOf, pullTermsOf } = parts;
   return async ({ owner }) => {
     const user = await users.get(owner.domain, owner.user);
     if (user?.record === undefined) throw new BeckonError('not_found', 'there is no such user');
     const state = await states.get(owner);
+    const { userBytes: most, keep: pulledKeep } = await pullTermsOf(owner.domain);
+    const pulled = { used: await copies.used(owner), quota: most, keep: pulledKeep };
     const { bytes: used } = await transit.usage(owner.domain, owner.user);
     return {
       address: formatAddress(user),
@@ -51,6 +59,7 @@ export function createProfile(parts: ProfileParts): (user: AccountUser) => Promi
       used,
       quota: await quotaOf(owner.domain),
       keep: await keepOf(owner.domain),
+      ...(most === 0 ? {} : { pulled }),
     };
   };
 }

@@ -10,7 +10,7 @@ export interface EffectiveSettings {
 /** The defaults that a configuration gives to every domain. */
 export function defaultSettings(config: Config): DomainSettings {
   const { contact, defaults, host } = config;
-  const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep } = defaults;
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota, pullQuota, keep } = defaults;
   return {
     contact: contact ?? `postmaster@${host}`,
     unknownUsers,
@@ -19,6 +19,7 @@ export function defaultSettings(config: Config): DomainSettings {
     bucketBits: 0,
     transit,
     quota,
+    pullQuota,
     keep,
     bridge: hasBridge(config) ? 'on' : 'off',
   };

@@ -90,6 +90,7 @@ interface SetOptions extends ConfigOption, JsonOption {
   readonly introductionsPerHour?: string;
   readonly transit?: string;
   readonly quota?: string;
+  readonly pullQuota?: string;
   readonly keep?: string;
   readonly bridge?: string;
   readonly contact?: string;
@@ -108,6 +109,7 @@ function setCommand(parts: AdminParts): Command {
     .option('--introductions-per-hour <n>', 'first contacts that are taken in an hour')
     .option('--transit <duration>', 'how long a message waits, such as 14d')
     .option('--quota <size>', 'what one user may take at the domain, such as 2GB')
+    .option('--pull-quota <size>', 'what is pulled for one user at most, such as 500MB; 0B: nothing')
     .option('--keep <duration>', 'how long ciphertext is kept for users, such as 90d; 0d: not at all')
     .addOption(choiceOption('--bridge <state>', 'mail in and out', bridgePolicies))
     .option('--contact <mail>', 'where to report abuse')
@@ -147,7 +149,7 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 }
 
 function changesOf(options: SetOptions): DomainChanges {
-  const { unknownUsers, introductions, introductionsPerHour, transit, quota, keep } = options;
+  const { unknownUsers, introductions, introductionsPerHour, transit, quota, pullQuota, keep } = options;
   const { bridge, contact, bucketBits } = options;
   return {
     ...change('unknownUsers', unknownUsers, (text) => text as DomainSettings['unknownUsers']),
@@ -155,6 +157,7 @@ function changesOf(options: SetOptions): DomainChanges {
     ...change('introductionsPerHour', introductionsPerHour, (text) => quantity.count(text)),
     ...change('transit', transit, (text) => quantity.duration(text)),
     ...change('quota', quota, (text) => quantity.size(text)),
+    ...change('pullQuota', pullQuota, (text) => quantity.size(text)),
     ...change('keep', keep, (text) => quantity.keep(text)),
     ...change('bridge', bridge, (text) => text as DomainSettings['bridge']),
     ...change('contact', contact, (text) => text),
@@ -179,6 +182,7 @@ function ownSettings({ settings, own }: DomainSummary): string {
     introductionsPerHour: () => `${settings.introductionsPerHour} introductions/h`,
     transit: () => `transit ${formatDuration(settings.transit)}`,
     quota: () => `quota ${formatSize(settings.quota)}`,
+    pullQuota: () => `pulls up to ${formatSize(settings.pullQuota)}`,
     keep: () => `keeps ${formatDuration(settings.keep)}`,
     bridge: () => `bridge ${settings.bridge}`,
     contact: () => `contact ${safeLine(settings.contact)}`,

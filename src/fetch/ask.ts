@@ -95,7 +95,12 @@ export function describeRef({
   firstSeen,
   sizeClass,
   labels,
+  blind,
 }: PendingRef): PollRef {
   const ref = { id: messageId, sender, expires, firstSeen, sizeClass };
-  return labels === undefined ? ref : { ...ref, labels };
+  return {
+    ...ref,
+    ...(labels === undefined ? {} : { labels }),
+    ...(blind === undefined ? {} : { blind }),
+  };
 }

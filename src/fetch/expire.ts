@@ -22,6 +22,8 @@ export function createUpkeep(store: Store, clock: Clock, signal: AbortSignal): U
   const steps: readonly Step[] = [
     async (now, limit) => await expireMessages(store, now, limit),
     async (now, limit) => await store.uploads.expire(now, limit),
+    async (now, limit) => await store.pulls.expire(now, limit),
+    async (now, limit) => await store.copies.expire(now, limit),
     async (now, limit) => await store.kept.expire(now, limit),
     async (now, limit) => await store.cards.expire(now, limit),
     async (now, limit) => await store.mailQueue.expire(now, limit),

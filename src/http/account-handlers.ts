@@ -48,6 +48,8 @@ export interface AccountHandlers<User> {
    * `conflict`, `not_found`.
    */
   putRecord(user: User, record: Uint8Array): Promise<void>;
+  /** The state of each entry. Throws `unsupported`, `proof_stale`, `key_unknown`, `request_invalid`, `quota_exceeded`. */
+  setPulls(user: User, request: PullRequest): Promise<readonly PullState[]>;
   /** undefined where there is none. */
   readState(user: User): Promise<Readable | undefined>;
   /** Resolves when it is on disk. Throws `precondition_failed`, `conflict`, `too_large`, `storage_full`. */
@@ -115,6 +117,8 @@ export interface Profile {
   readonly quota: number;
   /** In seconds. */
   readonly keep: number;
+  /** What was pulled for the user, in bytes and seconds; absent where nothing is. */
+  readonly pulled?: { readonly used: number; readonly quota: number; readonly keep: number };
 }
 
 export interface NewDevice {
@@ -140,6 +144,18 @@ export interface KeepRequest {
   readonly payloadHash: Uint8Array;
   readonly expires?: number;
 }
+
+export interface PullRequest {
+  readonly time: number;
+  readonly nonce: Uint8Array;
+  /** Of the domain's poll key. */
+  readonly keyId: Uint8Array;
+  /** Encoded pull-entries. */
+  readonly entries: readonly Uint8Array[];
+}
+
+export const pullStates = ['set', 'waiting', 'pulled', 'unknown'] as const;
+export type PullState = (typeof pullStates)[number];
 
 export interface NewCard {
   readonly id: Uint8Array;

@@ -10,6 +10,7 @@ import type {
   NewDevice,
   NewGateway,
   NewPairing,
+  PullRequest,
   SentPage,
 } from './account-handlers.ts';
 import { maxPage, maxPart, usualPage } from './account-schemas.ts';
@@ -98,6 +99,16 @@ export function gatewayOf(request: FastifyRequest): NewGateway {
     device: bytes(device),
     name: String(name),
     sealed: bytes(sealed),
+  };
+}
+
+export function pullsOf({ body }: FastifyRequest): PullRequest {
+  const { time, nonce, keyId, entries } = body as Json;
+  return {
+    time: Number(time),
+    nonce: bytes(nonce),
+    keyId: bytes(keyId),
+    entries: (entries as unknown[]).map(bytes),
   };
 }
 

@@ -1,9 +1,17 @@
 /** The routes of the account interface as data, wire-spec/account.md: what the routes check and the OpenAPI document says. */
 import { maxDomainLength } from '../wire/domain-name.ts';
+import { maxPullEntry } from '../wire/blind.ts';
 import { mailOperations } from './account-mail.ts';
-import { gatewayKindNames, sizes, takedownReasonNames } from '../wire/registry.ts';
+import { counts, gatewayKindNames, sizes, takedownReasonNames } from '../wire/registry.ts';
 import { everyday } from './everyday.ts';
-import { deviceKinds, pushStates, retractOutcomes, sentStates, type SignerKind } from './account-handlers.ts';
+import {
+  deviceKinds,
+  pullStates,
+  pushStates,
+  retractOutcomes,
+  sentStates,
+  type SignerKind,
+} from './account-handlers.ts';
 import {
   binary,
   byteCount,
@@ -217,6 +225,7 @@ export const accountOperations = {
       used: byteCount,
       quota: byteCount,
       keep: time,
+      'pulled?': object({ used: byteCount, quota: byteCount, keep: time }),
     }),
   },
   addDevice: {
@@ -330,6 +339,19 @@ export const accountOperations = {
     body: object({ sealed: binary(sizes.cardSealed), expires: time }),
     status: 204,
     answer: 'nothing',
+  },
+  setPulls: {
+    method: 'POST',
+    path: 'pulls',
+    summary: 'Have what comes over drops pulled, or single messages; each entry with the proof of its owner',
+    body: object({
+      time,
+      nonce: binary(sizes.pollNonce),
+      keyId: binary(sizes.keyId),
+      entries: list(binary(1, maxPullEntry), 1, counts.pollEntries),
+    }),
+    status: 200,
+    answer: object({ states: list(oneOf(pullStates), 1, counts.pollEntries) }),
   },
   removeCard: {
     method: 'DELETE',

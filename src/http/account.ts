@@ -24,6 +24,7 @@ import {
   pageOf,
   pairingOf,
   previousOf,
+  pullsOf,
   recordOf,
   recoveryOf,
   sizeOf,
@@ -211,6 +212,7 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
       await handlers.removeKept(user, keptNameOf(request));
       return undefined;
     },
+    setPulls: async (request, user) => ({ states: await handlers.setPulls(user, pullsOf(request)) }),
     async putCard(request, user) {
       await handlers.putCard(user, cardOf(request));
       return undefined;

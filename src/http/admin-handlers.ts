@@ -120,6 +120,8 @@ export interface DomainSettings {
   readonly introductions: (typeof introductionPolicies)[number];
   readonly transit: number;
   readonly quota: number;
+  /** Bytes pulled for each user; 0: nothing is pulled. */
+  readonly pullQuota: number;
   /** How long ciphertext is kept for users, seconds; 0: not at all. */
   readonly keep: number;
   readonly introductionsPerHour: number;

@@ -36,6 +36,7 @@ const changes = object({
   'introductions?': orDefault(oneOf(introductionPolicies)),
   'transit?': orDefault(integer(times.transitMin, times.transitMax)),
   'quota?': orDefault(byteCount),
+  'pullQuota?': orDefault(byteCount),
   'keep?': orDefault(integer(0, maxKeep)),
   'introductionsPerHour?': orDefault(integer(0, 1_000_000)),
   'bucketBits?': orDefault(integer(0, counts.bucketBits)),

@@ -3,6 +3,7 @@
  * BeckonError thrown by a handler becomes a problem with its code; any other error is `internal`.
  */
 import type { FeedResponse, PollRequest, PollResponse, WatchEvent } from '../wire/collect.ts';
+import type { BlindRequest } from '../wire/blind.ts';
 import type { AcceptRequest } from '../wire/message.ts';
 import type { PreferencesRequest } from '../wire/preferences.ts';
 import type { SignedRequest } from './signed-request.ts';
@@ -30,6 +31,8 @@ export interface PublicHandlers {
   readMessage(domain: string, id: Uint8Array): Promise<Uint8Array | undefined>;
   /** Absent where the id is dead. Nothing is opened yet. */
   readPayload(domain: string, id: Uint8Array): Promise<StoredPayload | undefined>;
+  /** What was pulled, for the owner of the drop; absent whatever the reason. Throws as `poll`. */
+  readCopy(domain: string, request: BlindRequest, source: string): Promise<ReadableCopy | undefined>;
   /** Whether the message is known and the token right. */
   accept(domain: string, request: AcceptRequest): Promise<boolean>;
 }
@@ -53,6 +56,17 @@ export interface FeedPage {
   readonly bucket?: number;
   /** The cursor of the answer before. */
   readonly after?: Uint8Array;
+}
+
+export interface ReadableCopy {
+  /** The encoded message-object. */
+  readonly object: Uint8Array;
+  /** Of the payload, in bytes. */
+  readonly size: number;
+  /** SHA-256: the entity tag. */
+  readonly hash: Uint8Array;
+  /** From `start` to the end. Throws `range_invalid`. */
+  open(start: number): AsyncIterable<Uint8Array>;
 }
 
 export interface StoredPayload {

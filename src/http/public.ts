@@ -1,8 +1,10 @@
 /** The routes of the public interface, wire-spec/fetch.md: decode, call, encode. */
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { blindRequest, maxBlindRequest } from '../wire/blind.ts';
 import { feedResponse, maxPollRequest, pollRequest, pollResponse } from '../wire/collect.ts';
 import { acceptRequest } from '../wire/message.ts';
 import { maxPreferencesRequest, preferencesRequest } from '../wire/preferences.ts';
@@ -14,8 +16,8 @@ import { addDoor } from './door.ts';
 import { requestedDomain } from './domain.ts';
 import { bytesOf, gatherSigned, textOf } from './gather.ts';
 import { sendEvents } from './events.ts';
-import { sendPayload } from './payload.ts';
-import type { FeedPage, PublicHandlers } from './public-handlers.ts';
+import { entityTag, sendPayload } from './payload.ts';
+import type { FeedPage, PublicHandlers, ReadableCopy } from './public-handlers.ts';
 import type { BodyDigests } from './signed-request.ts';
 
 export interface PublicParts {
@@ -51,6 +53,7 @@ export function publicRoutes(app: FastifyInstance, parts: PublicParts): void {
       addCards(scope, parts);
       addCollecting(scope, parts);
       addMessages(scope, parts);
+      addCopies(scope, parts);
     },
     { prefix: publicPath.slice(0, -1) },
   );
@@ -173,6 +176,38 @@ function addMessages(scope: FastifyInstance, { handlers, metrics }: PublicParts)
       const named = idOf(request).every((byte, at) => byte === accept.id[at]);
       if (!named || !(await handlers.accept(domain, accept))) gone();
       return reply.code(204).send();
+    },
+  });
+}
+
+/** What was pulled: both routes take the same request, whose id is the one in the path. */
+function addCopies(scope: FastifyInstance, { handlers, metrics }: PublicParts): void {
+  const asked = async (request: FastifyRequest): Promise<{ copy: ReadableCopy; start: number }> => {
+    const domain = requestedDomain(request, handlers.serves);
+    const wanted = decode(blindRequest, bodyOf(request), maxBlindRequest);
+    const isNamed = idOf(request).every((byte, at) => byte === wanted.entry.id[at]);
+    const copy = await handlers.readCopy(domain, wanted, request.ip);
+    return copy === undefined || !isNamed ? gone() : { copy, start: wanted.start ?? 0 };
+  };
+  scope.route({
+    method: 'POST',
+    url: '/blind/:id',
+    bodyLimit: maxBlindRequest,
+    handler: async (request, reply) => sendCbor(reply, (await asked(request)).copy.object),
+  });
+  scope.route({
+    method: 'POST',
+    url: '/blind/:id/payload',
+    bodyLimit: maxBlindRequest,
+    handler: async (request, reply) => {
+      const { copy, start } = await asked(request);
+      if (start > copy.size) throw new BeckonError('range_invalid', 'the payload ends before that byte');
+      reply.raw.once('finish', () => metrics.bytesServed.inc(copy.size - start));
+      return reply
+        .header('content-type', 'application/octet-stream')
+        .header('content-length', copy.size - start)
+        .header('etag', entityTag(copy.hash))
+        .send(Readable.from(copy.open(start), { objectMode: false }));
     },
   });
 }

@@ -29,6 +29,7 @@ export const domainRow = record('domain', {
   quota: optional(9, uint()),
   keep: optional(10, time),
   bridge: optional(11, text(16)),
+  pullQuota: optional(12, uint()),
 });
 type DomainRow = ValueOf<typeof domainRow>;
 

@@ -1,5 +1,5 @@
 /** What a domain pulls for its users, and how they read it: wire-spec/account.md section 12 and fetch.md section 12. */
-import { domainName, hash, keyId, messageId, time } from './items.ts';
+import { domainName, hash, keyId, length, messageId, time } from './items.ts';
 import { sizes } from './registry.ts';
 import { bytes, field, optional, record, tuple, type ValueOf } from './schema.ts';
 
@@ -36,6 +36,8 @@ export const blindRequest = record('blind-request', {
   nonce: field(2, bytes(sizes.pollNonce)),
   keyId: field(3, keyId),
   entry: field(4, blindEntry),
+  /** Of the payload: from this byte on. */
+  start: optional(5, length),
 });
 export type BlindRequest = ValueOf<typeof blindRequest>;
 

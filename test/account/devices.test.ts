@@ -30,7 +30,12 @@ async function home(t: ExecutionContext) {
     as,
     devices: createDevices({ users: store.users, clock }),
     states: createStates({ ...store, limits: () => ({}) }),
-    profile: createProfile({ ...store, quotaOf: async () => 1000, keepOf: async () => 90 }),
+    profile: createProfile({
+      ...store,
+      quotaOf: async () => 1000,
+      keepOf: async () => 90,
+      pullTermsOf: async () => ({ userBytes: 500, keep: 80 }),
+    }),
   };
 }
 
@@ -59,6 +64,7 @@ test('a device sees what the domain knows of its user', async (t) => {
     used: 100,
     quota: 1000,
     keep: 90,
+    pulled: { used: 0, quota: 500, keep: 80 },
   });
 });
 

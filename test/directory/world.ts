@@ -110,13 +110,17 @@ export interface World {
   restarted(): { domains: Domains; users: Users };
 }
 
-export async function startWorld(t: ExecutionContext): Promise<World> {
+/** `allow`: what may be dialled; `patienceMs`: how long a server may be silent. */
+export async function startWorld(
+  t: ExecutionContext,
+  { allow = ['127.0.0.0/8'], patienceMs = 5000 } = {},
+): Promise<World> {
   const dns = await startDns();
   const https = createHttps({
     resolver: dns.resolver,
-    allow: ['127.0.0.0/8'],
+    allow,
     caFiles: [caFile],
-    timeouts: { connectMs: 5000, patienceMs: 5000 },
+    timeouts: { connectMs: 5000, patienceMs },
   });
   const clock = testClock();
   const cache = memoryCache();

@@ -137,6 +137,25 @@ test('ciphertext is kept, listed, read in parts and removed', async (t) => {
   t.is((await ask(`kept/${text(31)}`)).json['code'], 'request_invalid');
 });
 
+test('what is to be pulled is handed on, and each entry has a state', async (t) => {
+  const { ask, calls } = await serveAccount(t);
+  const json = { time: now, nonce: text(16, 1), keyId: text(8, 2), entries: [text(90, 3)] };
+  const answer = await ask('pulls', { json });
+  t.deepEqual([answer.status, answer.json], [200, { states: ['set', 'waiting', 'pulled', 'unknown'] }]);
+  const request = { time: now, nonce: bytes(16, 1), keyId: bytes(8, 2), entries: [bytes(90, 3)] };
+  t.deepEqual(calls, [['setPulls', user, request]]);
+  const tooMany = Array.from({ length: 65 }, () => text(90, 3));
+  for (const wrong of [
+    { nonce: text(15, 1) },
+    { keyId: text(9, 2) },
+    { entries: [] },
+    { entries: tooMany },
+    { entries: [text(513, 3)] },
+    { more: 1 },
+  ])
+    t.is((await ask('pulls', { json: { ...json, ...wrong } })).json['code'], 'request_invalid');
+});
+
 test('contact cards are put and removed, all of one size', async (t) => {
   const { ask, calls } = await serveAccount(t);
   const sealed = text(4168, 3);

@@ -136,6 +136,7 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     listKept: (...args) => note('listKept', args, { items: [shownKept], next: Uint8Array.of(1) }),
     removeKept: (...args) => note('removeKept', args, undefined),
     putCard: (...args) => note('putCard', args, undefined),
+    setPulls: (...args) => note('setPulls', args, ['set', 'waiting', 'pulled', 'unknown'] as const),
     removeCard: (...args) => note('removeCard', args, undefined),
     submitMail: (...args) => note('submitMail', args, shownMail),
     listMail: (...args) => note('listMail', args, { items: [shownMail], next: Uint8Array.of(1) }),

@@ -61,6 +61,16 @@ export function stubHandlers(asked: Asked, replaced: Partial<PublicHandlers> = {
       isLive(id)
         ? { size: payloadBytes.length, hash: payloadHash, open: slices, fetched: () => void asked.fetched++ }
         : undefined,
+    async readCopy(...args) {
+      asked.calls.push(['readCopy', ...args]);
+      if (!isLive(args[1].entry.id)) return undefined;
+      return {
+        object: Uint8Array.of(3),
+        size: payloadBytes.length,
+        hash: payloadHash,
+        open: (start) => slices(start, payloadBytes.length),
+      };
+    },
     accept: async (...args) => {
       asked.calls.push(['accept', ...args]);
       return args[1].acceptToken[0] === 1 && isLive(args[1].id);

@@ -2,10 +2,11 @@ import { base64urlnopad } from '@scure/base';
 import test from 'ava';
 import { BeckonError } from '../../src/errors.ts';
 import { feedResponse, pollRequest, pollResponse } from '../../src/wire/collect.ts';
+import { blindRequest, type BlindRequest } from '../../src/wire/blind.ts';
 import { preferencesRequest } from '../../src/wire/preferences.ts';
 import { acceptRequest } from '../../src/wire/message.ts';
 import { decode, encode } from '../../src/wire/schema.ts';
-import { liveId, serve, type Answer } from './public-stub.ts';
+import { liveId, payloadBytes, payloadHash, serve, type Answer } from './public-stub.ts';
 
 const cbor = { 'content-type': 'application/beckon+cbor' };
 const live = base64urlnopad.encode(liveId);
@@ -102,6 +103,40 @@ test('preferences: decoded, answered with nothing', async (t) => {
   t.deepEqual(asked.calls, [['setPreferences', 'alpha.test', preferences, '127.0.0.1']]);
   const wrong = await ask('preferences', { method: 'POST', headers: cbor, body: body.slice(0, -1) });
   t.is(wrong.problem().code, 'cbor_truncated');
+});
+
+test('what was pulled: message and payload, from a byte on; an id that is not the one asked for is gone', async (t) => {
+  const { ask, asked } = await serve(t);
+  const entry = { pollKey: new Uint8Array(32), proof: new Uint8Array(16), sender: 'b.test', id: liveId };
+  const request = { time: 5, nonce: new Uint8Array(16), keyId: new Uint8Array(8), entry };
+  const post = (path: string, changes: Partial<BlindRequest> = {}) =>
+    ask(path, { method: 'POST', headers: cbor, body: encode(blindRequest, { ...request, ...changes }) });
+  const object = await post(`blind/${live}`);
+  t.deepEqual([object.status, object.body], [200, Uint8Array.of(3)]);
+  t.is(object.headers['content-type'], 'application/beckon+cbor');
+  t.deepEqual(asked.calls, [['readCopy', 'alpha.test', request, '127.0.0.1']]);
+  const whole = await post(`blind/${live}/payload`);
+  t.deepEqual(whole.body, payloadBytes);
+  t.is(whole.headers['etag'], `"${base64urlnopad.encode(payloadHash)}"`);
+  const rest = await post(`blind/${live}/payload`, { start: 9000 });
+  t.deepEqual([rest.status, rest.body], [200, payloadBytes.subarray(9000)]);
+  const behind = await post(`blind/${live}/payload`, { start: payloadBytes.length + 1 });
+  t.deepEqual([behind.status, behind.problem().code], [416, 'range_invalid']);
+
+  const other = new Uint8Array(32).fill(9);
+  const dead = [
+    await post(`blind/${base64urlnopad.encode(other)}`, { entry: { ...entry, id: other } }),
+    await post(`blind/${base64urlnopad.encode(other)}`),
+    await post(`blind/${base64urlnopad.encode(other)}/payload`),
+    await post('blind/x'),
+  ];
+  for (const answer of dead) {
+    t.is(answer.status, 404);
+    t.deepEqual(answer.body, dead[0]?.body);
+  }
+  const wrong = await ask(`blind/${live}`, { method: 'POST', headers: cbor, body: new Uint8Array(2000) });
+  t.is(wrong.problem().code, 'too_large');
+  t.is((await ask(`blind/${live}`)).problem().code, 'unsupported');
 });
 
 test('what handlers throw is answered with its code; own faults say nothing', async (t) => {

@@ -448,7 +448,10 @@ export const codecs = {
   'blind-entry': codec(blind.blindEntry, blindEntry),
   'blind-request': codec(
     blind.blindRequest,
-    recordOf<blind.BlindRequest>({ time, nonce: sized(16), keyId: sized(8), entry: blindEntry }),
+    recordOf<blind.BlindRequest>(
+      { time, nonce: sized(16), keyId: sized(8), entry: blindEntry, start: length },
+      ['start'],
+    ),
     blind.maxBlindRequest,
   ),
   'poll-ref': codec(collect.pollRef, pollRef),

@@ -16,6 +16,8 @@ export interface DomainSettings {
   readonly transit: number;
   /** Bytes of each user. */
   readonly quota: number;
+  /** Bytes pulled for each user; 0: nothing is pulled. */
+  readonly pullQuota: number;
   /** How long ciphertext is kept for users, seconds; 0: not at all. */
   readonly keep: number;
   /** Whether mail comes and goes through a bridge of the domain. */
