@@ -195,7 +195,7 @@ interface Incoming {
   /** At most so many bytes of what comes; it ends without an error where the source breaks off: what came is kept. */
   part(most: number): AsyncGenerator<Uint8Array>;
   ended(): boolean;
-  failure(): unknown;
+  failure(): BeckonError | undefined;
 }
 
 /** The body without its first `skip` bytes, which are here already. */
@@ -204,15 +204,16 @@ function createIncoming(body: AsyncIterable<Uint8Array>, skip: number): Incoming
   let rest: Uint8Array | undefined;
   let toSkip = skip;
   let ended = false;
-  let failure: unknown;
+  let failure: BeckonError | undefined;
 
   async function next(): Promise<Uint8Array | undefined> {
     if (rest !== undefined) return rest;
     try {
       const { done, value } = await source.next();
       if (done !== true) return value;
-    } catch (error) {
-      failure = error;
+    } catch (cause) {
+      const broke = new BeckonError('network_failed', 'the payload broke off', { cause });
+      failure = cause instanceof BeckonError ? cause : broke;
     }
     ended = true;
     return undefined;
