@@ -41,6 +41,10 @@ export interface Metrics {
   readonly waitingBytes: Level;
   /** Watches that are open. */
   readonly watchers: Level;
+  /** Tries of mail over SMTP, by outcome of each recipient: `sent`, `later`, `failed`. */
+  readonly mailOut: LabelledCount<'outcome'>;
+  /** Mails that wait to leave over SMTP. */
+  readonly mailQueue: Level;
   /** The counts told apart by one label, as they stand: for `beckon status`. */
   datagramOutcomes(): Promise<Readonly<Record<string, number>>>;
   /** All of it in the text format of Prometheus. */
@@ -71,6 +75,7 @@ export function createMetrics(): Metrics {
   const notifications = labelled('notifications', 'Notifications sent', ['channel', 'outcome']);
   const mails = labelled('mails', 'Mails that came in, by recipient', ['door', 'outcome']);
   const pulls = labelled('pulls', 'Attempts to pull a message for a user, by outcome', ['outcome']);
+  const mailOut = labelled('mail_out', 'Tries of mail over SMTP, by outcome of each recipient', ['outcome']);
   return {
     datagrams: { inc: (labels, by = 1) => datagrams.inc(labels, by) },
     refs: count('refs', 'References newly stored'),
@@ -83,6 +88,8 @@ export function createMetrics(): Metrics {
     waiting: level('waiting_messages', 'Messages in the transit store'),
     waitingBytes: level('waiting_bytes', 'Bytes in the transit store'),
     watchers: level('watchers', 'Watches that are open'),
+    mailOut: { inc: (labels, by = 1) => mailOut.inc(labels, by) },
+    mailQueue: level('mail_queue', 'Mails that wait to leave over SMTP'),
     async datagramOutcomes() {
       const { values } = await datagrams.get();
       return Object.fromEntries(values.map(({ labels, value }) => [labels.outcome ?? '', value]));

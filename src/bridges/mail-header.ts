@@ -107,7 +107,8 @@ export function replyAddress(mail: Uint8Array, header: MailHeader): string | und
   return onlyAddress(mail, header, 'reply-to');
 }
 
-function onlyAddress(mail: Uint8Array, { fields }: MailHeader, name: string): string | undefined {
+/** The one address of the one field with this name (lower case), else undefined. Its domain is canonical. */
+export function onlyAddress(mail: Uint8Array, { fields }: MailHeader, name: string): string | undefined {
   const [field, ...more] = fields.filter((one) => one.name === name);
   if (field === undefined || more.length > 0 || field.end - field.start > 16_384) return undefined;
   const found = addressparser(fieldText(mail, field), { flatten: true });

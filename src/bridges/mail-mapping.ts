@@ -73,7 +73,8 @@ export function isLoop(mail: Uint8Array, { fields }: MailHeader, host: string): 
   return own.length >= maxHops.own;
 }
 
-function markOf(host: string): string {
+/** What says in a `Received` field that a mail came through this server. */
+export function markOf(host: string): string {
   return `by ${host} (Beckon)`;
 }
 
@@ -126,6 +127,6 @@ function literal(address: string): string {
 }
 
 /** RFC 5322 section 3.3. */
-function mailDate(seconds: number): string {
+export function mailDate(seconds: number): string {
   return new Date(seconds * 1000).toUTCString().replace('GMT', '+0000');
 }

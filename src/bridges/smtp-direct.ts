@@ -9,7 +9,6 @@
 import type { Lookup, MxAnswer, Resolver } from '../dns/resolver.ts';
 import { usableTlsa } from '../outbound/dane.ts';
 import type { SendSmtp, SmtpTls } from '../outbound/smtp.ts';
-import { splitAddress } from '../wire/address.ts';
 import { surveyMail } from './mail-survey.ts';
 import type { MailPolicy, MailPolicyOf } from './mta-sts.ts';
 import type { MailJob, MailOutcome, Transport } from './transport.ts';
@@ -58,12 +57,17 @@ export function createDirect(parts: DirectParts): Transport {
 
   return async (job) => {
     const outcomes = new Map<string, MailOutcome>();
-    for (const [domain, to] of Map.groupBy(job.to, (address) => splitAddress(address).domain)) {
+    for (const [domain, to] of Map.groupBy(job.to, domainOf)) {
       const reached = await toDomain(domain, { ...job, to });
       to.forEach((address, index) => outcomes.set(address, reached[index] ?? unknown));
     }
     return job.to.map((address) => outcomes.get(address) ?? unknown);
   };
+}
+
+/** Of an address of mail: its local part is in no canonical form. */
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf('@') + 1);
 }
 
 const unknown: MailOutcome = { kind: 'later', status: '4.0.0' };

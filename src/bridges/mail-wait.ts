@@ -1,0 +1,27 @@
+/** Sleeping until mail is due. */
+import type { MailQueueStore } from '../store/api/mail-queue.ts';
+
+/** Longest sleep, so that a clock that jumped is noticed, in seconds. */
+const longest = 30;
+const shortest = 0.05;
+
+/** So many seconds (undefined: until something new comes), or until new mail is queued, or the signal aborts. */
+export async function sleepUntil(
+  seconds: number | undefined,
+  queue: Pick<MailQueueStore, 'subscribe'>,
+  signal: AbortSignal,
+): Promise<void> {
+  const ms = Math.min(Math.max(seconds ?? longest, shortest), longest) * 1000;
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      unsubscribe();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const unsubscribe = queue.subscribe(done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}
