@@ -26,6 +26,7 @@ test('what is counted shows on the page', async (t) => {
     'beckon_waiting_messages 5',
     'beckon_waiting_bytes 6',
     'beckon_watchers 0',
+    'beckon_mail_queue 0',
   ]);
   t.deepEqual(await metrics.datagramOutcomes(), { stored: 1, datagram_size: 2 });
 });
