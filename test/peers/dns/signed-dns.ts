@@ -6,11 +6,23 @@ import { testDirectory } from '../../support/directory.ts';
 import { startKnot, type Knot, type ZoneKind } from './knot.ts';
 import { startUnbound } from './unbound.ts';
 
+/** Served here alone: the server of the other tests does not know it. */
+export interface TlsaRecord {
+  readonly type: 'TLSA';
+  readonly name: string;
+  readonly usage: number;
+  readonly selector: number;
+  readonly matchingType: number;
+  readonly data: Uint8Array;
+}
+
+export type ZoneRecord = DnsRecord | TlsaRecord;
+
 export interface SignedDns {
   /** The validating resolver: `address:port`. */
   readonly resolver: string;
   /** What a zone serves from now on, signed if it is. */
-  publish(zone: string, records: readonly DnsRecord[]): Promise<void>;
+  publish(zone: string, records: readonly ZoneRecord[]): Promise<void>;
   /** The zone as it is served now, with its signatures. */
   dump(zone: string): Promise<string>;
   /** From now on somebody else answers for a zone, from this file and as it stands there; null: nobody does any more. */
@@ -75,11 +87,11 @@ async function delegate(knot: Knot, zones: Readonly<Record<string, ZoneKind>>): 
   await knot.publish('test', lines);
 }
 
-function zoneLine(record: DnsRecord): string {
+function zoneLine(record: ZoneRecord): string {
   return `${record.name}. ${record.type} ${valueOf(record)}`;
 }
 
-function valueOf(record: DnsRecord): string {
+function valueOf(record: ZoneRecord): string {
   switch (record.type) {
     case 'SRV':
       return `${record.priority} ${record.weight} ${record.port} ${record.target}.`;
@@ -89,6 +101,10 @@ function valueOf(record: DnsRecord): string {
         .join(' ');
     case 'MX':
       return `${record.priority} ${record.exchange}.`;
+    case 'TLSA': {
+      const { usage, selector, matchingType, data } = record;
+      return `${usage} ${selector} ${matchingType} ${Buffer.from(data).toString('hex')}`;
+    }
     case 'CNAME':
     case 'PTR':
       return `${record.target}.`;
