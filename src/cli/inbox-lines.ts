@@ -1,6 +1,7 @@
 /** Received messages as lines. What others chose (addresses, file names, types) is made harmless. */
 import type { InboxEntry } from '../client/api.ts';
 import { formatDuration, formatSize } from './format.ts';
+import { mailSender } from './mail-words.ts';
 import { safeLine, shortLine } from './safe-text.ts';
 
 const longestName = 60;
@@ -52,7 +53,8 @@ function mark({ status, way, from }: InboxEntry): string {
 
 function summary(entry: InboxEntry, now: number): string {
   const { status, from, senderDomain, way, card } = entry;
-  const who = safeLine(from ?? `somebody at ${senderDomain}`);
+  const { mail } = entry;
+  const who = mail === undefined ? safeLine(from ?? `somebody at ${senderDomain}`) : mailSender(mail, entry);
   if (isIntroduction(entry)) return `${who} wants to reach you (claimed), ${statusText(entry, now)}`;
   if (status === 'waiting' && way === 'card') {
     const which = card === undefined ? 'a card of yours' : `your card “${shortLine(card, longestName)}”`;

@@ -2,6 +2,7 @@
 import type { Address, Email } from 'postal-mime';
 import type { InboxEntry } from '../client/api.ts';
 import { formatSize, formatTime } from './format.ts';
+import { mailHeadLines } from './mail-words.ts';
 import { safeBlock, safeLine, shortLine } from './safe-text.ts';
 
 export interface ShownMail {
@@ -97,15 +98,18 @@ export function mailLines(entry: InboxEntry, mail: ShownMail): string[] {
 }
 
 /** Whether a letter says of itself what is verified: nothing then needs to be said about its claim. */
-function isOf({ from, fromAddresses }: ShownMail, { author }: InboxEntry): boolean {
-  return from === '' || (fromAddresses.length === 1 && fromAddresses[0] === author);
+function isOf({ from, fromAddresses }: ShownMail, { author, mail }: InboxEntry): boolean {
+  const said = mail === undefined ? author : mail.from.toLowerCase();
+  return from === '' || (fromAddresses.length === 1 && fromAddresses[0] === said);
 }
 
 /** What is verified about an opened message. */
 export function headLines(entry: InboxEntry): string[] {
   const { from = '', author, forwarded, created, retractedBy, tag, handle } = entry;
   return [
-    `From     ${safeLine(from)} (verified)`,
+    ...(entry.mail === undefined
+      ? [`From     ${safeLine(from)} (verified)`]
+      : mailHeadLines(entry.mail, entry)),
     ...(forwarded ? [`Author   ${safeLine(author ?? '')} (verified; forwarded)`] : []),
     ...(created === undefined ? [] : [`Date     ${formatTime(created)}`]),
     `Trace    ${safeLine(handle)}`,

@@ -5,6 +5,7 @@ import type { Remote } from '../directory/remote.ts';
 import type { Users } from '../directory/users.ts';
 import type { Https } from '../outbound/https.ts';
 import type { ClientDevices } from './devices-api.ts';
+import type { BridgedMail } from './mail-api.ts';
 import type { Alarm, ReceivedStatus } from './state.ts';
 import type { ClientCards } from './card-api.ts';
 import type { ClientSending, OnProgress, OnRecipients, Outgoing, SendResult } from './send-api.ts';
@@ -17,6 +18,7 @@ import type { Watching } from './watch-api.ts';
 export type { Alarm, AlarmCode } from './state.ts';
 export type * from './card-api.ts';
 export type * from './devices-api.ts';
+export type { BridgedMail, MailVerdict, MailVerdicts } from './mail-api.ts';
 export type * from './send-api.ts';
 export type * from './mailbox-api.ts';
 export type * from './trust-api.ts';
@@ -113,7 +115,7 @@ export interface Client {
   ignoreSender(address: string, on?: boolean): Promise<IgnoredSender>;
   /** Whom the user ignores, by address. */
   ignoredSenders(): readonly string[];
-  /** What an answer takes. Throws `not_found`, `request_invalid` for what is not opened. */
+  /** What an answer takes. Throws `not_found`, `request_invalid` for what is not opened, and for mail that names nobody to answer. */
   reply(number: number): Reply;
   /** What was sent and what became of it, newest first. Throws network codes. */
   sent(): Promise<readonly SentEntry[]>;
@@ -227,6 +229,10 @@ export interface InboxEntry {
   /** Of the plaintext, base64url. */
   readonly sha256?: string;
   readonly tag?: string;
+  /** It came by mail, over the bridge of `senderDomain`: who wrote it is what the mail claims. */
+  readonly mail?: BridgedMail;
+  /** That bridge is the user's own domain's. */
+  readonly byOwnBridge?: boolean;
   readonly letterId?: string;
   readonly parents?: readonly string[];
   /** Number of the own message or of the received one that this answers, where it is known. */

@@ -24,6 +24,7 @@ import { inboxOf } from './inbox.ts';
 import type { OpenOne } from './open.ts';
 import type { OwnDomain } from './own-domain.ts';
 import { correspondentOf } from './own-drops.ts';
+import { welcomeBridge } from './mail.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
 import { receivedKey } from './reduce.ts';
@@ -57,6 +58,7 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     await readFeed(session, own, record.bucketBits);
     // What the domain does not drop is passed over here.
     await tellPreferences(parts).catch(() => undefined);
+    await session.commit(...welcomeBridge(session.state(), record));
     await pollDrops(parts);
     await openKnown(parts);
     await deliverAccepts(parts);

@@ -40,7 +40,15 @@ export function replyTo(state: ClientState, number: number): Reply {
   if (opened === undefined) throw new BeckonError('request_invalid', 'this message is not opened yet');
   const first = partsOf(state, received).find(({ part }) => part.opened !== undefined)?.part.opened;
   const from = opened.to === undefined ? {} : { from: opened.to };
-  return { to: opened.sender, ...from, parents: [(first ?? opened).letterId] };
+  return { to: whomToAnswer(opened), ...from, parents: [(first ?? opened).letterId] };
+}
+
+/** Of mail, whom it asks to answer: a bridge is nobody to write to. */
+function whomToAnswer({ sender, mail }: OpenedMessage): string {
+  if (mail === undefined) return sender;
+  const asked = mail.kind === 'mail' ? (mail.replyTo ?? mail.from) : '';
+  if (asked === '') throw new BeckonError('request_invalid', 'this mail names nobody to answer');
+  return asked;
 }
 
 interface PartOf {
@@ -87,6 +95,12 @@ function describe(state: ClientState, lookup: Lookup, received: Received): Inbox
     ...(received.refusal === undefined ? {} : { refusal: received.refusal }),
     ...(received.held === undefined ? {} : { held: received.held }),
     ...(opened === undefined ? {} : openedFields(lookup, opened)),
+    ...(opened?.mail === undefined
+      ? {}
+      : {
+          mail: opened.mail,
+          byOwnBridge: splitAddress(opened.sender).domain === splitAddress(state.address).domain,
+        }),
     ...(received.kept === 'kept' ? { kept: true } : {}),
     ...(isCover(received)
       ? { cover: true, parts: parts.map((found) => describePart(state, lookup, found)) }

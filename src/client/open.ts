@@ -33,6 +33,7 @@ import {
 import { splitAddress } from '../wire/address.ts';
 import type { Envelope } from '../wire/message.ts';
 import type { ClientNetwork } from './api.ts';
+import { bridgedMail } from './mail.ts';
 import { correspondentOf, seedsOf } from './own-drops.ts';
 import { acceptedRecords, ownAddresses } from './own-records.ts';
 import { letterKey, receivedKey } from './reduce.ts';
@@ -89,7 +90,7 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     if (other !== undefined) return misdirected(received, verified.envelope, other);
     const events = [
       ...claimOf(received, drop, sender),
-      ...eventsOf(receivedKey(received), verified, sender, message.recipientAddress),
+      ...eventsOf(receivedKey(received), verified, { sender, peer }, message.recipientAddress),
     ];
     await network.users.answered(sender.address, sender.identityFingerprint);
     return events;
@@ -154,12 +155,13 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
   function eventsOf(
     key: ReceivedKey,
     verified: VerifiedMessage,
-    sender: VerifiedUser,
+    { sender, peer }: { readonly sender: VerifiedUser; readonly peer: NativePeer },
     recipient: string,
   ): readonly ClientEvent[] {
     const { envelope, replyDrop } = verified;
     const to = recipient === session.state().address ? {} : { to: recipient };
-    const message = { ...describe(verified), ...to };
+    const mail = bridgedMail(verified, peer.record);
+    const message = { ...describe(verified), ...to, ...(mail === undefined ? {} : { mail }) };
     const letterHash = bytesToJson(sha256(verified.signedLetter));
     const known = session.state().letters[letterKey(message.author, message.letterId)];
     if (known !== undefined && known !== letterHash)

@@ -88,6 +88,24 @@ const listedPart = keeping(
   { fileName: text },
 );
 
+const verdict = keeping({ result: text }, { domain: text });
+
+const bridgedMail = keeping(
+  {
+    kind: oneOf('mail', 'report', 'copy'),
+    reversePath: text,
+    recipient: text,
+    received: count,
+    from: text,
+  },
+  {
+    replyTo: text,
+    verdicts: keeping({}, { spf: verdict, dkim: verdict, dmarc: verdict, arc: verdict, doubt: verdict }),
+    reference: text,
+    client: text,
+  },
+);
+
 const opened = keeping(
   {
     sender: text,
@@ -110,6 +128,7 @@ const opened = keeping(
     tag: text,
     to: text,
     parts: arrayOf(listedPart),
+    mail: bridgedMail,
   },
 );
 

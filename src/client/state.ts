@@ -4,6 +4,7 @@
  * section 4) and lives in `DeviceSecrets`.
  */
 
+import type { BridgedMail } from './mail-api.ts';
 import type { CardDrop, HandedDrop, IntroducedDrop, OwnDrop, Text64, TheirDrop } from './state-drops.ts';
 
 export type * from './state-drops.ts';
@@ -62,6 +63,8 @@ export interface OpenedMessage {
   readonly acceptToken?: Text64;
   /** What this cover lists. */
   readonly parts?: readonly ListedPart[];
+  /** How it came by mail, in the words of its domain's bridge. */
+  readonly mail?: BridgedMail;
 }
 
 /** A message that a cover lists. */

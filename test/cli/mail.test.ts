@@ -189,3 +189,58 @@ test('no fingerprint looks like an option', (t) => {
   t.false(formatFingerprint(fingerprint).startsWith('-'));
   t.true(isFingerprint(readFingerprint(` ${formatFingerprint(fingerprint)} `), bytes));
 });
+
+const bridged: InboxEntry = {
+  ...entry,
+  status: 'opened',
+  from: 'mail-bridge@alpha.test',
+  author: 'mail-bridge@alpha.test',
+  way: 'introduction',
+  byOwnBridge: true,
+  mail: {
+    kind: 'mail',
+    reversePath: 'bounce@legacy.test',
+    recipient: 'bob@alpha.test',
+    received: date,
+    from: 'bob@legacy.test',
+    verdicts: { spf: { result: 'pass', domain: 'legacy.test' }, dmarc: { result: 'none' } },
+    client: 'mail.legacy.test [192.0.2.7]',
+  },
+};
+
+test('what came by mail is shown as claimed, and by whom', (t) => {
+  const [line = ''] = entryLines(bridged, date);
+  t.regex(line, /^ +7 {2}\* {2}bob@legacy\.test \(by mail\) /);
+  const doubtful = { ...bridged.mail!, verdicts: { doubt: { result: 'dmarc' } } };
+  const [marked = ''] = entryLines({ ...bridged, mail: doubtful }, date);
+  t.regex(marked, /\(by mail, DOUBTFUL: the domain it claims does not stand by it\)/);
+  const [far = ''] = entryLines({ ...bridged, senderDomain: 'gamma.test', byOwnBridge: false }, date);
+  t.regex(far, /bob@legacy\.test \(by mail, says the bridge of gamma\.test\)/);
+  const [report = ''] = entryLines({ ...bridged, mail: { ...bridged.mail!, kind: 'report' } }, date);
+  t.regex(report, /report on mail that you sent/);
+});
+
+test('a letter that came by mail never shows as verified', async (t) => {
+  const mail = await parseMail(Buffer.from('From: Bob <bob@legacy.test>\r\nTo: a@b.test\r\n\r\nHi\r\n'));
+  const lines = mailLines(bridged, mail);
+  t.false(lines.join('\n').includes('verified'));
+  t.deepEqual(lines.slice(0, 5), [
+    'From     bob@legacy.test (claimed: it came by mail)',
+    'Checks   dmarc none, spf pass (legacy.test)',
+    'Path     bounce@legacy.test',
+    'For      bob@alpha.test',
+    'Via      mail.legacy.test [192.0.2.7]',
+  ]);
+  t.false(lines.some((line) => line.startsWith('Claims')));
+  const evil = {
+    ...bridged.mail!,
+    from: 'x\u001b[31m@y.test',
+    client: 'a\r\nb',
+    verdicts: { doubt: { result: '\u202e' } },
+  };
+  const shown = mailLines({ ...bridged, mail: evil, senderDomain: 'gamma.test', byOwnBridge: false }, mail);
+  t.regex(shown[0] ?? '', /^DOUBT/);
+  t.true(shown.includes("Bridge   that of gamma.test says so, not your domain's"));
+  // oxlint-disable-next-line no-control-regex
+  t.false(/[\u0000-\u001f\u202e]/.test(shown.join('')));
+});

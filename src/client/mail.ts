@@ -1,0 +1,70 @@
+/** What a bridge says of mail in its letters, and when it is believed: wire-spec/bridges.md section 4. */
+import { constantTimeEqual } from '../crypto/secret.ts';
+import type { VerifiedDomain } from '../keys/domain-record.ts';
+import { traceHandleText } from '../keys/fingerprints.ts';
+import { namedBridge } from '../keys/mail-capability.ts';
+import type { VerifiedMessage } from '../message/message.ts';
+import { mailKindOf, mailOf, type Mail } from '../wire/mail.ts';
+import type { BridgedMail, MailVerdict, MailVerdicts } from './mail-api.ts';
+import type { ClientEvent, ClientState } from './state.ts';
+
+/**
+ * What a verified message says of mail. Undefined unless its author is the bridge user that the record of the sender's domain names, and
+ * where this version does not know what it says.
+ */
+export function bridgedMail(
+  { letter, envelope }: Pick<VerifiedMessage, 'letter' | 'envelope'>,
+  domain: VerifiedDomain,
+): BridgedMail | undefined {
+  const bridge = namedBridge(domain);
+  const isBridge =
+    bridge !== undefined &&
+    letter.author === bridge.address &&
+    envelope.sender === bridge.address &&
+    constantTimeEqual(letter.fingerprint, bridge.fingerprint);
+  const mail = isBridge ? tryMailOf(letter.extensions) : undefined;
+  const kind = mail && mailKindOf(mail);
+  if (mail === undefined || kind === undefined) return undefined;
+  const { reversePath, recipient, received, from, replyTo, verdicts, reference, client } = mail;
+  return {
+    kind,
+    ...{ reversePath, recipient, received, from },
+    ...(replyTo === undefined ? {} : { replyTo }),
+    ...(verdicts === undefined ? {} : { verdicts: known(verdicts) }),
+    ...(reference === undefined ? {} : { reference: traceHandleText(reference) }),
+    ...(client === undefined ? {} : { client }),
+  };
+}
+
+function tryMailOf(extensions: Uint8Array | undefined): Mail | undefined {
+  try {
+    return mailOf(extensions);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Without what later versions added. */
+function known({ spf, dkim, dmarc, arc, doubt }: MailVerdicts): MailVerdicts {
+  const entries = Object.entries({ spf, dkim, dmarc, arc, doubt }).flatMap(([name, verdict]) =>
+    verdict === undefined ? [] : [[name, plain(verdict)] as const],
+  );
+  return Object.fromEntries(entries);
+}
+
+function plain({ result, domain }: MailVerdict): MailVerdict {
+  return domain === undefined ? { result } : { result, domain };
+}
+
+/** What the bridge of the own domain introduces is fetched without asking: its user is known as soon as it writes. */
+export function welcomeBridge(
+  { contacts, drops }: ClientState,
+  domain: VerifiedDomain,
+): readonly ClientEvent[] {
+  const address = namedBridge(domain)?.address;
+  if (address === undefined || contacts[address]?.known === true) return [];
+  const writes = Object.values(drops).some(
+    (drop) => drop.kind === 'introduced' && drop.claimedAddress === address,
+  );
+  return writes ? [{ type: 'contact-known', address }] : [];
+}
