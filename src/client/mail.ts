@@ -28,7 +28,10 @@ export function bridgedMail(
   const { reversePath, recipient, received, from, replyTo, verdicts, reference, client } = mail;
   return {
     kind,
-    ...{ reversePath, recipient, received, from },
+    reversePath,
+    recipient,
+    received,
+    from,
     ...(replyTo === undefined ? {} : { replyTo }),
     ...(verdicts === undefined ? {} : { verdicts: known(verdicts) }),
     ...(reference === undefined ? {} : { reference: traceHandleText(reference) }),
