@@ -1,4 +1,5 @@
 /** The fastify instance of a listener: what all routes have in common. */
+import AjvCompiler from '@fastify/ajv-compiler';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Server } from 'node:http';
 import { constants, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
@@ -17,6 +18,9 @@ import {
 
 /** For routes that set none of their own, in bytes. */
 const bodyLimit = 64 * 1024;
+
+/** One for all apps: each would compile the schemas anew, and those of schemas too. */
+const buildValidator = AjvCompiler();
 
 export interface AppOptions {
   readonly server: Server | Http2SecureServer;
@@ -44,6 +48,7 @@ export function createApp({ server, limits, trusted, clientErrorHandler, log }: 
     frameworkErrors: (error, _request, reply) => {
       void sendCborProblem(reply, publicProblem(error));
     },
+    schemaController: { compilersFactory: { buildValidator } },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
     ...(trusted === undefined ? {} : { trustProxy: (peer) => trusted(peer) }),
   });

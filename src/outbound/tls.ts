@@ -53,15 +53,23 @@ function noted<T>(error: unknown, failures: BeckonError[], otherwise: T): T {
   return otherwise;
 }
 
+/** By what they trust; nobody changes them. */
+const contexts = new Map<string, SecureContext>();
+
 /**
- * The system's authorities and those of `caFiles`. Throws `config_invalid`. The system's are read when first needed: many short
- * commands connect to nobody.
+ * The system's authorities and those of `caFiles`. Throws `config_invalid`. The system's are read when first needed, and once: many
+ * short commands connect to nobody, and reading them takes longer than a handshake.
  */
 export function trusting(caFiles: readonly string[], minVersion: SecureVersion): () => SecureContext {
   const extra = caFiles.map(readAuthorities);
-  let context: SecureContext | undefined;
-  return () =>
-    (context ??= createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion }));
+  const name = [minVersion, ...extra].join('\n');
+  return () => {
+    const context =
+      contexts.get(name) ??
+      createSecureContext({ ca: [...getCACertificates('default'), ...extra], minVersion });
+    contexts.set(name, context);
+    return context;
+  };
 }
 
 function readAuthorities(path: string): string {

@@ -72,7 +72,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     const tables = open('tables', tablesSpace);
     await settleVersion(tables);
-    return createStore(options, tables, open('blobs', blobsSpace), close);
+    const blobs = open('blobs', blobsSpace);
+    return tables.opening(() => createStore(options, tables, blobs, close));
   } catch (error) {
     await close();
     if (error instanceof BeckonError) throw error;
