@@ -72,7 +72,9 @@ function fetch(life: Life, what: 'header' | 'payload', at: number): Transition {
   if (!isLive(life, at)) return { outcome: 'gone', life };
   const seen = { ...life, firstFetch: life.firstFetch ?? at };
   if (what === 'header') return { outcome: 'fetched', life: seen };
-  return { outcome: 'fetched', life: { ...seen, fetches: life.fetches + 1 }, ref: 'slow' };
+  const counted = { outcome: 'fetched', life: { ...seen, fetches: life.fetches + 1 } } as const;
+  // Only the first: whoever has the id could put reminders off for good by fetching it every day.
+  return life.fetches === 0 ? { ...counted, ref: 'slow' } : counted;
 }
 
 function accept(life: Life, rightToken: boolean, at: number): Transition {

@@ -209,6 +209,7 @@ function createStore(
       }),
     async close() {
       try {
+        await transit.flush();
         await events.flush();
       } finally {
         await close();

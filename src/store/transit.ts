@@ -12,6 +12,7 @@ import { createBatches } from './batches.ts';
 import type { BlobRefs } from './blobs.ts';
 import { equal, sha256 } from './digest.ts';
 import type { Engine } from './engine.ts';
+import { createFetchNotes } from './fetch-notes.ts';
 import { isLive, type Outcome } from './life.ts';
 import type { OutboxTables } from './outbox.ts';
 import {
@@ -28,7 +29,7 @@ import { createTransitTables, isOf, type Waiting } from './transit-tables.ts';
 import type { CompleteUpload, UploadTables } from './uploads.ts';
 import type { UsageCounts } from './usage.ts';
 
-/** Most fetches of one write. */
+/** Most header fetches of one write. */
 const mostTogether = 1024;
 
 /** A payload that is all there: as an upload, or as it came. */
@@ -59,6 +60,8 @@ export interface TransitParts {
 export interface Transit {
   readonly store: TransitStore;
   waiting(): Waiting;
+  /** Writes the fetches that are not noted yet. Throws `storage_failed`. */
+  flush(): Promise<void>;
 }
 
 export function createTransit(parts: TransitParts): Transit {
@@ -109,10 +112,11 @@ export function createTransit(parts: TransitParts): Transit {
     return outcome === 'fetched' ? life?.fetches : undefined;
   }
 
-  const record = createBatches(
+  const recordHeader = createBatches(
     (fetched: readonly Fetched[]) => engine.write(() => fetched.map(recordOne)),
     mostTogether,
   );
+  const notes = createFetchNotes(engine, recordOne);
 
   function expireOne(idHash: Uint8Array, now: number): readonly Expired[] {
     const row = messages.get(idHash);
@@ -184,14 +188,14 @@ export function createTransit(parts: TransitParts): Transit {
     },
 
     async recordFetch(idHash, what, at) {
-      if (what === 'payload') return record({ idHash, what, at });
+      if (what === 'payload') return notes.add({ idHash, what, at });
       const known = messages.get(idHash);
       if (known === undefined || !isLive(lifeOf(known), at)) return undefined;
-      return known.firstFetch === undefined ? record({ idHash, what, at }) : known.fetches;
+      return known.firstFetch === undefined ? recordHeader({ idHash, what, at }) : known.fetches;
     },
 
     accept: (idHash, acceptTokenHash, at) =>
-      engine.write(() => {
+      notes.write(() => {
         const row = messages.get(idHash);
         if (row?.content === undefined) return 'gone';
         const rightToken = equal(row.content.acceptTokenHash, acceptTokenHash);
@@ -200,7 +204,7 @@ export function createTransit(parts: TransitParts): Transit {
       }),
 
     async retract(owner, handleOrIdHash, at) {
-      const outcome = await engine.write(() => {
+      const outcome = await notes.write(() => {
         const found = messages.find(owner, handleOrIdHash);
         return found === undefined ? 'gone' : messages.step(...found, { type: 'retract', at }).outcome;
       });
@@ -213,7 +217,7 @@ export function createTransit(parts: TransitParts): Transit {
       if (named?.content === undefined) return undefined;
       const owner = ownerOf(named);
       const together = await sharing(owner, named.content.blob);
-      const ended = await engine.write(() => together.flatMap((idHash) => takeDown(idHash, reason, at)));
+      const ended = await notes.write(() => together.flatMap((idHash) => takeDown(idHash, reason, at)));
       if (ended.length > 0) outbox.wake();
       const [, row = named] = messages.byHandle(traceHandle) ?? [];
       const done = ended.length > 0 || row.takedown !== undefined;
@@ -235,7 +239,7 @@ export function createTransit(parts: TransitParts): Transit {
 
     usage: async (domain, user) => usage.of(domain, user),
   };
-  return { store, waiting: messages.waiting };
+  return { store, waiting: messages.waiting, flush: notes.flush };
 }
 
 function retracted(outcome: Outcome): RetractOutcome {

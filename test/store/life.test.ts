@@ -31,6 +31,11 @@ test('a header fetch is noted, a payload fetch is counted and slows repeating', 
     life: { ...seen, fetches: 1 },
     ref: 'slow',
   });
+  const read = { ...seen, fetches: 1 };
+  t.deepEqual(transition(read, { type: 'fetch', what: 'payload', at: 300 }), {
+    outcome: 'fetched',
+    life: { ...seen, fetches: 2 },
+  });
 });
 
 test('only a live message can be fetched', (t) => {

@@ -139,8 +139,8 @@ export interface TransitStore {
   readPayload(idHash: Uint8Array): Promise<LivePayload | undefined>;
   /**
    * Notes a fetch of the header (await it before serving: a retraction must know) or of the whole payload, which slows
-   * repeating to daily. Resolves to the complete fetches so far, this one included; undefined where the message is not live
-   * any more. Those that come while a write is on its way share the next.
+   * repeating to daily, the first time. Resolves to the complete fetches so far, this one included; undefined where the message is not live
+   * any more. Those that come while a write is on its way share the next; payloads gather for a moment before it.
    */
   recordFetch(idHash: Uint8Array, what: 'header' | 'payload', at: number): Promise<number | undefined>;
   /** Compare and set. Accepting again with the right token is `accepted` again. */
