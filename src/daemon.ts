@@ -15,6 +15,7 @@ import { createSha256 } from './crypto/kdf.ts';
 import { systemRandom } from './crypto/random.ts';
 import { createAccountSide } from './daemon-account.ts';
 import { createAdminSide } from './daemon-admin.ts';
+import { startBridges } from './daemon-bridges.ts';
 import { createFetchSide } from './daemon-fetch.ts';
 import { createPullSide } from './daemon-pull.ts';
 import { bindAddress, transportOf } from './daemon-listen.ts';
@@ -247,6 +248,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.
     return { restartNeeded: restartNeeded(options.config, next) };
   }
+
+  const bridges = await startBridges({
+    store,
+    settings,
+    keyRing,
+    resolver,
+    https,
+    domains,
+    config: () => config,
+    clock,
+    expiry,
+    random: systemRandom,
+    metrics,
+    log,
+  });
+  parts.defer(() => bridges.close());
 
   const backups = createBackups({
     dataDir: () => config.data,

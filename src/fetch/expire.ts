@@ -26,6 +26,7 @@ export function createUpkeep(store: Store, clock: Clock, signal: AbortSignal): U
     async (now, limit) => await store.copies.expire(now, limit),
     async (now, limit) => await store.kept.expire(now, limit),
     async (now, limit) => await store.cards.expire(now, limit),
+    async (now, limit) => await store.deliveries.expire(now, limit),
     async (now, limit) => await store.mailQueue.expire(now, limit),
     async (now, limit) => await store.gateways.expire(now, limit),
     async (now, limit) => await store.pending.expire(now, limit),

@@ -91,6 +91,7 @@ export function createAliases({ engine, watched, isUser, clock }: AliasParts): A
 
   function remove(found: AliasRow): void {
     byUser.remove(indexKey(found));
+    watched.touch(found.domain, found.addressHash);
     if (found.record === undefined) aliases.remove(keyOf(found.domain, found.addressHash));
     else put({ ...found, removed: true, gone: found.gone ?? clock.seconds() });
   }

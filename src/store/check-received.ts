@@ -1,6 +1,7 @@
 /** What a receiving domain holds, and who its users are: pending refs and their counts, the feed, domains, users, devices. */
 import { aliasRow, type AliasRow } from './aliases.ts';
 import { equal } from './digest.ts';
+import { deliveredRow } from './deliveries.ts';
 import { domainRow, publishedRow } from './domains.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
 import { feedRow, sequenceRow } from './feed.ts';
@@ -79,6 +80,12 @@ export async function checkUsers(engine: Engine, findings: Findings): Promise<vo
       report('devices', key, 'speaks for a user who does not have it');
   }
   await checkAliases(engine, findings);
+}
+
+/** What was delivered, so that it is not delivered again: under names of their own. */
+export async function checkDelivered(engine: Engine, findings: Findings): Promise<void> {
+  for await (const { key } of rowsOf(engine, 'delivered', schemaCodec(deliveredRow), findings))
+    if (key.length !== hashSize) findings.report('delivered', key, 'stands under no name');
 }
 
 async function checkAliases(engine: Engine, findings: Findings): Promise<void> {

@@ -12,7 +12,7 @@ import { BeckonError } from '../errors.ts';
 import { createBlobChecks } from './check-blobs.ts';
 import { checkCards } from './check-cards.ts';
 import { checkGateways } from './check-gateways.ts';
-import { checkFeed, checkPending, checkPreferences, checkUsers } from './check-received.ts';
+import { checkDelivered, checkFeed, checkPending, checkPreferences, checkUsers } from './check-received.ts';
 import { checkPulls } from './check-pulls.ts';
 import { createFindings, type Finding } from './check-rows.ts';
 import { checkTransit } from './check-transit.ts';
@@ -87,6 +87,7 @@ async function check(tables: Engine, blobs: Engine, payloads: boolean): Promise<
   await checkPulls(tables, findings);
   await checkFeed(tables, findings);
   await checkUsers(tables, findings);
+  await checkDelivered(tables, findings);
   await checkCards(tables, findings);
   await checkGateways(tables, findings);
   return { ...findings.result(), bytes };

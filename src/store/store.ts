@@ -10,6 +10,7 @@ import { createBlobs } from './blobs.ts';
 import { createCards } from './cards.ts';
 import { createChunks } from './chunks.ts';
 import { createCopies, type CopyTables } from './copies.ts';
+import { createDeliveries } from './deliveries.ts';
 import { createDirectoryStore } from './directory.ts';
 import type { HasRoom } from './disk-room.ts';
 import { createDomains } from './domains.ts';
@@ -158,6 +159,7 @@ function createStore(
 
   return {
     transit: transit.store,
+    deliveries: createDeliveries({ engine: tables, transit, uploads, outbox }),
     blobs: payloads.store,
     uploads: uploads.store,
     states: states.store,

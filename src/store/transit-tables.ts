@@ -46,8 +46,8 @@ export interface TransitTables {
   copyOf(idHash: Uint8Array): ValueOf<typeof copyRow> | undefined;
   /** Throws `conflict` where the id is in use. */
   reserve(owner: Owner, id: Uint8Array, expires: number): void;
-  /** A reserved message becomes a stored one, with its copy and its ref. Throws `conflict`. */
-  store(owner: Owner, message: NewMessage, upload: CompleteUpload): void;
+  /** A reserved message, or a new one, becomes a stored one, with its copy and its ref. Throws `conflict`. */
+  store(owner: Owner, message: NewMessage, upload: CompleteUpload, id: 'reserved' | 'new'): void;
   /** Takes a step of life.ts and applies what it decides. */
   step(idHash: Uint8Array, row: TransitRow, wanted: Step & { readonly at: number }): Transition;
   /** Rows that want a look. */
@@ -124,6 +124,10 @@ export function createTransitTables({ engine, blobs, refs, usage, clock }: Trans
     byOwner.remove(sentKey(idHash, row));
   }
 
+  function freshRow(owner: Owner, before: TransitRow | undefined, expires: number): TransitRow | undefined {
+    return before === undefined ? reservation(owner, clock.seconds(), expires) : undefined;
+  }
+
   return {
     get: (idHash) => rows.get(idHash),
     getAlike(idHash) {
@@ -162,16 +166,17 @@ export function createTransitTables({ engine, blobs, refs, usage, clock }: Trans
       if (rows.has(idHash)) throw new BeckonError('conflict', 'a message id is in use');
       setRow(idHash, undefined, reservation(owner, clock.seconds(), expires));
     },
-    store(owner, message, upload) {
+    store(owner, message, upload, id) {
       const idHash = sha256(message.id);
-      const row = rows.get(idHash);
+      const before = rows.get(idHash);
+      const row = id === 'new' ? freshRow(owner, before, message.expires) : before;
       const change = row && transition(lifeOf(row), { type: 'commit', expires: message.expires });
       if (row === undefined || change?.life === undefined || change.outcome !== 'stored' || !isOf(row, owner))
         throw new BeckonError('conflict', 'a message id is not reserved for this user');
       if (byHandle.has(message.traceHandle)) throw new BeckonError('conflict', 'a trace handle is in use');
       const created = clock.seconds();
       const stored = { ...withLife(row, change.life, 0), created, content: contentOfNew(message, upload) };
-      setRow(idHash, row, stored);
+      setRow(idHash, before, stored);
       copies.put(idHash, { header: message.header, envelope: message.envelope });
       byOwner.put(sentKey(idHash, stored), undefined);
       byHandle.put(message.traceHandle, idHash);

@@ -33,9 +33,9 @@ import type { UsageCounts } from './usage.ts';
 const mostTogether = 1024;
 
 /** A payload that is all there: as an upload, or as it came. */
-type Arrived = CompleteUpload | SmallPayload;
+export type Arrived = CompleteUpload | SmallPayload;
 
-interface SmallPayload {
+export interface SmallPayload {
   readonly bytes: Uint8Array;
   readonly size: number;
   readonly hash: Uint8Array;
@@ -59,6 +59,10 @@ export interface TransitParts {
 
 export interface Transit {
   readonly store: TransitStore;
+  /** The payload of a commit, undefined for an upload that is unknown or not complete. Before a write. */
+  arrived(owner: Owner, commit: Commit): Promise<Arrived | undefined>;
+  /** Inside a write: stores messages whose ids nobody reserved. Throws as `TransitStore.commit`. */
+  commitNew(owner: Owner, commit: Commit, payload: Arrived | undefined, limits?: UsageLimits): void;
   waiting(): Waiting;
   /** Writes the fetches that are not noted yet. Throws `storage_failed`. */
   flush(): Promise<void>;
@@ -77,7 +81,6 @@ export function createTransit(parts: TransitParts): Transit {
     });
   }
 
-  /** The payload of a commit, undefined for an upload that is unknown or not complete. */
   async function arrived(owner: Owner, commit: Commit): Promise<Arrived | undefined> {
     if ('upload' in commit) return await uploads.complete(owner, commit.upload);
     return { bytes: commit.payload, size: commit.payload.length, hash: sha256(commit.payload) };
@@ -95,14 +98,34 @@ export function createTransit(parts: TransitParts): Transit {
     return { blob: payload.blob, bytes: 0 };
   }
 
-  function commitAll(owner: Owner, commit: Commit, payload: Arrived, limits?: UsageLimits): void {
+  /** Throws `conflict`, `payload_mismatch`. */
+  function expectWhole(commit: Commit, payload: Arrived | undefined): Arrived {
+    if (payload === undefined) throw new BeckonError('conflict', 'the upload is not complete');
+    if (!equal(payload.hash, commit.hash))
+      throw new BeckonError('payload_mismatch', 'the payload has another hash');
+    return payload;
+  }
+
+  /** `ids`: whether they were reserved, or are new. */
+  function commitAll(
+    owner: Owner,
+    commit: Commit,
+    payload: Arrived | undefined,
+    ids: 'reserved' | 'new',
+    limits?: UsageLimits,
+  ): void {
+    const whole = expectWhole(commit, payload);
     const count = commit.messages.length;
-    const { blob, bytes } = takePayload(owner, commit, payload);
+    const { blob, bytes } = takePayload(owner, commit, whole);
     if (count > 1) blobs.refer(blob, count - 1);
-    const { size, hash } = payload;
-    for (const message of commit.messages) messages.store(owner, message, { blob, size, hash });
+    const { size, hash } = whole;
+    for (const message of commit.messages) messages.store(owner, message, { blob, size, hash }, ids);
     const copies = commit.messages.reduce((sum, message) => sum + copySize(message), 0);
-    usage.change(owner, { messages: count, bytes: bytes + copies, reserved: -count }, limits);
+    usage.change(
+      owner,
+      { messages: count, bytes: bytes + copies, reserved: ids === 'new' ? 0 : -count },
+      limits,
+    );
   }
 
   function recordOne({ idHash, what, at }: Fetched): number | undefined {
@@ -167,10 +190,7 @@ export function createTransit(parts: TransitParts): Transit {
       const payload = await arrived(owner, commit);
       const stored = await engine.write(() => {
         if (isRepeated(owner, commit)) return false;
-        if (payload === undefined) throw new BeckonError('conflict', 'the upload is not complete');
-        if (!equal(payload.hash, commit.hash))
-          throw new BeckonError('payload_mismatch', 'the payload has another hash');
-        commitAll(owner, commit, payload, limits);
+        commitAll(owner, commit, payload, 'reserved', limits);
         return true;
       });
       if (stored) outbox.wake();
@@ -239,7 +259,13 @@ export function createTransit(parts: TransitParts): Transit {
 
     usage: async (domain, user) => usage.of(domain, user),
   };
-  return { store, waiting: messages.waiting, flush: notes.flush };
+  return {
+    store,
+    arrived,
+    commitNew: (owner, commit, payload, limits) => commitAll(owner, commit, payload, 'new', limits),
+    waiting: messages.waiting,
+    flush: notes.flush,
+  };
 }
 
 function retracted(outcome: Outcome): RetractOutcome {

@@ -91,6 +91,7 @@ export const purposes = [
   'decoy',
   'decoy habits',
   'decoy record',
+  'delivered',
   'domain record',
   'drop-chain',
   'drop-poll',

@@ -7,7 +7,13 @@ export const leaves = ['errors.ts', 'clock.ts', 'log.ts', 'metrics.ts', 'rate.ts
 export const topRooms = ['config', 'daemon', 'main'];
 
 /** Where the parts of the daemon are put together: nothing is decided there. */
-export const daemonLists = ['daemon.ts', 'daemon-account.ts', 'daemon-admin.ts', 'daemon-fetch.ts'];
+export const daemonLists = [
+  'daemon.ts',
+  'daemon-account.ts',
+  'daemon-admin.ts',
+  'daemon-bridges.ts',
+  'daemon-fetch.ts',
+];
 
 export const everything = 'everything';
 

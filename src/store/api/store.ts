@@ -3,6 +3,7 @@ import type { AliasStore } from './aliases.ts';
 import type { BlobStore } from './blobs.ts';
 import type { CardStore } from './cards.ts';
 import type { CopyStore } from './copies.ts';
+import type { DeliveryStore } from './deliveries.ts';
 import type { DirectoryStore } from './directory.ts';
 import type { DomainStore } from './domains.ts';
 import type { EventStore } from './events.ts';
@@ -45,6 +46,7 @@ export interface StoreStats {
 
 export interface Store {
   readonly transit: TransitStore;
+  readonly deliveries: DeliveryStore;
   readonly blobs: BlobStore;
   readonly uploads: UploadStore;
   readonly states: StateStore;

@@ -1,0 +1,262 @@
+/**
+ * Mail to native users, as messages of a bridge user, wire-spec/bridges.md section 4. Clear text is in memory alone.
+ *
+ *  1. each recipient is found; what was stored for one before (`once`) is not stored again
+ *  2. the bytes are encrypted once for all, under a key of their own
+ *  3. a letter, a header and an envelope are sealed for each
+ *  4. one write stores all of it, and what tells that it waits: on disk when it resolves
+ */
+import type { Clock } from '../clock.ts';
+import { hkdf } from '../crypto/kdf.ts';
+import type { Random } from '../crypto/random.ts';
+import { Secret } from '../crypto/secret.ts';
+import { codeOf } from '../errors.ts';
+import type { DomainKeys } from '../keys/domain-keys.ts';
+import { traceHandleBytes, traceHandleText } from '../keys/fingerprints.ts';
+import { signLetter } from '../message/letter.ts';
+import { sealMessage } from '../message/message.ts';
+import { encryptPayload, payloadSize, type PayloadSummary } from '../message/payload.ts';
+import type { Metrics } from '../metrics.ts';
+import type { DeliveredMessage, DeliveryStore, NewDelivery } from '../store/api/deliveries.ts';
+import type { EventStore } from '../store/api/events.ts';
+import type { Owner } from '../store/api/terms.ts';
+import type { UploadStore } from '../store/api/uploads.ts';
+import { context } from '../wire/context.ts';
+import { encodeMailExtensions } from '../wire/mail.ts';
+import { sizeClass } from '../wire/padding.ts';
+import { mediaTypes, sizes, times } from '../wire/registry.ts';
+import { bridgeSender, wayTo, type BridgeSender, type Way } from './bridge-sender.ts';
+import type { Deliver, Delivered, DeliverTo, MailToDeliver } from './deliver-api.ts';
+import type { NativeRecipient, NativeRecipients } from './native-recipients.ts';
+
+export interface DeliverParts {
+  readonly keysOf: (domain: string) => DomainKeys | undefined;
+  readonly recipients: NativeRecipients;
+  readonly deliveries: DeliveryStore;
+  readonly uploads: Pick<UploadStore, 'open' | 'write'>;
+  readonly events: Pick<EventStore, 'add'>;
+  /** How long messages to users elsewhere wait, in seconds. */
+  readonly transitOf: (domain: string) => Promise<number>;
+  /** What may wait of all domains together, in bytes. */
+  readonly maxBytes: () => number;
+  readonly clock: Clock;
+  /** By which messages end. */
+  readonly expiry: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+}
+
+/** How long the same mail is known again, in seconds: longer than an MTA repeats. */
+export const onceLife = 8 * 86_400;
+
+/** One recipient on the way through. */
+interface Addressed {
+  readonly to: DeliverTo;
+  readonly once: Uint8Array | undefined;
+  readonly outcome: Delivered | NativeRecipient;
+}
+
+interface Encrypted extends PayloadSummary {
+  readonly contentKey: Secret;
+  readonly source: NewDelivery['source'];
+}
+
+export function createDeliver(parts: DeliverParts): Deliver {
+  const { keysOf, recipients, deliveries, uploads, events, clock, expiry, random, metrics } = parts;
+  const ways = createWays(random);
+
+  async function address(sender: BridgeSender, to: DeliverTo, now: number): Promise<Addressed> {
+    const once = to.once && onceName(sender, to.once);
+    const before = once && (await deliveries.delivered(once, now));
+    if (before !== undefined)
+      return { to, once, outcome: { outcome: 'repeated', handle: traceHandleText(before) } };
+    const found = await recipients.find(to.address);
+    if (found.kind === 'native') return { to, once, outcome: found.recipient };
+    if (found.kind === 'unknown') return { to, once, outcome: { outcome: 'unknown' } };
+    const code = found.kind === 'legacy' ? 'discovery_legacy' : found.code;
+    return { to, once, outcome: { outcome: 'later', code } };
+  }
+
+  /** The whole ciphertext in memory where it is small, else as an upload of the bridge user's. */
+  async function encrypted(owner: Owner, content: readonly Uint8Array[]): Promise<Encrypted> {
+    const length = content.reduce((sum, piece) => sum + piece.length, 0);
+    const size = payloadSize(length);
+    const contentKey = new Secret(random(32));
+    const encryption = encryptPayload(contentKey, inTurn(content), length, random);
+    if (size <= sizes.payloadInCommit) {
+      const payload = new Uint8Array(size);
+      let at = 0;
+      for await (const piece of encryption.stream) {
+        payload.set(piece, at);
+        at += piece.length;
+      }
+      return { ...encryption.result(), contentKey, source: { payload } };
+    }
+    const upload = random(16);
+    await uploads.open(owner, upload, size, { totalBytes: parts.maxBytes() });
+    await uploads.write(owner, upload, 0, encryption.stream);
+    return { ...encryption.result(), contentKey, source: { upload } };
+  }
+
+  async function store(
+    sender: BridgeSender,
+    content: readonly Uint8Array[],
+    addressed: readonly (Addressed & { readonly outcome: NativeRecipient })[],
+  ): Promise<readonly Delivered[]> {
+    const owner = { domain: sender.domain, user: sender.addressHash };
+    const payload = await encrypted(owner, content);
+    const elsewhere = await parts.transitOf(sender.domain);
+    const now = expiry.seconds();
+    const messages = addressed.map(({ to, once, outcome }) =>
+      sealed(sender, payload, to, outcome, {
+        now,
+        expires: now + (outcome.local ? times.transitMax : elsewhere),
+        way: ways(sender, outcome),
+        once,
+      }),
+    );
+    const { source, payloadHash: hash } = payload;
+    const before = await deliveries.deliver(
+      owner,
+      { source, hash, messages },
+      { totalBytes: parts.maxBytes() },
+    );
+    payload.contentKey.wipe();
+    await note(messages, now);
+    return messages.map(({ message }, i) => {
+      const earlier = before[i];
+      return earlier === undefined
+        ? { outcome: 'stored', handle: traceHandleText(message.traceHandle) }
+        : { outcome: 'repeated', handle: traceHandleText(earlier) };
+    });
+  }
+
+  function sealed(
+    sender: BridgeSender,
+    payload: Encrypted,
+    { mail, tag }: DeliverTo,
+    recipient: NativeRecipient,
+    how: {
+      readonly now: number;
+      readonly expires: number;
+      readonly way: Way;
+      readonly once: Uint8Array | undefined;
+    },
+  ): DeliveredMessage {
+    const { now, expires, way, once } = how;
+    const id = random(sizes.messageId);
+    const letter = signLetter(
+      {
+        author: sender.address,
+        fingerprint: sender.fingerprint,
+        id: random(sizes.letterId),
+        created: now,
+        plaintextHash: payload.plaintextHash,
+        plaintextLength: payload.plaintextLength,
+        mediaType: mediaTypes.mail,
+        extensions: encodeMailExtensions(mail),
+      },
+      sender.identity,
+    );
+    const { header, envelope, acceptTokenHash } = sealMessage({
+      sender: { address: sender.address, identity: sender.identity },
+      recipient,
+      domain: recipient.domain,
+      drop: { recipientHash: way.recipientHash, sealingKey: recipient.sealing.key },
+      messageId: id,
+      letter,
+      payload: {
+        contentKey: payload.contentKey,
+        size: payload.payloadSize,
+        hash: payload.payloadHash,
+        mediaType: mediaTypes.mail,
+      },
+      expires,
+      ...(tag === undefined ? {} : { tag }),
+      now,
+      random,
+    });
+    const message = {
+      id,
+      destination: recipient.domain.domain,
+      recipientHash: way.recipientHash,
+      sizeClass: sizeClass(payload.payloadSize),
+      introduction: way.introduction,
+      header,
+      envelope,
+      acceptTokenHash,
+      expires,
+      traceHandle: traceHandleBytes(id),
+    };
+    return once === undefined ? { message } : { message, once: { name: once, until: now + onceLife } };
+  }
+
+  async function note(messages: readonly DeliveredMessage[], time: number): Promise<void> {
+    metrics.submissions.inc(messages.length);
+    await events.add(
+      messages.map(({ message: { traceHandle: handle, destination: counterpart } }) => ({
+        handle,
+        time,
+        kind: 'stored',
+        counterpart,
+      })),
+    );
+  }
+
+  return async ({ from, to, content }: MailToDeliver) => {
+    const now = clock.seconds();
+    const sender = bridgeSender(keysOf(from), now);
+    const addressed = await Promise.all(to.map((one) => address(sender, one, now)));
+    const reached = addressed.filter(isReached);
+    if (reached.length === 0) return addressed.map(settled);
+    const stored = await store(sender, content, reached).catch((error: unknown) => refused(error, reached));
+    return addressed.map((one) =>
+      isReached(one) ? (stored[reached.indexOf(one)] as Delivered) : settled(one),
+    );
+  };
+}
+
+function isReached(one: Addressed): one is Addressed & { readonly outcome: NativeRecipient } {
+  return 'address' in one.outcome;
+}
+
+function settled({ outcome }: Addressed): Delivered {
+  return outcome as Delivered;
+}
+
+/** What another try may mend; throws the rest. */
+function refused(error: unknown, reached: readonly unknown[]): readonly Delivered[] {
+  const code = codeOf(error);
+  if (!['storage_full', 'quota_exceeded', 'key_not_active', 'unavailable'].includes(code)) throw error;
+  return reached.map(() => ({ outcome: 'later', code }));
+}
+
+async function* inTurn(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
+
+/** Nobody who has the store can try what mail came: the name is derived with a secret. */
+function onceName({ domain, identity }: BridgeSender, once: Uint8Array): Uint8Array {
+  return hkdf(identity.secret.expose(), context('delivered', domain, once));
+}
+
+const mostWays = 10_000;
+
+/** Ways from a bridge user to its recipients: four multiplications each, and the same while neither changes its keys. */
+function createWays(random: Random) {
+  const known = new Map<string, Way>();
+  return (sender: BridgeSender, recipient: NativeRecipient): Way => {
+    const keys = [sender.addressing.publicKey, recipient.addressing.key].map(textOf).join('');
+    const name = `${sender.address} ${recipient.address} ${recipient.domain.bucketBits} ${keys}`;
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    if (known.size >= mostWays) known.clear();
+    const way = wayTo(sender, recipient, random);
+    known.set(name, way);
+    return way;
+  };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}

@@ -1,0 +1,69 @@
+/** The bridges of the daemon, as far as it has any: mail in and out, for the domains that want it. A list, as daemon.ts is. */
+import type { EffectiveSettings } from './admin/domain-settings.ts';
+import { createDeliver } from './bridges/deliver.ts';
+import type { Deliver } from './bridges/deliver-api.ts';
+import { createNativeRecipients, type NativeRecipients } from './bridges/native-recipients.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Random } from './crypto/random.ts';
+import { createConfirmLegacy } from './directory/confirm-legacy.ts';
+import type { Domains } from './directory/domains.ts';
+import { createUsers, type Users } from './directory/users.ts';
+import type { Resolver } from './dns/resolver.ts';
+import type { KeyRing } from './keys/key-ring.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Https } from './outbound/https.ts';
+import type { Store } from './store/api/store.ts';
+
+export interface BridgeParts {
+  readonly store: Store;
+  readonly settings: EffectiveSettings;
+  readonly keyRing: KeyRing;
+  readonly resolver: Resolver;
+  readonly https: Https;
+  readonly domains: Domains;
+  /** As it is now: a reload counts at once. */
+  readonly config: () => Config;
+  readonly clock: Clock;
+  /** By which messages end. */
+  readonly expiry: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly log: Log;
+}
+
+export interface Bridges {
+  /** Mail to native users, here and elsewhere. */
+  readonly deliver: Deliver;
+  readonly recipients: NativeRecipients;
+  /** What addresses are, to the daemon itself: with pins of its own. */
+  readonly directory: Users;
+  /** Takes nothing new and finishes what is under way. */
+  close(): Promise<void>;
+}
+
+/** Starts what the configuration wants. Throws what the parts throw, and then nothing is left running. */
+export async function startBridges(parts: BridgeParts): Promise<Bridges> {
+  const { store, settings, keyRing, resolver, https, domains, config, clock, log } = parts;
+  await using started = new AsyncDisposableStack();
+  const confirmLegacy = createConfirmLegacy({ resolver, https, clock, log });
+  const directory = createUsers({ domains, https, cache: store.directory, confirmLegacy, clock, log });
+  const recipients = createNativeRecipients({
+    ...store,
+    keysOf: keyRing.keysOf,
+    bucketBits: async (domain) => (await settings.of(domain))?.bucketBits ?? 0,
+    directory,
+    clock,
+  });
+  const deliver = createDeliver({
+    ...parts,
+    ...store,
+    keysOf: keyRing.keysOf,
+    recipients,
+    transitOf: async (domain) => (await settings.of(domain))?.transit ?? config().defaults.transit,
+    maxBytes: () => config().storage.max,
+  });
+  const running = started.move();
+  return { deliver, recipients, directory, close: () => running.disposeAsync() };
+}
