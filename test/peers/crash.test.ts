@@ -9,7 +9,7 @@ const kills = Number(process.env['BECKON_CRASH_KILLS'] ?? 200);
 const seed = Number(process.env['BECKON_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 
 test(`${kills} times kill -9 under load loses nothing that was acknowledged`, async (t) => {
-  t.timeout(590_000);
+  t.timeout(Math.max(590_000, kills * 4000));
   t.log(`seed ${seed}`);
   const { wrong, ...figures } = await crash({ kills: Math.ceil(kills / 2), seed, longestLife: 2500 });
   t.log(JSON.stringify(figures));
