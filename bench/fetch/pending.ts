@@ -167,7 +167,7 @@ async function longestStall(
   delay.enable();
   // A step that finds little is not the last one: it looks at some thousand rows, and the next goes on behind them.
   for (; removed < aged && performance.now() - began < cleaningMs; await setImmediate())
-    removed += await pending.expire(now, 256);
+    removed += (await pending.expire(now, 256)).removed;
   delay.disable();
   return { stall: delay.max / 1e6, removed };
 }

@@ -8,7 +8,7 @@ import { field, record, type ValueOf } from '../wire/schema.ts';
 import type { Preference, PreferenceStore } from './api/preferences.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, name } from './keys.ts';
-import { createRound } from './round.ts';
+import { createShortRound } from './round.ts';
 
 export const preferenceRow = record('preference', {
   counter: field(1, time),
@@ -58,7 +58,7 @@ export function createPreferences(engine: Engine, maxRows = defaultMaxRows): Pre
     return row !== undefined && row.ignoredUntil > now;
   }
 
-  const expire = createRound({
+  const expire = createShortRound({
     engine,
     table: rows,
     isOld: (row, now) => row.expires <= now,

@@ -6,7 +6,7 @@ import { maxPulls, type Pull, type PullStore } from './api/pulls.ts';
 import type { Owner } from './api/terms.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import { behind, joined, name, ownerKey } from './keys.ts';
-import { createRound } from './round.ts';
+import { createShortRound } from './round.ts';
 
 export const pullRow = record('pull', { until: field(1, time) });
 
@@ -82,7 +82,7 @@ export function createStandingPulls(engine: Engine): StandingPulls {
       [...ofDomain(domain)].flatMap(([hash, { user, until }]) =>
         until > now ? [{ recipientHash: new Uint8Array(Buffer.from(hash, 'latin1')), user }] : [],
       ),
-    expire: createRound({
+    expire: createShortRound({
       engine,
       table: rows,
       isOld: (row, now) => row.until <= now,

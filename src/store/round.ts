@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Engine, Row, Table } from './engine.ts';
 import { after } from './keys.ts';
+import type { Swept } from './api/terms.ts';
 
 /** One call looks at so many times more rows than it may remove. */
 const slices = 16;
@@ -18,7 +19,7 @@ export interface RoundParts<V> {
  * Each call looks at the next rows, from the place where the last one stopped, and removes at most `limit` old ones; after
  * the last row it begins again. Reading goes in slices that let others in between, so rows are read again in the write.
  */
-export function createRound<V>(parts: RoundParts<V>): (now: number, limit: number) => Promise<number> {
+export function createRound<V>(parts: RoundParts<V>): (now: number, limit: number) => Promise<Swept> {
   const { engine, table, isOld, remove } = parts;
   let from: Uint8Array | undefined;
 
@@ -31,21 +32,24 @@ export function createRound<V>(parts: RoundParts<V>): (now: number, limit: numbe
     return { old: rows.filter(({ value }) => isOld(value, now)).map(({ key }) => key), ended };
   }
 
-  async function findOld(now: number, limit: number): Promise<readonly Uint8Array[]> {
-    const found: Uint8Array[] = [];
-    for (let slice = 0; slice < slices && found.length < limit; slice++) {
+  async function findOld(
+    now: number,
+    limit: number,
+  ): Promise<{ readonly keys: readonly Uint8Array[]; readonly ended: boolean }> {
+    const keys: Uint8Array[] = [];
+    for (let slice = 0; slice < slices && keys.length < limit; slice++) {
       if (slice > 0) await setImmediate();
-      const { old, ended } = lookAt(now, limit - found.length);
-      found.push(...old);
-      if (ended) break;
+      const { old, ended } = lookAt(now, limit - keys.length);
+      keys.push(...old);
+      if (ended) return { keys, ended };
     }
-    return found;
+    return { keys, ended: false };
   }
 
   return async (now, limit) => {
-    const keys = await findOld(now, limit);
-    if (keys.length === 0) return 0;
-    return engine.write(() => {
+    const { keys, ended } = await findOld(now, limit);
+    if (keys.length === 0) return { removed: 0, ended };
+    const removed = await engine.write(() => {
       const rows = keys.flatMap((key) => {
         const value = table.get(key);
         return value !== undefined && isOld(value, now) ? [{ key, value }] : [];
@@ -53,5 +57,12 @@ export function createRound<V>(parts: RoundParts<V>): (now: number, limit: numbe
       remove(rows);
       return rows.length;
     });
+    return { removed, ended };
   };
+}
+
+/** A round through a small table: how many a step removed. */
+export function createShortRound<V>(parts: RoundParts<V>): (now: number, limit: number) => Promise<number> {
+  const round = createRound(parts);
+  return async (now, limit) => (await round(now, limit)).removed;
 }

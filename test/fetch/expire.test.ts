@@ -86,6 +86,24 @@ test('a lot goes in steps, until nothing is left', async (t) => {
   t.deepEqual([...new Set(steps)], tables);
 });
 
+test('few old refs among many are found in one call: that few were found is not the end of the table', async (t) => {
+  let looks = 0;
+  const { store, clock, upkeep } = await home(t, (whole) =>
+    watched(whole, (step) => {
+      if (step === 'pending') looks++;
+    }),
+  );
+  // More than one step looks at, and an old one among each hundred.
+  const refs = Array.from({ length: 6000 }, (_, index) =>
+    refTo(random(32), undefined, index % 100 === 0 ? start + 60 : start + 9999),
+  );
+  await admit(store, refs);
+  clock.advance(60);
+  await upkeep.run();
+  t.is((await store.stats()).pending, 6000 - 60);
+  t.is(looks, 2);
+});
+
 test('a call while one is under way joins it', async (t) => {
   const steps: string[] = [];
   const { promise: gate, resolve: open } = Promise.withResolvers<void>();

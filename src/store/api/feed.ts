@@ -1,5 +1,5 @@
 /** The feed of introductions of a domain (wire-spec/fetch.md, addressing.md); written by `PendingStore.admit`. */
-import type { Cursor } from './terms.ts';
+import type { Cursor, Swept } from './terms.ts';
 
 export interface FeedItem {
   readonly cursor: Cursor;
@@ -27,6 +27,6 @@ export interface FeedPage {
 export interface FeedStore {
   /** Entries in the order in which they came. */
   read(domain: string, request: FeedRequest): Promise<FeedPage>;
-  /** Goes round the feeds in small steps and removes what expired, at most `limit` entries. Returns how many. */
-  expire(now: number, limit: number): Promise<number>;
+  /** Goes round the feeds in small steps and removes what expired, at most `limit` entries. */
+  expire(now: number, limit: number): Promise<Swept>;
 }

@@ -1,6 +1,6 @@
 /** The pending table: the receiver's refs, until they are collected (wire-spec/notification.md section 4, fetch.md). */
 import type { Ref, RefLabels } from '../../wire/notification.ts';
-import type { Page, PageRequest, Unsubscribe } from './terms.ts';
+import type { Page, PageRequest, Swept, Unsubscribe } from './terms.ts';
 
 /** One verified notification. */
 export interface Admission {
@@ -56,8 +56,8 @@ export interface PendingStore {
   ): Promise<Page<PendingRef>>;
   /** Marks refs done: they do not come up again before they expire. On disk when it resolves. Returns how many waited. */
   done(domain: string, recipientHash: Uint8Array, ids: readonly Uint8Array[]): Promise<number>;
-  /** Goes round the table in small steps and removes what expired by `now`, at most `limit` rows. Returns how many. */
-  expire(now: number, limit: number): Promise<number>;
+  /** Goes round the table in small steps and removes what expired by `now`, at most `limit` rows. */
+  expire(now: number, limit: number): Promise<Swept>;
   /** Called when a ref for this hash (or any of the domain) was stored or marked retracted. */
   subscribe(domain: string, recipientHash: Uint8Array | undefined, listener: OnRef): Unsubscribe;
 }

@@ -22,5 +22,12 @@ export interface Page<T> {
   readonly next?: Cursor;
 }
 
+/** What one step of a round through a table did. */
+export interface Swept {
+  readonly removed: number;
+  /** At the end of the table: the next step begins anew. Few that were removed may only mean that few were old. */
+  readonly ended: boolean;
+}
+
 /** Ends a subscription. */
 export type Unsubscribe = () => void;
