@@ -100,7 +100,11 @@ export const schema = {
     ),
   },
   storage: {
-    max: entry(size, '50GB', 'What waiting messages may take, of all domains together.'),
+    max: entry(
+      size,
+      '50GB',
+      'What messages that wait, users’ states and what is kept for them may take, of all domains together.',
+    ),
     reserve: entry(reserve, '10%', 'Of the disk: with less free than this, nothing is accepted.'),
     pulled: live(
       entry(

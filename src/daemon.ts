@@ -119,7 +119,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     dataDir: config.data,
     sealer,
     keyRing,
-    publish: publisher.published,
+    // Nobody watches under a key that was withdrawn.
+    publish: (domain) => publisher.published(domain).finally(() => fetching.watches.review()),
     rotation: () => config.keys.rotate,
     bridges: createBridgeUsers({ store, settings }),
     clock,
@@ -299,9 +300,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   parts.defer(() => adminListener.close());
   async function refreshLevels(): Promise<void> {
-    const { messages, bytes } = await store.stats();
+    const { messages, bytes, asideBytes } = await store.stats();
     metrics.waiting.set(messages);
-    metrics.waitingBytes.set(bytes);
+    metrics.waitingBytes.set(bytes - asideBytes);
     metrics.watchers.set(fetching.watches.count());
   }
   const metricsListener: Listener | null =

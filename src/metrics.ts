@@ -86,7 +86,7 @@ export function createMetrics(): Metrics {
     fetches: count('fetches', 'Payloads fetched to their end'),
     bytesServed: count('bytes_served', 'Bytes of payloads handed to the network'),
     waiting: level('waiting_messages', 'Messages in the transit store'),
-    waitingBytes: level('waiting_bytes', 'Bytes in the transit store'),
+    waitingBytes: level('waiting_bytes', 'Bytes that wait: messages, uploads, mail'),
     watchers: level('watchers', 'Watches that are open'),
     mailOut: { inc: (labels, by = 1) => mailOut.inc(labels, by) },
     mailQueue: level('mail_queue', 'Mails that wait to leave over SMTP'),

@@ -86,7 +86,7 @@ function serverOperations(parts: RunningParts) {
     async status() {
       const stats = await store.stats();
       const { stored = 0, ...dropped } = await metrics.datagramOutcomes();
-      const { messages, bytes, hasRoom, oldest } = stats;
+      const { messages, hasRoom, oldest } = stats;
       return {
         version,
         uptime: clock.seconds() - started,
@@ -94,11 +94,11 @@ function serverOperations(parts: RunningParts) {
         users: stats.users,
         waiting: {
           messages,
-          bytes,
-          maxBytes: config().storage.max,
+          bytes: stats.bytes - stats.asideBytes,
           hasRoom,
           ...(oldest === undefined ? {} : { oldest }),
         },
+        stored: { bytes: stats.bytes, maxBytes: config().storage.max, aside: stats.asideBytes },
         received: { since: started, stored, introductions: stats.feed, dropped },
         watchers: watchers(),
         identityWanted: identityIsWanted(),

@@ -81,6 +81,8 @@ export interface ServerStatus {
   readonly domains: number;
   readonly users: number;
   readonly waiting: WaitingMessages;
+  /** What users take in all, of what they may: what waits, and `aside`, their states and what is kept for them. */
+  readonly stored: { readonly bytes: number; readonly maxBytes: number; readonly aside: number };
   readonly received: ReceivedRefs;
   /** Clients that are told of new refs at once. */
   readonly watchers: number;
@@ -92,7 +94,6 @@ export interface ServerStatus {
 export interface WaitingMessages {
   readonly messages: number;
   readonly bytes: number;
-  readonly maxBytes: number;
   /** False while the disk is at its reserve, and nothing is accepted. */
   readonly hasRoom: boolean;
   readonly oldest?: { readonly created: number; readonly destination: string };

@@ -5,6 +5,7 @@ import { hash, length, time } from '../wire/items.ts';
 import { field, record, type ValueOf } from '../wire/schema.ts';
 import { minKept, type Kept, type KeptStore, type NewKept } from './api/kept.ts';
 import type { Owner } from './api/terms.ts';
+import type { Aside } from './aside.ts';
 import { blobId, type BlobRefs } from './blobs.ts';
 import { equal } from './digest.ts';
 import { emptyCodec, schemaCodec, type Engine } from './engine.ts';
@@ -36,10 +37,11 @@ export interface KeptParts {
   readonly engine: Engine;
   readonly blobs: BlobRefs;
   readonly uploads: UploadTables;
+  readonly aside: Aside;
   readonly clock: Clock;
 }
 
-export function createKept({ engine, blobs, uploads, clock }: KeptParts): KeptTables {
+export function createKept({ engine, blobs, uploads, aside, clock }: KeptParts): KeptTables {
   const kept = engine.table('kept', schemaCodec(keptRow));
   const byEnd = engine.table('kept_by_end', emptyCodec);
   const endKey = (key: Uint8Array, { expires }: KeptRow) => joined(ordered(expires), key);
@@ -58,6 +60,7 @@ export function createKept({ engine, blobs, uploads, clock }: KeptParts): KeptTa
   function removeRow(key: Uint8Array, row: KeptRow): void {
     kept.remove(key);
     byEnd.remove(endKey(key, row));
+    aside.change(-row.size);
     blobs.release(row.blob);
   }
 
@@ -81,6 +84,7 @@ export function createKept({ engine, blobs, uploads, clock }: KeptParts): KeptTa
     if (!uploads.consume(owner, wanted.upload, upload.blob))
       throw new BeckonError('conflict', 'the upload was used meanwhile');
     const { blob, size } = upload;
+    aside.change(size);
     return { blob, size, hash: wanted.hash, created: clock.seconds(), expires: wanted.expires };
   }
 

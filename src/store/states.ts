@@ -8,6 +8,7 @@ import { hash, length, time } from '../wire/items.ts';
 import { field, record, type ValueOf } from '../wire/schema.ts';
 import type { NewState, StateStore, StoredState } from './api/states.ts';
 import type { Owner } from './api/terms.ts';
+import type { Aside } from './aside.ts';
 import { blobId, type BlobRefs } from './blobs.ts';
 import { equal, randomId } from './digest.ts';
 import { schemaCodec, type Engine } from './engine.ts';
@@ -26,6 +27,7 @@ export interface StateParts {
   readonly engine: Engine;
   readonly blobs: BlobRefs;
   readonly uploads: UploadTables;
+  readonly aside: Aside;
   readonly clock: Clock;
 }
 
@@ -35,7 +37,7 @@ export interface StateTables {
   remove(owner: Owner): void;
 }
 
-export function createStates({ engine, blobs, uploads, clock }: StateParts): StateTables {
+export function createStates({ engine, blobs, uploads, aside, clock }: StateParts): StateTables {
   const states = engine.table('states', schemaCodec(stateRow));
   /** Keys whose state is on its way in: it counts before it is there, so each has one at a time. */
   const busy = new Set<string>();
@@ -60,6 +62,7 @@ export function createStates({ engine, blobs, uploads, clock }: StateParts): Sta
       if (!uploads.consume(owner, id, complete.blob))
         throw new BeckonError('conflict', 'the state was given up meanwhile');
       if (row !== undefined) blobs.release(row.blob);
+      aside.change(complete.size - (row?.size ?? 0));
       const { blob, size, hash: sha256 } = complete;
       states.put(ownerKey(owner), { blob, size, hash: sha256, changed: clock.seconds() });
     });
@@ -91,6 +94,7 @@ export function createStates({ engine, blobs, uploads, clock }: StateParts): Sta
       const row = states.get(ownerKey(owner));
       if (row === undefined) return;
       states.remove(ownerKey(owner));
+      aside.change(-row.size);
       blobs.release(row.blob);
     },
   };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import type { Store } from './api/store.ts';
+import { createAside, settleAside } from './aside.ts';
 import { createAliases, type AliasTables } from './aliases.ts';
 import { createBlobs } from './blobs.ts';
 import { createCards } from './cards.ts';
@@ -73,6 +74,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     const tables = open('tables', tablesSpace);
     await settleVersion(tables);
+    await settleAside(tables);
     const blobs = open('blobs', blobsSpace);
     return tables.opening(() => createStore(options, tables, blobs, close));
   } catch (error) {
@@ -108,8 +110,9 @@ function createStore(
   const payloads = createBlobs(tables, chunks, usages, clock);
   const parts = { engine: tables, chunks, blobs: payloads.refs, usage, usages, clock: expiry, hasRoom };
   const uploads = createUploads(parts);
-  const states = createStates({ ...parts, uploads });
-  const kept = createKept({ ...parts, uploads });
+  const aside = createAside(tables);
+  const states = createStates({ ...parts, uploads, aside });
+  const kept = createKept({ ...parts, uploads, aside });
   const cards = createCards(tables, clock);
   const mailQueue = createMailQueue({ ...parts, uploads });
   const outbox = createOutbox(tables, expiry);
@@ -184,6 +187,7 @@ function createStore(
       return {
         messages: count,
         bytes: usage.total().bytes,
+        asideBytes: aside.bytes(),
         hasRoom: hasRoom(0),
         kept: kept.count(),
         pulled: copies.count(),

@@ -25,7 +25,7 @@ import { decodeSign1 } from '../../src/wire/sign1.ts';
 import { access } from '../account/access.ts';
 import { accounts, asUser, sendOne } from '../account/fixture.ts';
 import { admit, refTo } from '../fetch/fixture.ts';
-import { opened, random, start, temporaryDir } from '../store/fixture.ts';
+import { opened, random, start, temporaryDir, pieces, sha256 } from '../store/fixture.ts';
 import { keyOf, makeDomain, makeUser, rejected } from '../support/identities.ts';
 
 const alpha = makeDomain('alpha.test');
@@ -360,7 +360,8 @@ test('the status counts what waits and what came', async (t) => {
     uptime: 0,
     domains: 1,
     users: 0,
-    waiting: { messages: 0, bytes: 0, maxBytes: 50_000_000_000, hasRoom: true },
+    waiting: { messages: 0, bytes: 0, hasRoom: true },
+    stored: { bytes: 0, maxBytes: 50_000_000_000, aside: 0 },
     received: { since: start, stored: 0, introductions: 0, dropped: {} },
     watchers: 40,
     identityWanted: [],
@@ -377,6 +378,10 @@ test('the status counts what waits and what came', async (t) => {
   metrics.datagrams.inc({ outcome: 'stored' }, 2);
   metrics.datagrams.inc({ outcome: 'datagram_stale' });
   const { payload, message } = one;
+  const bytes = 2 * (payload.payload.length + message.header.length + message.envelope.length);
+  const state = random(9000);
+  const shared = { size: 9000, hash: sha256(state), bytes: pieces(state) };
+  await store.states.put(asUser(ann).owner, shared);
   t.deepEqual(await operations.status(), {
     version: '1.2.3',
     uptime: 120,
@@ -384,16 +389,16 @@ test('the status counts what waits and what came', async (t) => {
     users: 1,
     waiting: {
       messages: 2,
-      bytes: 2 * (payload.payload.length + message.header.length + message.envelope.length),
-      maxBytes: 50_000_000_000,
+      bytes,
       hasRoom: true,
       oldest: { created: start + 60, destination: 'beta.test' },
     },
+    stored: { bytes: bytes + 9000, maxBytes: 50_000_000_000, aside: 9000 },
     received: { since: start, stored: 2, introductions: 1, dropped: { datagram_stale: 1 } },
     watchers: 40,
     identityWanted: [],
   });
-  t.is((await operations.users('alpha.test'))[0]?.bytes, (await operations.status()).waiting.bytes);
+  t.is((await operations.users('alpha.test'))[0]?.bytes, (await operations.status()).stored.bytes);
 });
 
 test('a user is invited again, and removed', async (t) => {

@@ -156,7 +156,10 @@ test('a revoked poll key: a client with the old record reads it again, and polls
   const bob = await town.enroll('bob@beta.test');
   await ann.send([bob.address], 'still here');
   await bob.arrivals();
+  const watching = await bob.client().watch();
   await town.hoster('beta').admin.revokeKey('beta.test', idOf(await keysOf(town, 'beta'), 'poll'));
+  t.is((await town.hoster('beta').admin.status()).watchers, 0, 'nobody is told under it any more');
+  t.is(await watching.outcome, 'over');
   t.is(await bob.read(1), 'still here');
   await ann.send([bob.address], 'and again');
   const [second] = await bob.arrivals();

@@ -27,11 +27,13 @@ test('what is uploaded is kept under its name, and counts until it is removed', 
   const again = await reopen();
   t.deepEqual(await read(again, 1), content);
   t.is(await used(again), content.length);
+  t.like(await again.stats(), { bytes: content.length, asideBytes: content.length });
   t.is(await again.kept.get(alice, filled(2)), undefined);
   await again.kept.remove(alice, filled(1));
   await again.kept.remove(alice, filled(1));
   t.is(await read(again, 1), undefined);
   t.is(await used(again), 0);
+  t.like(await again.stats(), { bytes: 0, asideBytes: 0 });
   await again.blobs.sweep(100);
   t.is(await again.blobs.sweep(100), 0, 'nothing is left to sweep');
 });

@@ -35,6 +35,7 @@ test('a state takes the place of the one it was made from, and the one before is
   await store.states.put(alice, state(second, first));
   t.like(await store.states.get(alice), { size: 40, changed: start + 5 });
   t.is(await used(store), second.length);
+  t.is((await store.stats()).asideBytes, second.length);
   t.is(await store.blobs.sweep(100), 3, 'the chunks of the first');
   const again = await reopen();
   t.deepEqual(await read(again), second);

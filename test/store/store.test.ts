@@ -73,6 +73,7 @@ test('stats count what waits', async (t) => {
   t.deepEqual(await store.stats(), {
     messages: 0,
     bytes: 0,
+    asideBytes: 0,
     hasRoom: true,
     kept: 0,
     pulled: 0,

@@ -24,8 +24,10 @@ import type { UserStore } from './users.ts';
 export interface StoreStats {
   /** Messages that wait in the transit store. */
   readonly messages: number;
-  /** Bytes of their payloads, headers and envelopes, open uploads included. */
+  /** What users take: payloads, headers and envelopes that wait, open uploads, mail that leaves, and `asideBytes`. */
   readonly bytes: number;
+  /** Of these, what waits for nobody: users' states, and what is kept for them. */
+  readonly asideBytes: number;
   /** False while the disk is at its reserve: nothing is accepted until there is room again. */
   readonly hasRoom: boolean;
   readonly oldest?: { readonly created: number; readonly destination: string };
