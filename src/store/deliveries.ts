@@ -7,7 +7,7 @@ import { sizes } from '../wire/registry.ts';
 import { bytes, field, record } from '../wire/schema.ts';
 import { schemaCodec, type Engine } from './engine.ts';
 import type { OutboxTables } from './outbox.ts';
-import { createRound } from './round.ts';
+import { createShortRound } from './round.ts';
 import type { Transit } from './transit.ts';
 import type { UploadTables } from './uploads.ts';
 
@@ -25,7 +25,7 @@ export interface DeliveryParts {
 
 export function createDeliveries({ engine, transit, uploads, outbox }: DeliveryParts): DeliveryStore {
   const names = engine.table('delivered', schemaCodec(deliveredRow));
-  const expire = createRound({
+  const expire = createShortRound({
     engine,
     table: names,
     isOld: (row, now) => row.until <= now,
