@@ -10,18 +10,24 @@ const prefix = authorityOf('');
  * proxy passes Host on.
  */
 export function requestedDomain(request: FastifyRequest, serves: (domain: string) => boolean): string {
-  const domain = domainOfHost(request.headers[':authority'] ?? request.headers.host);
-  if (domain === undefined || !serves(domain))
+  const name = nameOf(request.headers[':authority'] ?? request.headers.host);
+  // What is served is canonical.
+  if (name === undefined || !serves(name))
     throw new BeckonError('not_found', 'this domain is not served here');
-  return domain;
+  return name;
 }
 
-/** `beckon.<domain>`, perhaps with a port, in any case of letters. */
-export function domainOfHost(host: string | string[] | undefined): string | undefined {
+/** Of `beckon.<domain>`, perhaps with a port, in any case of letters; the domain may be none. */
+function nameOf(host: string | string[] | undefined): string | undefined {
   if (typeof host !== 'string') return undefined;
   const name = host.toLowerCase().replace(/:\d{1,5}$/, '');
-  if (!name.startsWith(prefix)) return undefined;
-  const domain = name.slice(prefix.length);
+  return name.startsWith(prefix) ? name.slice(prefix.length) : undefined;
+}
+
+/** The domain of `beckon.<domain>`, where it is one. */
+export function domainOfHost(host: string | string[] | undefined): string | undefined {
+  const domain = nameOf(host);
+  if (domain === undefined) return undefined;
   try {
     checkDomain(domain);
     return domain;

@@ -24,10 +24,10 @@ interface Waiting<Note, Result> {
   readonly done: PromiseWithResolvers<Result>;
 }
 
-/** `record` notes one of them, inside a write. */
+/** `record` notes some, in their order, inside a write. */
 export function createFetchNotes<Note, Result>(
   engine: Engine,
-  record: (note: Note) => Result,
+  record: (notes: readonly Note[]) => readonly Result[],
 ): FetchNotes<Note, Result> {
   let waiting: Waiting<Note, Result>[] = [];
   let running = false;
@@ -36,7 +36,7 @@ export function createFetchNotes<Note, Result>(
     let results: readonly Result[] = [];
     try {
       const outcome = await engine.write(() => {
-        results = taken.map(({ note }) => record(note));
+        results = record(taken.map(({ note }) => note));
         return change();
       });
       taken.forEach(({ done }, i) => done.resolve(results[i] as Result));

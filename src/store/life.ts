@@ -21,7 +21,13 @@ export interface Life {
 
 export type Step =
   | { readonly type: 'commit'; readonly expires: number }
-  | { readonly type: 'fetch'; readonly what: 'header' | 'payload'; readonly at: number }
+  | {
+      readonly type: 'fetch';
+      readonly what: 'header' | 'payload';
+      readonly at: number;
+      /** How often, where several are noted at once. */
+      readonly times?: number;
+    }
   | { readonly type: 'accept'; readonly rightToken: boolean; readonly at: number }
   | { readonly type: 'retract'; readonly at: number }
   | { readonly type: 'takedown'; readonly reason: TakedownReason; readonly at: number }
@@ -56,7 +62,7 @@ export function isLive(life: Life, at: number): boolean {
 
 export function transition(life: Life, step: Step): Transition {
   if (step.type === 'commit') return commit(life, step.expires);
-  if (step.type === 'fetch') return fetch(life, step.what, step.at);
+  if (step.type === 'fetch') return fetch(life, step.what, step.at, step.times);
   if (step.type === 'accept') return accept(life, step.rightToken, step.at);
   if (step.type === 'retract') return retract(life, step.at);
   if (step.type === 'takedown') return takedown(life, step.reason, step.at);
@@ -68,11 +74,11 @@ function commit(life: Life, expires: number): Transition {
   return { outcome: 'stored', life: { state: 'stored', expires, fetches: 0 }, ref: 'add' };
 }
 
-function fetch(life: Life, what: 'header' | 'payload', at: number): Transition {
+function fetch(life: Life, what: 'header' | 'payload', at: number, times = 1): Transition {
   if (!isLive(life, at)) return { outcome: 'gone', life };
   const seen = { ...life, firstFetch: life.firstFetch ?? at };
   if (what === 'header') return { outcome: 'fetched', life: seen };
-  const counted = { outcome: 'fetched', life: { ...seen, fetches: life.fetches + 1 } } as const;
+  const counted = { outcome: 'fetched', life: { ...seen, fetches: life.fetches + times } } as const;
   // Only the first: whoever has the id could put reminders off for good by fetching it every day.
   return life.fetches === 0 ? { ...counted, ref: 'slow' } : counted;
 }

@@ -128,18 +128,30 @@ export function createTransit(parts: TransitParts): Transit {
     );
   }
 
-  function recordOne({ idHash, what, at }: Fetched): number | undefined {
+  /** The complete fetches of a message behind so many more. */
+  function record({ idHash, what, at }: Fetched, times: number): number | undefined {
     const row = messages.get(idHash);
     if (row === undefined) return undefined;
-    const { outcome, life } = messages.step(idHash, row, { type: 'fetch', what, at });
+    const { outcome, life } = messages.step(idHash, row, { type: 'fetch', what, at, times });
     return outcome === 'fetched' ? life?.fetches : undefined;
   }
 
+  /** Those of one message in one step; for each how many there are with it. */
+  function recordPayloads(fetched: readonly Fetched[]): readonly (number | undefined)[] {
+    const results = new Map<Fetched, number | undefined>();
+    for (const [first, ...others] of Map.groupBy(fetched, keyOf).values()) {
+      if (first === undefined) continue;
+      const last = record(first, others.length + 1);
+      [first, ...others].forEach((one, i) => results.set(one, last && last - others.length + i));
+    }
+    return fetched.map((one) => results.get(one));
+  }
+
   const recordHeader = createBatches(
-    (fetched: readonly Fetched[]) => engine.write(() => fetched.map(recordOne)),
+    (fetched: readonly Fetched[]) => engine.write(() => fetched.map((one) => record(one, 1))),
     mostTogether,
   );
-  const notes = createFetchNotes(engine, recordOne);
+  const notes = createFetchNotes(engine, recordPayloads);
 
   function expireOne(idHash: Uint8Array, now: number): readonly Expired[] {
     const row = messages.get(idHash);
@@ -266,6 +278,10 @@ export function createTransit(parts: TransitParts): Transit {
     waiting: messages.waiting,
     flush: notes.flush,
   };
+}
+
+function keyOf({ idHash }: Fetched): string {
+  return Buffer.from(idHash).toString('latin1');
 }
 
 function retracted(outcome: Outcome): RetractOutcome {
