@@ -48,7 +48,10 @@ export function createFetchSide(parts: FetchSideParts): FetchSide {
   const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
   const ask = createAsk({ pollKey, pending: store.pending, clock, expiry });
   const watches = createWatches({ ask, pollKey, pending: store.pending, random, clock });
-  const allowance = createFetchAllowance(() => config().storage, clock);
+  const allowance = createFetchAllowance(async (domain) => {
+    const { fetches, egress } = config().storage;
+    return { fetches, egress: (await settings.of(domain))?.egress ?? egress };
+  }, clock);
   const serve = createServe({ ...store, allowance, earnCredit, clock: expiry, metrics, log });
   const readFeed = createReadFeed({
     feed: store.feed,

@@ -38,7 +38,7 @@ async function startBeckon(dir: string): Promise<Served> {
   const store = await openStore({ dir, clock: systemClock, onFailure: (error) => console.error(error) });
   const payload = systemRandom(payloadSize(sizes.payloadFloor));
   const ids = await storeMessages(store, newOwner(domain), payload, messages);
-  const allowance = createFetchAllowance(() => ({ fetches: Infinity, egress: Infinity }), systemClock);
+  const allowance = createFetchAllowance(async () => ({ fetches: Infinity, egress: Infinity }), systemClock);
   const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock: systemClock, metrics, log });
   const unused = (): never => {
     throw new Error('only fetches are measured');

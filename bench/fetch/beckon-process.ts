@@ -40,7 +40,7 @@ const store = await openStore({
 const owner = newOwner(domain);
 const smallIds = await storeMessages(store, owner, readFileSync(small), smallMessages);
 const largeIds = await storeMessages(store, owner, readFileSync(large), 1);
-const allowance = createFetchAllowance(() => ({ fetches: Infinity, egress: Infinity }), systemClock);
+const allowance = createFetchAllowance(async () => ({ fetches: Infinity, egress: Infinity }), systemClock);
 const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock: systemClock, metrics, log });
 const unused = (): never => {
   throw new Error('only fetches are measured');

@@ -133,7 +133,7 @@ const publisher = createPublisher({
   clock,
   log,
 });
-const allowance = createFetchAllowance(() => ({ fetches: Infinity, egress: Infinity }), clock);
+const allowance = createFetchAllowance(async () => ({ fetches: Infinity, egress: Infinity }), clock);
 const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock, metrics, log });
 const ask = createAsk({
   pollKey: (of, id) => keyRing.pollKey(of, id, clock.seconds()),

@@ -9,7 +9,7 @@ export interface EffectiveSettings {
 
 /** The defaults that a configuration gives to every domain. */
 export function defaultSettings(config: Config): DomainSettings {
-  const { contact, defaults, host } = config;
+  const { contact, defaults, host, storage } = config;
   const { unknownUsers, introductions, introductionsPerHour, transit, quota, pullQuota, keep } = defaults;
   return {
     contact: contact ?? `postmaster@${host}`,
@@ -20,6 +20,7 @@ export function defaultSettings(config: Config): DomainSettings {
     transit,
     quota,
     pullQuota,
+    egress: storage.egress,
     keep,
     bridge: hasBridge(config) ? 'on' : 'off',
   };

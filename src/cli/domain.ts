@@ -91,6 +91,7 @@ interface SetOptions extends ConfigOption, JsonOption {
   readonly transit?: string;
   readonly quota?: string;
   readonly pullQuota?: string;
+  readonly egress?: string;
   readonly keep?: string;
   readonly bridge?: string;
   readonly contact?: string;
@@ -110,6 +111,7 @@ function setCommand(parts: AdminParts): Command {
     .option('--transit <duration>', 'how long a message waits, such as 14d')
     .option('--quota <size>', 'what one user may take at the domain, such as 2GB')
     .option('--pull-quota <size>', 'what is pulled for one user at most, such as 500MB; 0B: nothing')
+    .option('--egress <size>', 'what the domain serves of its messages in a day, such as 200GB')
     .option('--keep <duration>', 'how long ciphertext is kept for users, such as 90d; 0d: not at all')
     .addOption(choiceOption('--bridge <state>', 'mail in and out', bridgePolicies))
     .option('--contact <mail>', 'where to report abuse')
@@ -150,7 +152,7 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 
 function changesOf(options: SetOptions): DomainChanges {
   const { unknownUsers, introductions, introductionsPerHour, transit, quota, pullQuota, keep } = options;
-  const { bridge, contact, bucketBits } = options;
+  const { bridge, contact, bucketBits, egress } = options;
   return {
     ...change('unknownUsers', unknownUsers, (text) => text as DomainSettings['unknownUsers']),
     ...change('introductions', introductions, (text) => text as DomainSettings['introductions']),
@@ -158,6 +160,7 @@ function changesOf(options: SetOptions): DomainChanges {
     ...change('transit', transit, (text) => quantity.duration(text)),
     ...change('quota', quota, (text) => quantity.size(text)),
     ...change('pullQuota', pullQuota, (text) => quantity.size(text)),
+    ...change('egress', egress, (text) => quantity.size(text)),
     ...change('keep', keep, (text) => quantity.keep(text)),
     ...change('bridge', bridge, (text) => text as DomainSettings['bridge']),
     ...change('contact', contact, (text) => text),
@@ -183,6 +186,7 @@ function ownSettings({ settings, own }: DomainSummary): string {
     transit: () => `transit ${formatDuration(settings.transit)}`,
     quota: () => `quota ${formatSize(settings.quota)}`,
     pullQuota: () => `pulls up to ${formatSize(settings.pullQuota)}`,
+    egress: () => `serves ${formatSize(settings.egress)} a day`,
     keep: () => `keeps ${formatDuration(settings.keep)}`,
     bridge: () => `bridge ${settings.bridge}`,
     contact: () => `contact ${safeLine(settings.contact)}`,

@@ -22,9 +22,11 @@ export interface Fetched {
 
 export interface FetchAllowance {
   /** Header and envelope count as a whole fetch of the message. Throws `rate_limited`. */
-  takeMessage(of: Fetched, bytes: number): void;
+  takeMessage(of: Fetched, bytes: number, limits: FetchLimits): void;
   /** So many bytes of the payload, asked for at once. Throws `rate_limited`. */
-  takePayload(of: Fetched, bytes: number): void;
+  takePayload(of: Fetched, bytes: number, limits: FetchLimits): void;
+  /** What holds for a domain now. */
+  limitsOf(domain: string): Promise<FetchLimits>;
 }
 
 const daily = { perSecond: 1 / 86_400, burst: 1 };
@@ -36,13 +38,16 @@ const oneMessage = 1 / 4;
 const leastFetches = 2;
 const maxMessages = 50_000;
 
-/** `limits` is asked each time, so that a reload counts at once. */
-export function createFetchAllowance(limits: () => FetchLimits, clock: Clock): FetchAllowance {
+/** `limits` of a domain that is served here are asked at most once a second: a change counts at once. */
+export function createFetchAllowance(
+  limits: (domain: string) => Promise<FetchLimits>,
+  clock: Clock,
+): FetchAllowance {
+  const known = new Map<string, { readonly at: number; readonly limits: Promise<FetchLimits> }>();
   const ofMessage = createRate(daily, clock, maxMessages);
   const ofDomain = createRate(daily, clock);
 
-  function take({ domain, idHash }: Fetched, share: number, bytes: number): void {
-    const { egress } = limits();
+  function take({ domain, idHash }: Fetched, share: number, bytes: number, egress: number): void {
     if (!ofMessage(Buffer.from(idHash).toString('base64'), share))
       throw new BeckonError('rate_limited', 'this message was fetched too often today');
     if (!ofDomain(domain, Math.min(1, bytes / egress)))
@@ -50,15 +55,22 @@ export function createFetchAllowance(limits: () => FetchLimits, clock: Clock): F
   }
 
   return {
-    takeMessage(of, bytes) {
-      take(of, 1 / limits().fetches, Math.max(bytes, leastBytes));
+    takeMessage(of, bytes, { fetches, egress }) {
+      take(of, 1 / fetches, Math.max(bytes, leastBytes), egress);
     },
-    takePayload(of, asked) {
-      const { fetches, egress } = limits();
+    takePayload(of, asked, { fetches, egress }) {
       const whole = Math.max(of.size, leastBytes);
       const most = Math.max(Math.min(fetches * whole, egress * oneMessage), leastFetches * whole);
       const bytes = Math.max(asked, leastBytes);
-      take(of, bytes / most, bytes);
+      take(of, bytes / most, bytes, egress);
+    },
+    limitsOf(domain) {
+      const at = clock.seconds();
+      const last = known.get(domain);
+      if (last?.at === at) return last.limits;
+      const asked = limits(domain);
+      known.set(domain, { at, limits: asked });
+      return asked;
     },
   };
 }

@@ -72,7 +72,8 @@ export function createServe(parts: ServeParts): Serve {
       const message = await transit.read(idHash);
       if (message?.owner.domain !== domain) return undefined;
       const { header, envelope, blob } = message;
-      allowance.takeMessage({ domain, idHash, size: blob.size }, header.length + envelope.length);
+      const limits = await allowance.limitsOf(domain);
+      allowance.takeMessage({ domain, idHash, size: blob.size }, header.length + envelope.length, limits);
       if ((await transit.recordFetch(idHash, 'header', clock.seconds())) === undefined) return undefined;
       return encode(messageObject, { header, envelope });
     },
@@ -81,18 +82,19 @@ export function createServe(parts: ServeParts): Serve {
       const idHash = sha256(id);
       const message = await transit.readPayload(idHash);
       if (message?.owner.domain !== domain) return undefined;
+      const limits = await allowance.limitsOf(domain);
+      const of = { domain, idHash, size: message.blob.size };
       return {
         size: message.blob.size,
         hash: message.blob.hash,
         open(start, end) {
           const bytes = blobs.read(message.blob, start, end);
-          allowance.takePayload({ domain, idHash, size: message.blob.size }, end - start);
+          allowance.takePayload(of, end - start, limits);
           return bytes;
         },
         atOnce(start, end) {
           const bytes = blobs.readAtOnce(message.blob, start, end);
-          if (bytes !== undefined)
-            allowance.takePayload({ domain, idHash, size: message.blob.size }, bytes.length);
+          if (bytes !== undefined) allowance.takePayload(of, bytes.length, limits);
           return bytes;
         },
         fetched() {

@@ -123,6 +123,8 @@ export interface DomainSettings {
   readonly quota: number;
   /** Bytes pulled for each user; 0: nothing is pulled. */
   readonly pullQuota: number;
+  /** Bytes of its messages that the domain serves in a day. */
+  readonly egress: number;
   /** How long ciphertext is kept for users, seconds; 0: not at all. */
   readonly keep: number;
   readonly introductionsPerHour: number;

@@ -37,6 +37,7 @@ const changes = object({
   'transit?': orDefault(integer(times.transitMin, times.transitMax)),
   'quota?': orDefault(byteCount),
   'pullQuota?': orDefault(byteCount),
+  'egress?': orDefault(byteCount),
   'keep?': orDefault(integer(0, maxKeep)),
   'introductionsPerHour?': orDefault(integer(0, 1_000_000)),
   'bucketBits?': orDefault(integer(0, counts.bucketBits)),

@@ -30,6 +30,7 @@ export const domainRow = record('domain', {
   keep: optional(10, time),
   bridge: optional(11, text(16)),
   pullQuota: optional(12, uint()),
+  egress: optional(13, uint()),
 });
 type DomainRow = ValueOf<typeof domainRow>;
 

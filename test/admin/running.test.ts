@@ -158,6 +158,8 @@ test('the list shows each domain with its users and what holds for it', async (t
       bridge: 'off',
       transit: 14 * 86_400,
       quota: 2_000_000_000,
+      pullQuota: 500_000_000,
+      egress: 1_000_000_000_000,
       keep: 90 * 86_400,
     },
     own: [],
@@ -179,6 +181,8 @@ test('own settings hold over the defaults, and null takes them back', async (t) 
     bridge: 'on' as const,
     transit: 3600,
     quota: 0,
+    pullQuota: 0,
+    egress: 5000,
     keep: 0,
   } as const;
   const changed = await operations.setDomain('Alpha.test', own);

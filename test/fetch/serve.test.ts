@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { createAccept } from '../../src/fetch/accept.ts';
-import { createFetchAllowance } from '../../src/fetch/allowance.ts';
+import { createFetchAllowance, type FetchLimits } from '../../src/fetch/allowance.ts';
 import { createServe } from '../../src/fetch/serve.ts';
 import { sha256 } from '../../src/crypto/kdf.ts';
 import { parseTraceHandle } from '../../src/keys/fingerprints.ts';
@@ -18,7 +18,10 @@ import { rejected, thrown } from '../support/identities.ts';
 
 const user = asUser(ann);
 
-async function sender(t: ExecutionContext, limits = { fetches: 1000, egress: 1e9 }) {
+async function sender(
+  t: ExecutionContext,
+  limits: FetchLimits | ((domain: string) => FetchLimits) = { fetches: 1000, egress: 1e9 },
+) {
   const { store, clock } = await opened(t);
   const account = accounts(store, clock);
   const credit: string[] = [];
@@ -28,7 +31,10 @@ async function sender(t: ExecutionContext, limits = { fetches: 1000, egress: 1e9
     noted.resolve();
   };
   const metrics = createMetrics();
-  const allowance = createFetchAllowance(() => limits, clock);
+  const allowance = createFetchAllowance(
+    async (domain) => (typeof limits === 'function' ? limits(domain) : limits),
+    clock,
+  );
   const serve = createServe({ ...store, allowance, earnCredit, clock, metrics, log: silentLog });
   const accept = createAccept({ ...store, clock });
   return {
@@ -366,3 +372,28 @@ test('a message larger than its part of the domain’s day can be fetched all th
   const payload = (await serve.readPayload('alpha.test', message.id))!;
   t.notThrows(() => payload.open(0, payload.size));
 });
+
+test('what a domain serves in a day is its own: a change holds at once, for this domain alone', async (t) => {
+  const own = new Map([['alpha.test', 1e9]]);
+  const asked: string[] = [];
+  const home = await sender(t, (domain) => {
+    asked.push(domain);
+    return { fetches: 1000, egress: own.get(domain) ?? 1e9 };
+  });
+  const { id } = (await sendOne(home.account, user)).message;
+  const gamma = (await sendOne(home.account, asUser(otherAnn))).message;
+  for (let times = 0; times < 5; times++) await home.serve.readMessage('alpha.test', id);
+  t.deepEqual(asked, ['alpha.test'], 'once a second');
+  own.set('alpha.test', 4096);
+  home.clock.advance(1);
+  await t.throwsAsync(fetchMuch(home, id), { code: 'rate_limited' });
+  t.truthy(await home.serve.readMessage('gamma.test', gamma.id));
+  own.delete('alpha.test');
+  home.clock.advance(86_400);
+  t.truthy(await home.serve.readMessage('alpha.test', id));
+});
+
+async function fetchMuch({ serve }: Sender, id: Uint8Array): Promise<void> {
+  await serve.readMessage('alpha.test', id);
+  await serve.readMessage('alpha.test', id);
+}
