@@ -43,7 +43,10 @@ export interface Bridges {
   close(): Promise<void>;
 }
 
-/** Starts what the configuration wants. Throws what the parts throw, and then nothing is left running. */
+/**
+ * Starts what the configuration wants, and loads no more than that: the libraries of the mail bridges would double the start of
+ * every daemon. Throws what the parts throw, and then nothing is left running.
+ */
 export async function startBridges(parts: BridgeParts): Promise<Bridges> {
   const { store, settings, keyRing, resolver, https, domains, config, clock, log } = parts;
   await using started = new AsyncDisposableStack();

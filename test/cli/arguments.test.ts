@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -8,7 +9,7 @@ import { errorCodes } from '../../src/errors.ts';
 import { testClock } from '../support/clock.ts';
 import { testDirectory } from '../support/directory.ts';
 import { beckon } from './beckon.ts';
-import { command } from './face.ts';
+import { beckonHere, command } from './face.ts';
 
 const nothing = (): never => {
   throw new Error('not here');
@@ -52,6 +53,19 @@ test('what one command alone needs is not loaded by the others', async (t) => {
   const loaded = err.trim().split(' ');
   t.true(loaded.includes('commander'));
   for (const heavy of ['lmdb', 'undici', 'pino', 'nodemailer', 'postal-mime', '@peculiar/x509'])
+    t.false(loaded.includes(heavy), heavy);
+});
+
+test('a daemon without bridges loads no library of theirs', (t) => {
+  const daemon = new URL('../../src/daemon.ts', import.meta.url).href;
+  const { stderr } = spawnSync(
+    process.execPath,
+    [`--import=${watchLoading}`, '--input-type=module', '--eval', `await import('${daemon}')`],
+    { encoding: 'utf8' },
+  );
+  const loaded = stderr.trim().split(' ');
+  t.true(loaded.includes('fastify'));
+  for (const heavy of ['mailauth', 'smtp-server', 'imapflow', 'nodemailer', 'postal-mime'])
     t.false(loaded.includes(heavy), heavy);
 });
 
@@ -224,12 +238,12 @@ test('files under npm run are those of the directory where the user is', async (
 
 test('without the daemon the hoster’s commands say so, and how to start it', async (t) => {
   await using dir = await testDirectory();
-  await beckon(['init', 'alpha.test', '--data', 'data'], {
+  await beckonHere(['init', 'alpha.test', '--data', 'data'], {
     cwd: dir.path,
     env: { BECKON_RESOLVERS: '127.0.0.1:9' },
   });
   for (const args of [['status'], ['reload'], ['domain', 'list'], ['user', 'add', 'a@alpha.test']]) {
-    const { code, err } = await beckon(args, { cwd: dir.path });
+    const { code, err } = await beckonHere(args, { cwd: dir.path });
     t.is(code, 2);
     t.regex(err, /^beckon: the daemon is not running: .*\[unavailable\]\nnext {4}start it: beckon serve\n$/);
   }
@@ -263,7 +277,7 @@ test('keys that others may open stop the daemon', async (t) => {
   await using dir = await testDirectory();
   const quiet = { cwd: dir.path, env: { BECKON_RESOLVERS: '127.0.0.1:9' } };
   const set = ['listen.https=127.0.0.1:0', 'listen.udp=', 'listen.metrics=', 'tls.mode=none'];
-  const made = await beckon(
+  const made = await beckonHere(
     ['init', 'alpha.test', '--data', 'data', ...set.flatMap((one) => ['--set', one])],
     quiet,
   );
