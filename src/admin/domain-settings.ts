@@ -23,6 +23,7 @@ export function defaultSettings(config: Config): DomainSettings {
     egress: storage.egress,
     keep,
     bridge: hasBridge(config) ? 'on' : 'off',
+    mailPolicy: config.smtpIn.policy,
   };
 }
 

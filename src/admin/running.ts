@@ -196,9 +196,11 @@ function domainOperations(parts: RunningParts) {
       };
     },
 
-    /** Throws `domain_invalid`, `not_found`. */
+    /** Throws `domain_invalid`, `not_found`, `conflict` for decoys beside SMTP. */
     async setDomain(typed: string, changes: DomainChanges) {
       const domain = canonicalDomain(typed);
+      if (changes.unknownUsers === 'decoy' && config().smtpIn.listen !== null)
+        throw new BeckonError('conflict', 'decoys beside smtp_in: SMTP tells who has an address');
       await store.domains.update(domain, changes);
       if (changes.bridge !== undefined) await settleKeys(domain);
       return await summary(domain);

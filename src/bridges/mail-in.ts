@@ -19,14 +19,14 @@ import { answer, type Answer, type IncomingMail, type MailHandler } from './inco
 import { claimedSender, readHeader, replyAddress, type MailHeader } from './mail-header.ts';
 import { isLoop, tracedMail } from './mail-mapping.ts';
 import { judgeMail, type Judgement, type MailPolicy } from './mail-policy.ts';
-import type { FindRecipient, FoundRecipient } from './mail-recipients.ts';
+import type { FindMailRecipient, FoundRecipient } from './mail-recipients.ts';
 import type { Checked, CheckMail } from './mail-verdicts.ts';
 
 export interface MailInParts {
   readonly kind: 'smtp' | 'lmtp';
   /** The name of this machine: what it calls itself in traces. */
   readonly host: string;
-  readonly find: FindRecipient;
+  readonly find: FindMailRecipient;
   readonly check: CheckMail;
   readonly policyOf: (domain: string) => Promise<MailPolicy>;
   /** The bridge that writes to natives of other domains, given the reverse path; undefined where there is none. */

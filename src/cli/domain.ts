@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import type { Clock } from '../clock.ts';
 import {
   bridgePolicies,
+  mailPolicies,
   introductionPolicies,
   unknownUsersPolicies,
   type DomainChanges,
@@ -94,6 +95,7 @@ interface SetOptions extends ConfigOption, JsonOption {
   readonly egress?: string;
   readonly keep?: string;
   readonly bridge?: string;
+  readonly mailPolicy?: string;
   readonly contact?: string;
   readonly bucketBits?: string;
 }
@@ -114,6 +116,7 @@ function setCommand(parts: AdminParts): Command {
     .option('--egress <size>', 'what the domain serves of its messages in a day, such as 200GB')
     .option('--keep <duration>', 'how long ciphertext is kept for users, such as 90d; 0d: not at all')
     .addOption(choiceOption('--bridge <state>', 'mail in and out', bridgePolicies))
+    .addOption(choiceOption('--mail-policy <policy>', 'for mail that fails the checks', mailPolicies))
     .option('--contact <mail>', 'where to report abuse')
     .option('--bucket-bits <k>', 'first contacts are read in 2^k buckets, 0 to 12')
     .addOption(configOption())
@@ -152,7 +155,7 @@ function choiceOption(flags: string, description: string, choices: readonly stri
 
 function changesOf(options: SetOptions): DomainChanges {
   const { unknownUsers, introductions, introductionsPerHour, transit, quota, pullQuota, keep } = options;
-  const { bridge, contact, bucketBits, egress } = options;
+  const { bridge, mailPolicy, contact, bucketBits, egress } = options;
   return {
     ...change('unknownUsers', unknownUsers, (text) => text as DomainSettings['unknownUsers']),
     ...change('introductions', introductions, (text) => text as DomainSettings['introductions']),
@@ -163,6 +166,7 @@ function changesOf(options: SetOptions): DomainChanges {
     ...change('egress', egress, (text) => quantity.size(text)),
     ...change('keep', keep, (text) => quantity.keep(text)),
     ...change('bridge', bridge, (text) => text as DomainSettings['bridge']),
+    ...change('mailPolicy', mailPolicy, (text) => text as DomainSettings['mailPolicy']),
     ...change('contact', contact, (text) => text),
     ...change('bucketBits', bucketBits, (text) => quantity.bits(text)),
   };
@@ -189,6 +193,7 @@ function ownSettings({ settings, own }: DomainSummary): string {
     egress: () => `serves ${formatSize(settings.egress)} a day`,
     keep: () => `keeps ${formatDuration(settings.keep)}`,
     bridge: () => `bridge ${settings.bridge}`,
+    mailPolicy: () => `mail that fails checks: ${settings.mailPolicy}`,
     contact: () => `contact ${safeLine(settings.contact)}`,
     bucketBits: () => `2^${settings.bucketBits} buckets`,
   };

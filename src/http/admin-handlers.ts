@@ -110,6 +110,7 @@ export interface ReceivedRefs {
 }
 
 export const unknownUsersPolicies = ['mail', '404', 'decoy'] as const;
+export const mailPolicies = ['accept', 'mark', 'refuse'] as const;
 export const bridgePolicies = ['on', 'off'] as const;
 export const introductionPolicies = ['open', 'closed'] as const;
 
@@ -132,6 +133,8 @@ export interface DomainSettings {
   readonly bucketBits: number;
   /** Whether mail comes and goes through a bridge of the domain. */
   readonly bridge: (typeof bridgePolicies)[number];
+  /** What becomes of mail that fails the checks. */
+  readonly mailPolicy: (typeof mailPolicies)[number];
 }
 
 /** null goes back to the default. */

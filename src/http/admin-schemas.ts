@@ -3,6 +3,7 @@ import { maxDomainLength } from '../wire/domain-name.ts';
 import { counts, takedownReasonNames, times } from '../wire/registry.ts';
 import {
   bridgePolicies,
+  mailPolicies,
   introductionPolicies,
   keyUseNames,
   unknownUsersPolicies,
@@ -31,6 +32,7 @@ const maxKeep = 3650 * 86_400;
 
 const changes = object({
   'bridge?': orDefault(oneOf(bridgePolicies)),
+  'mailPolicy?': orDefault(oneOf(mailPolicies)),
   'contact?': orDefault(text(256)),
   'unknownUsers?': orDefault(oneOf(unknownUsersPolicies)),
   'introductions?': orDefault(oneOf(introductionPolicies)),

@@ -7,6 +7,7 @@ import { bytes, field, optional, record, text, uint, type ValueOf } from '../wir
 import {
   bridgePolicies,
   introductionPolicies,
+  mailPolicies,
   unknownUsersPolicies,
   type Domain,
   type DomainChanges,
@@ -31,6 +32,7 @@ export const domainRow = record('domain', {
   bridge: optional(11, text(16)),
   pullQuota: optional(12, uint()),
   egress: optional(13, uint()),
+  mailPolicy: optional(14, text(16)),
 });
 type DomainRow = ValueOf<typeof domainRow>;
 
@@ -95,10 +97,11 @@ function withChanges(row: DomainRow, changes: DomainChanges): DomainRow {
 }
 
 function domainOf({ domain, created, unknown: _, ...own }: DomainRow): Domain {
-  const { unknownUsers, introductions, bridge } = own;
+  const { unknownUsers, introductions, bridge, mailPolicy } = own;
   expectKnown(unknownUsersPolicies, unknownUsers);
   expectKnown(introductionPolicies, introductions);
   expectKnown(bridgePolicies, bridge);
+  expectKnown(mailPolicies, mailPolicy);
   return { domain, created, own: own as Partial<DomainSettings> };
 }
 

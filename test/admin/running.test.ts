@@ -156,6 +156,7 @@ test('the list shows each domain with its users and what holds for it', async (t
       introductionsPerHour: 1000,
       bucketBits: 0,
       bridge: 'off',
+      mailPolicy: 'mark',
       transit: 14 * 86_400,
       quota: 2_000_000_000,
       pullQuota: 500_000_000,
@@ -179,6 +180,7 @@ test('own settings hold over the defaults, and null takes them back', async (t) 
     introductionsPerHour: 7,
     bucketBits: 12,
     bridge: 'on' as const,
+    mailPolicy: 'refuse' as const,
     transit: 3600,
     quota: 0,
     pullQuota: 0,
@@ -208,6 +210,12 @@ test('a setting that is out of its range changes nothing', async (t) => {
     'state_invalid',
   );
   t.deepEqual((await operations.domains())[0]?.own, [], 'the domain can still be read');
+});
+
+test('decoys are refused beside a door that says who is there', async (t) => {
+  const { operations } = await daemon(t, '[smtp_in]\nlisten = "127.0.0.1:2525"');
+  t.is(await rejected(operations.setDomain('alpha.test', { unknownUsers: 'decoy' })), 'conflict');
+  t.is((await operations.setDomain('alpha.test', { unknownUsers: '404' })).settings.unknownUsers, '404');
 });
 
 test('a reload of the configuration reaches domains without own settings at once', async (t) => {

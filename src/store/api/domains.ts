@@ -1,6 +1,7 @@
 /** The domains that this daemon serves: their own settings, and the record they last published. */
 
 export const unknownUsersPolicies = ['mail', '404', 'decoy'] as const;
+export const mailPolicies = ['accept', 'mark', 'refuse'] as const;
 export const bridgePolicies = ['on', 'off'] as const;
 export const introductionPolicies = ['open', 'closed'] as const;
 
@@ -24,6 +25,8 @@ export interface DomainSettings {
   readonly keep: number;
   /** Whether mail comes and goes through a bridge of the domain. */
   readonly bridge: (typeof bridgePolicies)[number];
+  /** What becomes of mail that fails the checks. */
+  readonly mailPolicy: (typeof mailPolicies)[number];
 }
 
 export interface Domain {
