@@ -63,11 +63,9 @@ function same(a: ListenAddress, b: ListenAddress): boolean {
 }
 
 /** Parts of the bridges that this version does not have yet. */
-function notBuilt({ smtpOut, lmtp, smtpIn, submission, postfix }: Config): Readonly<Record<string, unknown>> {
+function notBuilt({ smtpOut, submission, postfix }: Config): Readonly<Record<string, unknown>> {
   return {
     'smtp_out.via': smtpOut.via,
-    'lmtp.listen': lmtp.listen,
-    'smtp_in.listen': smtpIn.listen,
     'submission.listen': submission.listen,
     'submission.starttls': submission.starttls,
     'postfix.socketmap': postfix.socketmap,

@@ -6,6 +6,7 @@ import { createNativeRecipients, type NativeRecipients } from './bridges/native-
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
+import { startMailIn, type MailIn } from './daemon-mail-in.ts';
 import { createConfirmLegacy } from './directory/confirm-legacy.ts';
 import type { Domains } from './directory/domains.ts';
 import { createUsers, type Users } from './directory/users.ts';
@@ -39,6 +40,7 @@ export interface Bridges {
   readonly recipients: NativeRecipients;
   /** What addresses are, to the daemon itself: with pins of its own. */
   readonly directory: Users;
+  readonly mailIn: Pick<MailIn, 'ports' | 'reload'>;
   /** Takes nothing new and finishes what is under way. */
   close(): Promise<void>;
 }
@@ -67,6 +69,8 @@ export async function startBridges(parts: BridgeParts): Promise<Bridges> {
     transitOf: async (domain) => (await settings.of(domain))?.transit ?? config().defaults.transit,
     maxBytes: () => config().storage.max,
   });
+  const mailIn = await startMailIn({ ...parts, deliver, recipients });
+  started.defer(() => mailIn.close());
   const running = started.move();
-  return { deliver, recipients, directory, close: () => running.disposeAsync() };
+  return { mailIn, deliver, recipients, directory, close: () => running.disposeAsync() };
 }

@@ -35,8 +35,9 @@ export async function serve({ configFile, environment, version, ready }: ServeOp
       endProcess();
     },
   });
-  const { https, udp } = daemon.ports;
-  ready(`ready https=${https} udp=${udp ?? 'none'} admin=${config.listen.admin.path}`);
+  const { https, udp, smtp } = daemon.ports;
+  const mail = smtp === null ? '' : ` smtp=${smtp}`;
+  ready(`ready https=${https} udp=${udp ?? 'none'}${mail} admin=${config.listen.admin.path}`);
 
   const reload = (): void => void reloadAndLog(daemon, log);
   process.on('SIGHUP', reload);

@@ -62,7 +62,12 @@ export interface DaemonOptions {
 
 export interface Daemon {
   /** As bound; 0 for a socket, null where there is none. */
-  readonly ports: { readonly https: number; readonly udp: number | null };
+  readonly ports: {
+    readonly https: number;
+    readonly udp: number | null;
+    readonly smtp: number | null;
+    readonly lmtp: number | null;
+  };
   reload(): Promise<{ readonly restartNeeded: readonly string[] }>;
   /** Does at once what the timers would do by now: for whoever moves the clock. */
   catchUp(): Promise<void>;
@@ -244,6 +249,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     const next = options.readConfig();
     await publicListener.reload();
     warnOfMissing();
+    await bridges.mailIn.reload();
     config = next;
     await publisher.renew();
     // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.
@@ -342,7 +348,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   }
 
   const running = parts.move();
-  return { ports, reload, catchUp, close: () => running.disposeAsync() };
+  return {
+    ports: { ...ports, ...bridges.mailIn.ports },
+    reload,
+    catchUp,
+    close: () => running.disposeAsync(),
+  };
 }
 
 function introductionsOf(

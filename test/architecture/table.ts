@@ -13,6 +13,7 @@ export const daemonLists = [
   'daemon-admin.ts',
   'daemon-bridges.ts',
   'daemon-fetch.ts',
+  'daemon-mail-in.ts',
 ];
 
 export const everything = 'everything';

@@ -15,6 +15,9 @@ import type { TestAuthority } from '../support/certificates.ts';
 export interface RunningDaemon {
   readonly https: number;
   readonly udp: number;
+  /** Doors for mail, where there are any. */
+  readonly smtp?: number | null;
+  readonly lmtp?: number | null;
   /** Ends in order. */
   stop(): Promise<void>;
   /** Ends at once, as the system or the power does it. */
@@ -44,6 +47,8 @@ export interface Hoster {
   records(): readonly DnsRecord[];
   /** Also while the daemon is down. */
   ports(): { readonly https: number; readonly udp: number };
+  /** Of the doors for mail. */
+  mailPorts(): { readonly smtp: number; readonly lmtp: number };
   /** Starts on the same ports as before. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -101,6 +106,7 @@ export async function startHoster(options: HosterOptions): Promise<Hoster> {
     admin,
     address,
     ports: () => ports,
+    mailPorts: () => ({ smtp: running?.smtp ?? 0, lmtp: running?.lmtp ?? 0 }),
     records: () => recordsOf(`${name}.hosting.example`, address, ports, fingerprints),
     start,
     stop: () => end('stop'),

@@ -131,8 +131,16 @@ function runInProcess(clock: Clock, log: Log): RunDaemon {
       onFailure: (error) => log.error('the disk failed', { reason: String(error) }),
       clock,
     });
-    const { https, udp } = daemon.ports;
-    return { https, udp: udp ?? 0, stop: daemon.close, kill: daemon.close, catchUp: daemon.catchUp };
+    const { https, udp, smtp, lmtp } = daemon.ports;
+    return {
+      https,
+      udp: udp ?? 0,
+      smtp,
+      lmtp,
+      stop: daemon.close,
+      kill: daemon.close,
+      catchUp: daemon.catchUp,
+    };
   };
 }
 
