@@ -3,10 +3,15 @@ import type { Deliver } from './bridges/deliver-api.ts';
 import { loadMailCertificate } from './bridges/mail-certificate.ts';
 import { openMailDoors } from './bridges/mail-doors.ts';
 import type { NativeRecipients } from './bridges/native-recipients.ts';
-import type { ListenAddress } from './config.ts';
-import type { BridgeParts } from './daemon-bridges.ts';
+import type { EffectiveSettings } from './admin/domain-settings.ts';
+import type { Clock } from './clock.ts';
+import type { Config, ListenAddress } from './config.ts';
 import { bindAddress } from './daemon-listen.ts';
+import type { Resolver } from './dns/resolver.ts';
 import { bind } from './http/bind.ts';
+import type { KeyRing } from './keys/key-ring.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 
 export interface MailIn {
   /** As bound; 0 for a socket, null where there is none. */
@@ -16,7 +21,15 @@ export interface MailIn {
   close(): Promise<void>;
 }
 
-export interface MailInSideParts extends BridgeParts {
+export interface MailInSideParts {
+  readonly settings: EffectiveSettings;
+  readonly keyRing: KeyRing;
+  readonly resolver: Resolver;
+  /** As it is now: a reload counts at once. */
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly log: Log;
   readonly deliver: Deliver;
   readonly recipients: NativeRecipients;
 }
