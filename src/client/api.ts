@@ -38,6 +38,7 @@ export interface ClientNetwork {
     | 'answered'
     | 'vouched'
     | 'acknowledge'
+    | 'lastSeen'
   >;
   readonly remote: Pick<Remote, 'fetchMessage' | 'fetchPayload' | 'fetchCard' | 'accept' | 'getUserAnswer'>;
   readonly https: Pick<Https, 'request' | 'stream'>;
@@ -115,6 +116,22 @@ export interface Client {
   ignoreSender(address: string, on?: boolean): Promise<IgnoredSender>;
   /** Whom the user ignores, by address. */
   ignoredSenders(): readonly string[];
+  /**
+   * Has the own domain pull what comes from a sender from now on, or no more, so that nothing expires meanwhile and the sender's domain does not
+   * see when it is read. Throws `address_invalid`, `request_invalid` for the own address.
+   */
+  pullSender(address: string, on?: boolean): Promise<PulledSender>;
+  /** The same of everybody who is known and not ignored. */
+  pullAll(on?: boolean): Promise<readonly PulledSender[]>;
+  /** Throws network codes. */
+  pulledSenders(): Promise<PulledSenders>;
+  /**
+   * Has the own domain fetch a message that waits elsewhere, with the parts that are known. Throws `not_found`, `request_invalid` for what has
+   * ended, `unsupported` where the domain pulls nothing, `quota_exceeded`, network codes.
+   */
+  delegate(number: number): Promise<readonly Delegated[]>;
+  /** Puts a message off, on this device: `InboxEntry.deferred`. Throws `not_found`, `request_invalid` for what has ended. */
+  defer(number: number, until: number): Promise<InboxEntry>;
   /** What an answer takes. Throws `not_found`, `request_invalid` for what is not opened, and for mail that names nobody to answer. */
   reply(number: number): Reply;
   /** What was sent and what became of it, newest first. Throws network codes. */
@@ -149,6 +166,25 @@ export interface IgnoredSender {
   readonly ignored: boolean;
   /** Why the domain does not know yet, a stable error code: it is told by the next `sync`. */
   readonly notTold?: string;
+}
+
+export interface PulledSender {
+  readonly address: string;
+  readonly pulled: boolean;
+  /** Why the domain does not know yet, a stable error code: it is told by the next `sync`. */
+  readonly notTold?: string;
+}
+
+export interface PulledSenders {
+  readonly senders: readonly string[];
+  /** Bytes that copies take and may take, and how many seconds one is kept; absent where the domain pulls nothing. */
+  readonly room?: { readonly used: number; readonly quota: number; readonly keep: number };
+}
+
+export interface Delegated {
+  readonly number: number;
+  /** `unknown`: the domain has no ref for it. */
+  readonly state: 'waiting' | 'pulled' | 'unknown';
 }
 
 export interface OwnKeysReport {
@@ -217,6 +253,10 @@ export interface InboxEntry {
   readonly sizeAtMost: number;
   readonly refusal?: string;
   readonly held?: string;
+  /** Until when the own domain has a copy that it pulled: it can be had until then, though `expires` may be past. */
+  readonly copyUntil?: number;
+  /** Put off by the user until then. */
+  readonly deferred?: number;
   /** From here on, once opened. */
   readonly author?: string;
   /** Author and sender differ and nothing explains it. */

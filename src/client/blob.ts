@@ -1,6 +1,6 @@
 /**
  * The content of the state blob, wire-spec/state.md section 3: what of a client's state all devices of the user share, and back. Numbers, what
- * is held back for now, and which drop a contact got last are each device's own and stay.
+ * is held back or put off for now, and which drop a contact got last are each device's own and stay.
  */
 import { base64urlnopad } from '@scure/base';
 import { adoptedPin, chosenPin, isPin, pinnedIdentity } from '../directory/pin-join.ts';
@@ -23,7 +23,7 @@ export function contentOf(state: ClientState, revision: number): StateContent {
     master: state.master,
     contacts: mapped(state.contacts, ({ handedOut: _, ...contact }) => contact),
     drops: state.drops,
-    received: mapped(state.received, ({ number: _n, held: _h, ...received }) => received),
+    received: mapped(state.received, ({ number: _n, held: _h, deferred: _d, ...received }) => received),
     sent: Object.fromEntries(
       state.sent.map(({ number: _, ...sent }) => [sent.letterIds[0] ?? '', sent] as const),
     ),
@@ -158,7 +158,13 @@ function numbered(
 function withNumber(own: Received | undefined, shared: SharedReceived, fresh: number): Received {
   if (own === undefined) return { ...shared, number: fresh };
   const isHeld = own.held !== undefined && own.status === shared.status;
-  return { ...shared, number: own.number, ...(isHeld ? { held: own.held } : {}) };
+  const { number, held, deferred } = own;
+  return {
+    ...shared,
+    number,
+    ...(isHeld ? { held } : {}),
+    ...(deferred === undefined ? {} : { deferred }),
+  };
 }
 
 /** Whoever accepted may be lost before it told the sender's domain: all devices owe it, until one was answered. */

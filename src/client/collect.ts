@@ -6,7 +6,7 @@
  *  3. learn    what other devices of the user know
  *  4. keys     own keys rotate where they are due, and drops of others that went silent are given up
  *  5. feed     introductions since the last time: drops to poll
- *  6. ignore   the domain is told of new drops of senders who are ignored
+ *  6. tell     the domain is told of new drops of senders who are ignored, or whose messages it is to pull
  *  7. poll     refs for all drops, telling what is done with
  *  8. open     headers of known contacts; others wait for the user's word
  *  9. list     what opened covers hold
@@ -23,10 +23,11 @@ import { tellPreferences } from './ignored.ts';
 import { inboxOf } from './inbox.ts';
 import type { OpenOne } from './open.ts';
 import type { OwnDomain } from './own-domain.ts';
-import { correspondentOf } from './own-drops.ts';
+import { correspondentOf } from './correspondent.ts';
 import { welcomeBridge } from './mail.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
+import { tellPulls } from './pulls.ts';
 import { receivedKey } from './reduce.ts';
 import type { Share } from './share.ts';
 import type { ClientState, Received, ReceivedKey } from './state.ts';
@@ -35,7 +36,7 @@ import type { Session } from './store.ts';
 
 export interface CollectParts extends PollParts, AcceptParts {
   readonly network: PollParts['network'] & AcceptParts['network'];
-  readonly own: Pick<OwnDomain, 'poll' | 'feed' | 'sent' | 'setPreferences'>;
+  readonly own: Pick<OwnDomain, 'poll' | 'feed' | 'sent' | 'setPreferences' | 'setPulls' | 'user'>;
   readonly clock: Clock;
   readonly share: Share;
   readonly openOne: OpenOne;
@@ -58,6 +59,7 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     await readFeed(session, own, record.bucketBits);
     // What the domain does not drop is passed over here.
     await tellPreferences(parts).catch(() => undefined);
+    await tellPulls(parts).catch(() => undefined);
     await session.commit(...welcomeBridge(session.state(), record));
     await pollDrops(parts);
     await openKnown(parts);

@@ -7,9 +7,8 @@ import { bytesToJson } from '../keys/key-file.ts';
 import { decodeCover } from '../message/cover.ts';
 import { decryptPayload, type ExpectedPayload } from '../message/payload.ts';
 import { mediaTypes } from '../wire/registry.ts';
-import type { ClientNetwork } from './api.ts';
-import { isHeld, notFetched, reach } from './open.ts';
 import { isUnderWay, receivedKey } from './reduce.ts';
+import { isHeld, type Source } from './source.ts';
 import type { ClientEvent, ClientState, ListedPart, OpenedMessage, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
@@ -58,10 +57,7 @@ export function expectedPayload(opened: OpenedMessage): ExpectedPayload & { read
 /** Fetches an opened cover's list and writes it down; what goes wrong stands in the state. */
 export type ListParts = (key: ReceivedKey) => Promise<void>;
 
-export function createListParts(
-  session: Session,
-  network: Pick<ClientNetwork, 'domains' | 'remote'>,
-): ListParts {
+export function createListParts(session: Session, source: Source): ListParts {
   return async (key) => {
     const received = session.state().received[key];
     if (received?.opened === undefined) return;
@@ -83,16 +79,10 @@ export function createListParts(
     }
   }
 
-  async function fetchParts(
-    { id, senderDomain }: Received,
-    opened: OpenedMessage,
-  ): Promise<readonly ListedPart[]> {
+  async function fetchParts(received: Received, opened: OpenedMessage): Promise<readonly ListedPart[]> {
     if (opened.length > maxCover)
       throw new BeckonError('cbor_too_large', 'the cover is larger than its limit');
-    const peer = await reach(network, senderDomain);
-    const request = { hash: base64urlnopad.decode(opened.payloadHash), size: opened.payloadSize };
-    const fetched = await network.remote.fetchPayload(peer, base64urlnopad.decode(id), request);
-    if (fetched.kind !== 'found') throw notFetched(fetched);
+    const fetched = await source.payload(received, opened, 0);
     const { contentKey, ...expected } = expectedPayload(opened);
     const pieces: Uint8Array[] = [];
     for await (const piece of decryptPayload(contentKey, fetched.body, expected)) pieces.push(piece);

@@ -13,10 +13,11 @@ import type { PreferenceEntry } from '../wire/preferences.ts';
 import { counts, preferences, times } from '../wire/registry.ts';
 import type { IgnoredSender } from './api.ts';
 import type { OwnDomain } from './own-domain.ts';
-import { correspondentOf, ownerOf } from './own-drops.ts';
+import { correspondentOf } from './correspondent.ts';
+import { ownerOf } from './own-drops.ts';
 import { withPollKey, type PollKeyParts } from './poll-key.ts';
 import type { Share } from './share.ts';
-import type { ClientState, Ignored, OwnDrop, Text64 } from './state.ts';
+import type { ClientState, OwnDrop, Said, Text64 } from './state.ts';
 
 export interface IgnoreParts extends PollKeyParts {
   readonly own: Pick<OwnDomain, 'setPreferences'>;
@@ -52,7 +53,7 @@ export function ignoredSenders({ contacts }: ClientState): readonly string[] {
 interface Wish {
   readonly owner: DropOwner;
   readonly pollKey: Text64;
-  readonly ignored: Ignored;
+  readonly ignored: Said;
   readonly until: number;
 }
 

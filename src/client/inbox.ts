@@ -5,7 +5,7 @@ import { traceHandle } from '../keys/fingerprints.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { InboxEntry, Reply } from './api.ts';
 import { isCover } from './cover.ts';
-import { correspondentOf } from './own-drops.ts';
+import { correspondentOf } from './correspondent.ts';
 import { letterKey, receivedKey } from './reduce.ts';
 import type { ClientState, ListedPart, OpenedMessage, Received } from './state.ts';
 
@@ -94,6 +94,8 @@ function describe(state: ClientState, lookup: Lookup, received: Received): Inbox
     sizeAtMost: 2 ** received.sizeClass,
     ...(received.refusal === undefined ? {} : { refusal: received.refusal }),
     ...(received.held === undefined ? {} : { held: received.held }),
+    ...(received.blind === undefined ? {} : { copyUntil: received.blind }),
+    ...(received.deferred === undefined ? {} : { deferred: received.deferred }),
     ...(opened === undefined ? {} : openedFields(lookup, opened)),
     ...(opened?.mail === undefined
       ? {}

@@ -21,13 +21,15 @@ import { reportOwnKeys, standingAlarms } from './own-records.ts';
 import { createOwnDrops } from './own-drops.ts';
 import { createAskOwn, createStreamOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
-import { receivedKey } from './reduce.ts';
+import { createPulls } from './pulls.ts';
+import { isUnderWay, receivedKey } from './reduce.ts';
 import { createRestore } from './restore.ts';
 import { createRetract } from './retract.ts';
 import { createSecretsStore, loadSecrets } from './secrets.ts';
 import { createSend } from './send.ts';
 import { listSent } from './sent.ts';
 import { createShare } from './share.ts';
+import { createSource } from './source.ts';
 import { createSession, createStateStore } from './store.ts';
 import type { ClientEvent, ClientState, ReceivedKey } from './state.ts';
 import { createTrust } from './trust.ts';
@@ -80,12 +82,13 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     clock,
     random,
   });
-  const openOne = createOpenOne({ session, network, clock, learn: share.tryLearn });
-  const listParts = createListParts(session, network);
+  const source = createSource({ session, network, stream, clock, random });
+  const openOne = createOpenOne({ session, network, source, clock, learn: share.tryLearn });
+  const listParts = createListParts(session, source);
   const known = { session, openOne, listParts };
   const readPayload = createReadPayload({
     session,
-    network,
+    source,
     keep: createKeep({ own, random, wait }),
     wait,
   });
@@ -123,6 +126,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     random,
   });
 
+  const pulls = createPulls({ session, network, own, share, clock, random });
   const ignoreSender = createIgnoreSender({ session, network, own, share, clock, random });
 
   async function open(number: number): Promise<InboxEntry> {
@@ -168,6 +172,17 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     },
     ignoreSender: async (address, on = true) => await ignoreSender(address, on),
     ignoredSenders: () => ignoredSenders(session.state()),
+    pullSender: async (address, on = true) => await pulls.sender(address, on),
+    pullAll: async (on = true) => await pulls.all(on),
+    pulledSenders: pulls.list,
+    delegate: pulls.delegate,
+    async defer(number, until) {
+      const received = receivedOf(session.state(), number);
+      if (!isUnderWay(received))
+        throw new BeckonError('request_invalid', 'this message waits nowhere any more');
+      await session.commit({ type: 'deferred', key: receivedKey(received), until });
+      return entryOf(session.state(), number);
+    },
     reply: (number) => replyTo(session.state(), number),
     sent: () => listSent(session.state(), own),
     retract: createRetract({ session, own, send }),

@@ -52,6 +52,7 @@ const receivedMembers = members({
   expires: greatest,
   firstSeen: least,
   sizeClass: greatest,
+  blind: greatest,
   kept: ranked(rankOf(keptRank)),
   keptUntil: greatest,
   opened: entries(whole),
@@ -61,10 +62,22 @@ const receivedMembers = members({
 const joinReceived: Join<Json> = (a, b) => {
   const joined = receivedMembers(a, b);
   if (!isObject(joined)) return joined;
-  const { refusal, ...rest } = joined;
+  const { refusal, ...members } = joined;
+  const rest = { ...members, status: joinedStatus(a, b, members['status'] ?? '') };
   const reason = joined['status'] === 'refused' && refusal !== undefined ? { refusal } : {};
   return { ...withoutErased(rest, a, b), ...reason };
 };
+
+const blindOf = (received: Json): number => (isObject(received) ? Number(received['blind'] ?? 0) : 0);
+
+/** Whether it is still to come, or was lost: a copy that one side did not know of when it ended brings it back. */
+const isOpenEnded = (received: Json): boolean => statusOf(received) <= statusRank.expired;
+
+function joinedStatus(a: Json, b: Json, later: Json): Json {
+  if (!isOpenEnded(a) || !isOpenEnded(b) || blindOf(a) === blindOf(b)) return later;
+  const lasting = blindOf(a) > blindOf(b) ? a : b;
+  return (isObject(lasting) ? lasting['status'] : undefined) ?? later;
+}
 
 function withoutErased(joined: JsonObject, a: Json, b: Json): JsonObject {
   const { opened } = joined;
@@ -103,6 +116,7 @@ const joinContact = members({
   drop: ranked(createdOf),
   gaveUp: greatest,
   ignored: ranked(saidAt),
+  pull: ranked(saidAt),
 });
 
 const joinSent = members({ again: entries(whole) });

@@ -2,8 +2,8 @@
  * One waiting message, from its ref to what may be shown.
  *
  *  0. the ref names the domain of whom the drop is for, where that is known: else nobody is asked
- *  1. the sender's domain, through the directory
- *  2. its message-object; gone there is expired here
+ *  1. its message-object, from the copy that the own domain pulled, else from the sender's domain (`source.ts`)
+ *  2. gone there is expired here
  *  3. private header and envelope open, agree with the ref, and are for this user; written to a record that is not theirs they are
  *     verified, and then refused
  *  4. the records of sender and author; a changed identity waits for the user's word
@@ -15,9 +15,8 @@ import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import { sha256 } from '../crypto/kdf.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
-import type { NativePeer } from '../directory/domain-lookup.ts';
-import type { Fetched } from '../directory/remote.ts';
-import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import type { DomainOutcome } from '../directory/domain-lookup.ts';
+import { BeckonError, codeOf } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { VerifiedUser } from '../keys/user-answer.ts';
 import { recipientHash } from '../message/drops.ts';
@@ -34,15 +33,18 @@ import { splitAddress } from '../wire/address.ts';
 import type { Envelope } from '../wire/message.ts';
 import type { ClientNetwork } from './api.ts';
 import { bridgedMail } from './mail.ts';
-import { correspondentOf, seedsOf } from './own-drops.ts';
+import { correspondentOf } from './correspondent.ts';
+import { seedsOf } from './own-drops.ts';
 import { acceptedRecords, ownAddresses } from './own-records.ts';
 import { letterKey, receivedKey } from './reduce.ts';
+import { Held, isHeld, type Source } from './source.ts';
 import type { ClientEvent, OpenedMessage, OwnDrop, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface OpenParts {
   readonly session: Session;
-  readonly network: Pick<ClientNetwork, 'domains' | 'users' | 'remote'>;
+  readonly network: Pick<ClientNetwork, 'domains' | 'users'>;
+  readonly source: Source;
   readonly clock: Clock;
   /** Takes over what other devices of the user shared meanwhile. */
   readonly learn: () => Promise<void>;
@@ -51,10 +53,7 @@ export interface OpenParts {
 /** Opens one waiting message; whatever goes wrong stands in the state: held, refused or expired. Throws where saving fails. */
 export type OpenOne = (key: ReceivedKey) => Promise<void>;
 
-/** It may succeed later: the message stays waiting. */
-class Held extends BeckonError {}
-
-export function createOpenOne({ session, network, clock, learn }: OpenParts): OpenOne {
+export function createOpenOne({ session, network, source, clock, learn }: OpenParts): OpenOne {
   return async (key) => {
     const received = session.state().received[key];
     if (received?.status !== 'waiting') return;
@@ -69,7 +68,7 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
       const code = codeOf(error);
       if (code === 'storage_failed') throw error;
       // An own fault must not keep other messages from being opened.
-      if (error instanceof Held || code === 'internal') return [{ type: 'held', key, code }];
+      if (isHeld(error) || code === 'internal') return [{ type: 'held', key, code }];
       return [
         code === 'message_gone' ? { type: 'ended', key, status: 'expired' } : { type: 'refused', key, code },
       ];
@@ -81,16 +80,17 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
     if (drop === undefined) throw new BeckonError('message_gone', 'the drop is forgotten');
     const correspondent = correspondentOf(drop);
     if (correspondent !== undefined) expectSame(splitAddress(correspondent).domain, received.senderDomain);
-    const peer = await reach(network, received.senderDomain);
-    const object = foundOf(await network.remote.fetchMessage(peer, base64urlnopad.decode(received.id)));
-    const { message, other } = await openForMe(object, received, drop);
+    const { bytes, isCopy } = await source.object(received);
+    const { message, other } = await openForMe(bytes, received, drop);
     if (correspondent !== undefined) expectSame(correspondent, message.senderAddress);
-    const sender = await senderOf(message.senderAddress, drop);
-    const verified = await verify(message, sender, drop);
+    const recordOf = createRecordOf(network, isCopy);
+    const sender = await senderOf(message.senderAddress, drop, recordOf);
+    const verified = await verify(message, sender, drop, recordOf);
     if (other !== undefined) return misdirected(received, verified.envelope, other);
+    const domain = await network.domains.domain(received.senderDomain);
     const events = [
       ...claimOf(received, drop, sender),
-      ...eventsOf(receivedKey(received), verified, { sender, peer }, message.recipientAddress),
+      ...eventsOf(receivedKey(received), verified, { sender, domain }, message.recipientAddress),
     ];
     await network.users.answered(sender.address, sender.identityFingerprint);
     return events;
@@ -118,21 +118,26 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
    * Who introduced themselves with what their record does not say may have rotated since it was read, or come back with another identity:
    * that one waits for the user's word, and the message with it.
    */
-  async function senderOf(address: string, drop: OwnDrop): Promise<VerifiedUser> {
-    const known = await recordOf(network, address);
+  async function senderOf(address: string, drop: OwnDrop, recordOf: RecordOf): Promise<VerifiedUser> {
+    const known = await recordOf(address);
     if (drop.kind !== 'introduced' || !isBehind(known, introductionOf(drop))) return known;
     await network.users.expire(address);
-    return await recordOf(network, address);
+    return await createRecordOf(network, false)(address);
   }
 
-  async function verify(message: Opened, sender: VerifiedUser, drop: OwnDrop): Promise<VerifiedMessage> {
+  async function verify(
+    message: Opened,
+    sender: VerifiedUser,
+    drop: OwnDrop,
+    recordOf: RecordOf,
+  ): Promise<VerifiedMessage> {
     const other = message.authorAddress !== message.senderAddress;
     const introduction = drop.kind === 'introduced' ? introductionOf(drop) : undefined;
     return verifyMessage(
       message,
       {
         sender,
-        ...(other ? { author: await recordOf(network, message.authorAddress) } : {}),
+        ...(other ? { author: await recordOf(message.authorAddress) } : {}),
         ...(introduction === undefined ? {} : { introduction }),
       },
       clock.seconds(),
@@ -155,12 +160,12 @@ export function createOpenOne({ session, network, clock, learn }: OpenParts): Op
   function eventsOf(
     key: ReceivedKey,
     verified: VerifiedMessage,
-    { sender, peer }: { readonly sender: VerifiedUser; readonly peer: NativePeer },
+    { sender, domain }: { readonly sender: VerifiedUser; readonly domain: DomainOutcome },
     recipient: string,
   ): readonly ClientEvent[] {
     const { envelope, replyDrop } = verified;
     const to = recipient === session.state().address ? {} : { to: recipient };
-    const mail = bridgedMail(verified, peer.record);
+    const mail = domain.kind === 'native' ? bridgedMail(verified, domain.record) : undefined;
     const message = { ...describe(verified), ...to, ...(mail === undefined ? {} : { mail }) };
     const letterHash = bytesToJson(sha256(verified.signedLetter));
     const known = session.state().letters[letterKey(message.author, message.letterId)];
@@ -220,40 +225,23 @@ function expectSame(handedTo: string, claimed: string): void {
     throw new BeckonError('message_mismatch', 'the message came over a drop that is not its sender’s');
 }
 
-/** The domain of a sender. Throws an error that holds the message where it cannot be asked now. */
-export async function reach(network: Pick<ClientNetwork, 'domains'>, domain: string): Promise<NativePeer> {
-  const outcome = await network.domains.domain(domain);
-  if (outcome.kind === 'native') return outcome;
-  const code: ErrorCode = outcome.kind === 'changed' ? 'trust_changed' : 'discovery_later';
-  throw new Held(code, 'the domain of the sender cannot be asked now');
-}
+type RecordOf = (address: string) => Promise<VerifiedUser>;
 
-/** The bytes of an answer. Throws `message_gone`, or an error that holds the message. */
-export function foundOf(fetched: Fetched): Uint8Array {
-  if (fetched.kind === 'found') return fetched.bytes;
-  throw notFetched(fetched);
-}
-
-/** Why a fetch gave nothing: `message_gone`, else `network_failed`, `tls_failed` or `unavailable`, which hold the message. */
-export function notFetched(fetched: Exclude<Fetched, { kind: 'found' }>): BeckonError {
-  if (fetched.kind === 'gone')
-    return new BeckonError('message_gone', 'the domain of the sender has it no more');
-  const codes: readonly ErrorCode[] = ['network_failed', 'tls_failed', 'network_refused'];
-  const code = codes.find((known) => known === fetched.reason) ?? 'unavailable';
-  return new Held(code, `the domain of the sender could not serve it now: ${fetched.reason}`);
-}
-
-export function isHeld(error: unknown): boolean {
-  return error instanceof Held;
-}
-
-async function recordOf(network: Pick<ClientNetwork, 'users'>, address: string): Promise<VerifiedUser> {
-  const outcome = await network.users.user(address);
-  if (outcome.kind === 'native') return outcome.user;
-  if (outcome.kind === 'changed') throw new Held('trust_changed', 'the identity of the sender changed');
-  if (outcome.kind === 'later')
-    throw new Held('discovery_later', 'the record of the sender cannot be read now');
-  throw new BeckonError('user_unknown', 'the domain of the sender does not list the sender');
+/**
+ * What is here already opens though nobody can be asked any more: under the newest record that was seen of the pinned identity. `isCopy`: it
+ * is.
+ */
+function createRecordOf(network: Pick<ClientNetwork, 'users'>, isCopy: boolean): RecordOf {
+  return async (address) => {
+    const outcome = await network.users.user(address);
+    if (outcome.kind === 'native') return outcome.user;
+    if (outcome.kind === 'changed') throw new Held('trust_changed', 'the identity of the sender changed');
+    const seen = isCopy ? await network.users.lastSeen(address) : undefined;
+    if (seen !== undefined) return seen;
+    if (outcome.kind === 'later')
+      throw new Held('discovery_later', 'the record of the sender cannot be read now');
+    throw new BeckonError('user_unknown', 'the domain of the sender does not list the sender');
+  };
 }
 
 function introductionOf(drop: Extract<OwnDrop, { kind: 'introduced' }>): OpenedIntroduction {

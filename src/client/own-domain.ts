@@ -11,20 +11,46 @@ import {
   type PollResponse,
 } from '../wire/collect.ts';
 import { preferencesRequest, type PreferencesRequest } from '../wire/preferences.ts';
-import { gatewayKindNames, mediaTypes, sizes, type GatewayKind } from '../wire/registry.ts';
+import { mediaTypes, type GatewayKind } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import type { Submission } from '../wire/submission.ts';
+import type { Reader } from './json.ts';
 import {
-  arrayOf,
-  bytes64,
-  count,
-  flag,
-  objectOf,
-  oneOf,
-  shortText,
-  type Reader,
-  type ReaderOf,
-} from './json.ts';
+  committed,
+  enrolled,
+  maxBatch,
+  ownDevice,
+  ownGateways,
+  ownKept,
+  ownKeptPage,
+  ownUser,
+  paired,
+  progress,
+  pullStates,
+  reserved,
+  retracted,
+  sentPage,
+  type RetractOutcome,
+  type SentPage,
+  type OwnDevice,
+  type OwnUser,
+  type PullState,
+  type OwnGateways,
+  type OwnKept,
+  type OwnKeptPage,
+} from './own-answers.ts';
+export { maxBatch } from './own-answers.ts';
+export type {
+  RetractOutcome,
+  SentMessage,
+  SentPage,
+  OwnDevice,
+  OwnUser,
+  PullState,
+  OwnGateways,
+  OwnKept,
+  OwnKeptPage,
+} from './own-answers.ts';
 import { foreign, type AskOwn, type OwnAnswer, type OwnRequest } from './own-request.ts';
 
 export interface UploadProgress {
@@ -113,6 +139,13 @@ export interface OwnDomain {
     readonly sealed: Uint8Array;
   }): Promise<void>;
   removeGateway(kind: GatewayKind): Promise<void>;
+  /** Has the domain pull, each encoded pull-entry with its proof. Throws `unsupported`, `quota_exceeded`, and as `poll`. */
+  setPulls(request: {
+    readonly time: number;
+    readonly nonce: Uint8Array;
+    readonly keyId: Uint8Array;
+    readonly entries: readonly Uint8Array[];
+  }): Promise<readonly PullState[]>;
   feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
@@ -120,8 +153,6 @@ export interface OwnDomain {
   setPreferences(request: PreferencesRequest): Promise<void>;
 }
 
-/** Most ids of one reservation and messages of one commit. */
-export const maxBatch = 64;
 const maxSmall = 16 * 1024;
 const maxPage = 256 * 1024;
 /** Of an answer about a user: the record, and that of each alias. */
@@ -131,75 +162,6 @@ export const maxState = 16 * 1024 * 1024;
 const json = 'application/json';
 const octets = 'application/octet-stream';
 
-const progress = objectOf({ size: count, received: count });
-const handle = shortText(16);
-const retractOutcome = oneOf('withdrawn', 'withdrawn_maybe_read', 'already_accepted');
-export type RetractOutcome = ReaderOf<typeof retractOutcome>;
-
-const sentMessage = objectOf(
-  {
-    handle,
-    destination: shortText(255),
-    state: oneOf('stored', 'accepted', 'withdrawn', 'expired'),
-    created: count,
-    expires: count,
-    size: count,
-  },
-  { fetched: count, accepted: count, takedown: shortText(32) },
-);
-export type SentMessage = ReaderOf<typeof sentMessage>;
-const sentPage = objectOf({ messages: arrayOf(sentMessage, 256) }, { next: shortText(512) });
-export type SentPage = ReaderOf<typeof sentPage>;
-
-const enrolled = objectOf({ addressHash: bytes64(sizes.hash) });
-const reserved = objectOf({ ids: arrayOf(bytes64(sizes.messageId), maxBatch), expires: count });
-const committed = objectOf({ messages: arrayOf(objectOf({ handle }), maxBatch) });
-const retracted = objectOf({ outcome: retractOutcome });
-
-const ownDevice = objectOf({
-  device: bytes64(sizes.ed25519Public),
-  name: shortText(64),
-  added: count,
-  kind: oneOf('device', 'recovery', 'gateway'),
-});
-export type OwnDevice = ReaderOf<typeof ownDevice>;
-const ownUser = objectOf(
-  {
-    address: shortText(305),
-    local: shortText(sizes.introductionLocal),
-    /** The inner user record that the domain lists. */
-    record: bytes64(),
-    aliases: arrayOf(objectOf({ address: shortText(305) }, { record: bytes64() }), 64),
-    devices: arrayOf(ownDevice, 64),
-    used: count,
-    quota: count,
-    /** How long the domain keeps ciphertext, seconds; 0: not at all. */
-    keep: count,
-  },
-  { state: objectOf({ size: count, changed: count }) },
-);
-export type OwnUser = ReaderOf<typeof ownUser>;
-const paired = objectOf({ expires: count });
-
-const ownGateway = objectOf(
-  { kind: oneOf(...gatewayKindNames), device: bytes64(sizes.ed25519Public), created: count },
-  {
-    state: oneOf('starting', 'running', 'waiting', 'refused'),
-    code: shortText(64),
-    next: count,
-    appended: count,
-  },
-);
-const ownGateways = objectOf(
-  { gateways: arrayOf(ownGateway, gatewayKindNames.length), push: flag },
-  { submission: objectOf({ host: shortText(255) }, { tls: count, starttls: count }) },
-);
-export type OwnGateways = ReaderOf<typeof ownGateways>;
-
-const ownKept = objectOf({ name: bytes64(32), size: count, created: count, expires: count });
-export type OwnKept = ReaderOf<typeof ownKept>;
-const ownKeptPage = objectOf({ kept: arrayOf(ownKept, 256) }, { next: shortText(512) });
-export type OwnKeptPage = ReaderOf<typeof ownKeptPage>;
 /** The most bytes that are read at once of what is kept. */
 export const maxKeptPart = 4 * 1024 * 1024;
 
@@ -318,6 +280,16 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
     putGateway: ({ kind, device, name, sealed }) =>
       tell('PUT', `gateway/${kind}`, { device: bytesToJson(device), name, sealed: bytesToJson(sealed) }),
     removeGateway: (kind) => tell('DELETE', `gateway/${kind}`),
+    async setPulls({ time, nonce, keyId, entries }) {
+      const { states } = await call('POST', 'pulls', pullStates, {
+        time,
+        nonce: bytesToJson(nonce),
+        keyId: bytesToJson(keyId),
+        entries: entries.map(bytesToJson),
+      });
+      if (states.length !== entries.length) throw foreign();
+      return states;
+    },
     async feed({ bucket, after }) {
       const query = new URLSearchParams({
         ...(bucket === undefined ? {} : { bucket: String(bucket) }),

@@ -51,18 +51,6 @@ function sourceOf(state: ClientState, epoch: Text64): DropSource {
   return { master: new Secret(base64urlnopad.decode(state.master)), epoch: base64urlnopad.decode(epoch) };
 }
 
-/** Who may write to an own drop: whom it was handed to, who claims the introduction, or who was first to use a card; undefined before that. */
-export function correspondentOf(drop: OwnDrop): string | undefined {
-  switch (drop.kind) {
-    case 'handed':
-      return drop.correspondent;
-    case 'introduced':
-      return drop.claimedAddress;
-    case 'card':
-      return drop.claimed?.by;
-  }
-}
-
 /** X-Wing seeds that open private headers sent to a drop: its own, or for an introduction all sealing keys that the user keeps, newest first. */
 export function seedsOf(drop: OwnDrop, keys: UserKeys): readonly Secret[] {
   if (drop.kind === 'card' && drop.seed === undefined) return [];

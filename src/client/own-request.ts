@@ -82,7 +82,11 @@ export function createAskOwn(parts: OwnRequestParts): AskOwn {
 export function createStreamOwn(parts: OwnRequestParts): StreamOwn {
   return async (request, signal) => {
     const prepared = await prepare(parts, request);
-    const answer = await parts.network.https.stream({ ...prepared, signal, eventStream: true });
+    const answer = await parts.network.https.stream({
+      ...prepared,
+      signal,
+      eventStream: request.answer === mediaTypes.events,
+    });
     const type = typeOf(answer.headers);
     if (!isSuccess(answer.status)) throw failure(answer.status, type, await gathered(answer.body));
     if (type !== request.answer) throw foreign();

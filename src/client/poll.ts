@@ -15,7 +15,8 @@ import type { PollAnswer, PollRef, PollRequest } from '../wire/collect.ts';
 import { counts, dispositions } from '../wire/registry.ts';
 import type { ClientNetwork } from './api.ts';
 import type { OwnDomain } from './own-domain.ts';
-import { correspondentOf, ownerOf } from './own-drops.ts';
+import { correspondentOf } from './correspondent.ts';
+import { ownerOf } from './own-drops.ts';
 import { foreign } from './own-request.ts';
 import { withPollKey, type Occasion } from './poll-key.ts';
 import { receivedKey } from './reduce.ts';
@@ -120,9 +121,10 @@ function eventsOf(
 
 /** A ref that is marked *retraction* before it was fetched is withdrawn, and done with. */
 export function refEvents(pollKey: Text64, ref: PollRef): readonly ClientEvent[] {
-  const { sender: senderDomain, expires, firstSeen, sizeClass, labels } = ref;
+  const { sender: senderDomain, expires, firstSeen, sizeClass, labels, blind } = ref;
   const id = bytesToJson(ref.id);
-  const seen = { id, pollKey, senderDomain, expires, firstSeen, sizeClass };
+  const copy = blind === undefined ? {} : { blind };
+  const seen = { id, pollKey, senderDomain, expires, firstSeen, sizeClass, ...copy };
   return [
     { type: 'ref-seen', ref: seen },
     ...(labels?.retraction === true ? [{ type: 'ref-retracted', ref: seen } as const] : []),

@@ -1,5 +1,5 @@
 /**
- * A payload, from the sender's domain into a sink.
+ * A payload, from where it waits (`source.ts`) into a sink.
  *
  *  1. what an earlier attempt left in the sink is kept to its last whole chunk
  *  2. the rest is fetched, decrypted and written; a broken line is taken up again
@@ -10,22 +10,20 @@
  *
  * What was accepted before is read from the own domain, as long as it is kept there.
  */
-import { base64urlnopad } from '@scure/base';
 import { CHUNKED_HEADER } from '../crypto/chunked.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
-import type { PayloadStream } from '../directory/remote.ts';
 import { decryptPayload, resumePoint, type Resumption } from '../message/payload.ts';
-import type { ClientNetwork, OnProgress, PayloadSink } from './api.ts';
+import type { OnProgress, PayloadSink } from './api.ts';
 import { expectedPayload, isCover } from './cover.ts';
 import type { Keep } from './keep.ts';
-import { notFetched, reach } from './open.ts';
 import { receivedKey } from './reduce.ts';
+import type { Source } from './source.ts';
 import type { OpenedMessage, Received, ReceivedKey } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface ReadParts {
   readonly session: Session;
-  readonly network: Pick<ClientNetwork, 'domains' | 'remote'>;
+  readonly source: Source;
   readonly keep: Keep;
   readonly wait: (ms: number) => Promise<void>;
 }
@@ -40,7 +38,7 @@ const refusing: readonly ErrorCode[] = ['payload_mismatch', 'open_failed', 'comm
 /** What another try may mend. */
 const passing: readonly ErrorCode[] = ['network_failed', 'payload_truncated'];
 
-export function createReadPayload({ session, network, keep, wait }: ReadParts): ReadPayload {
+export function createReadPayload({ session, source, keep, wait }: ReadParts): ReadPayload {
   return async (received, sink, progress) => {
     const { opened } = received;
     const key = receivedKey(received);
@@ -129,7 +127,7 @@ export function createReadPayload({ session, network, keep, wait }: ReadParts): 
     const { contentKey, ...expected } = expectedPayload(opened);
     const resumption = await resumptionOf(received, opened, sink);
     const start = resumption?.point.payloadOffset ?? 0;
-    const fetched = await fetchFrom(received, opened, start);
+    const fetched = await source.payload(received, opened, start);
     const resume = fetched.start === start ? resumption : undefined;
     let done = resume?.point.plaintextOffset ?? 0;
     if (resume === undefined) await sink.truncate(0);
@@ -152,16 +150,8 @@ export function createReadPayload({ session, network, keep, wait }: ReadParts): 
     const point = resumePoint(saved > opened.length ? 0 : saved);
     if (point.chunk === 0) return undefined;
     await sink.truncate(point.plaintextOffset);
-    const header = await firstBytes((await fetchFrom(received, opened, 0)).body, CHUNKED_HEADER);
+    const header = await firstBytes((await source.payload(received, opened, 0)).body, CHUNKED_HEADER);
     return { point, header, saved: sink.read(point.plaintextOffset) };
-  }
-
-  async function fetchFrom(received: Received, opened: OpenedMessage, start: number): Promise<PayloadStream> {
-    const peer = await reach(network, received.senderDomain);
-    const request = { start, hash: base64urlnopad.decode(opened.payloadHash), size: opened.payloadSize };
-    const fetched = await network.remote.fetchPayload(peer, base64urlnopad.decode(received.id), request);
-    if (fetched.kind !== 'found') throw notFetched(fetched);
-    return fetched;
   }
 }
 

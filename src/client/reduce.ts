@@ -4,6 +4,8 @@ import { sizeClass } from '../wire/padding.ts';
 import { times } from '../wire/registry.ts';
 import { contentOf, withContent } from './blob.ts';
 import { joinContents } from './join.ts';
+import { erased, forgetPast, isUnderWay, noMoreKept } from './received-life.ts';
+export { isUnderWay, unopenedKept } from './received-life.ts';
 import { reduceOwn, withoutOldKeys, withoutVoidDrops } from './reduce-own.ts';
 import type {
   CardDrop,
@@ -89,6 +91,12 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return doneReported(state, event.pollKey, event.ids);
     case 'sender-ignored':
       return senderIgnored(state, event);
+    case 'sender-pulled':
+      return senderPulled(state, event);
+    case 'pulls-told':
+      return { ...state, pullsTold: { ...state.pullsTold, ...event.counters } };
+    case 'deferred':
+      return withReceived(state, event.key, (received) => ({ ...received, deferred: event.until }));
     case 'preferences-told':
       return { ...state, told: { ...state.told, ...event.counters } };
     case 'passed-over':
@@ -158,6 +166,15 @@ function senderIgnored(
   return withContact(state, address, { ignored: { on, at: Math.max(at, (before?.at ?? 0) + 1) } });
 }
 
+function senderPulled(
+  state: ClientState,
+  { address, on, at }: Extract<ClientEvent, { type: 'sender-pulled' }>,
+): ClientState {
+  const before = state.contacts[address]?.pull;
+  if ((before?.on ?? false) === on) return state;
+  return withContact(state, address, { pull: { on, at: Math.max(at, (before?.at ?? 0) + 1) } });
+}
+
 function withCard(state: ClientState, pollKey: Text64, change: (card: CardDrop) => CardDrop): ClientState {
   const card = state.drops[pollKey];
   return card?.kind === 'card' ? { ...state, drops: { ...state.drops, [pollKey]: change(card) } } : state;
@@ -172,11 +189,6 @@ function withReceived(
   return received === undefined
     ? state
     : { ...state, received: { ...state.received, [key]: change(received) } };
-}
-
-/** Whether there is still something to do about it. */
-export function isUnderWay(received: Received): boolean {
-  return received.status === 'waiting' || received.status === 'opened';
 }
 
 /** The same correspondent introduces themselves with every message until a drop was handed over: the last one counts. */
@@ -204,7 +216,7 @@ type SeenRef = Extract<ClientEvent, { type: 'ref-seen' }>['ref'];
 function refSeen(state: ClientState, ref: SeenRef): ClientState {
   const key = receivedKey(ref);
   const known = state.received[key];
-  if (known !== undefined) return isUnderWay(known) ? state : withDone(state, known);
+  if (known !== undefined) return refSeenAgain(state, key, known, ref);
   const received: Received = { ...ref, number: state.nextNumber, status: 'waiting' };
   const drop = state.drops[ref.pollKey];
   const drops =
@@ -215,6 +227,16 @@ function refSeen(state: ClientState, ref: SeenRef): ClientState {
     nextNumber: state.nextNumber + 1,
     received: { ...state.received, [key]: received },
   };
+}
+
+/** What the own domain pulled lasts as long as its copy: also what ended here before that was known. */
+function refSeenAgain(state: ClientState, key: ReceivedKey, known: Received, ref: SeenRef): ClientState {
+  const { blind = 0 } = ref;
+  const lasts = blind > (known.blind ?? 0) && known.senderDomain === ref.senderDomain;
+  if (lasts && isUnderWay(known)) return withReceived(state, key, (received) => ({ ...received, blind }));
+  if (lasts && known.status === 'expired')
+    return withReceived(state, key, (received) => ({ ...received, status: 'waiting', blind }));
+  return isUnderWay(known) ? state : withDone(state, known);
 }
 
 /** Only the domain that announced a message takes it back: others may have learnt id and drop. */
@@ -284,36 +306,10 @@ function finished(
   return withDone(known, received);
 }
 
-/** What ended needs its keys no more, but that of what is kept; the token is owed as long as an accept is. */
-function erased(received: Received, owed = received.status === 'accepted'): Received {
-  if (received.opened === undefined) return received;
-  const { contentKey, acceptToken, ...opened } = received.opened;
-  return {
-    ...received,
-    opened: {
-      ...opened,
-      ...(received.kept === 'kept' && contentKey !== undefined ? { contentKey } : {}),
-      ...(owed && acceptToken !== undefined ? { acceptToken } : {}),
-    },
-  };
-}
-
-/** The key of what is kept nowhere opens nothing any more. */
-function noMoreKept(received: Received): Received {
-  return received.kept === 'kept' ? erased({ ...received, kept: 'gone' }) : received;
-}
-
 function acceptAnswered(state: ClientState, key: ReceivedKey): ClientState {
   if (!state.accepts.includes(key)) return state;
   const accepts = state.accepts.filter((owed) => owed !== key);
   return withReceived({ ...state, accepts }, key, (received) => erased(received, false));
-}
-
-/** No accept is owed any more either. */
-function pastItsEnd(received: Received): Received {
-  if (!isUnderWay(received)) return erased(received, false);
-  const { held: _, ...rest } = received;
-  return erased({ ...rest, status: 'expired' });
 }
 
 type Ended = Extract<ClientEvent, { type: 'ended' }>;
@@ -343,29 +339,5 @@ function doneReported(state: ClientState, pollKey: Text64, ids: readonly Text64[
   return {
     ...state,
     done: left.length > 0 ? { ...state.done, [pollKey]: left } : without(state.done, pollKey),
-  };
-}
-
-/** How long what ended unopened is still listed: strangers must not make the state grow for ever. */
-export const unopenedKept = 30 * 86_400;
-
-/** Drops past their not-after are forgotten and their seeds with them; what is under way past its expiry ends, with its keys. */
-function forgetPast(state: ClientState, now: number): ClientState {
-  const live = Object.entries(state.drops).filter(([, drop]) => drop.notAfter > now);
-  const received = Object.entries(state.received)
-    .filter(([, { opened, expires }]) => opened !== undefined || expires + unopenedKept > now)
-    .map(([key, entry]) => [key, entry.expires > now ? entry : pastItsEnd(entry)] as const)
-    .map(([key, entry]) => [key, (entry.keptUntil ?? now) > now ? entry : noMoreKept(entry)]);
-  const drops = Object.fromEntries(live);
-  const done = Object.fromEntries(Object.entries(state.done).filter(([pollKey]) => pollKey in drops));
-  const told = Object.entries(state.told ?? {}).filter(([pollKey]) => pollKey in drops);
-  const accepts = state.accepts.filter((key) => (state.received[key]?.expires ?? 0) > now);
-  return {
-    ...state,
-    drops,
-    done,
-    accepts,
-    ...(state.told === undefined ? {} : { told: Object.fromEntries(told) }),
-    received: Object.fromEntries(received) as ClientState['received'],
   };
 }

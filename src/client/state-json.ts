@@ -77,10 +77,10 @@ const theirDrop = keeping(
   { pollKey: key, suite: count, sealingKey: text64(), created: count, notAfter: count },
   { identity: hash, to: text },
 );
-const ignored = keeping({ on: flag, at: count });
+const said = keeping({ on: flag, at: count });
 const contact = keeping(
   { address: text, known: flag },
-  { drop: theirDrop, handedOut: key, gaveUp: count, ignored },
+  { drop: theirDrop, handedOut: key, gaveUp: count, ignored: said, pull: said },
 );
 
 const listedPart = keeping(
@@ -145,7 +145,7 @@ const receivedFields = {
 } as const;
 const received = keeping(
   { ...receivedFields, number: count },
-  { refusal: text, held: text, opened, kept, keptUntil: count },
+  { refusal: text, held: text, deferred: count, blind: count, opened, kept, keptUntil: count },
 );
 
 export const sentPart = keeping(
@@ -246,6 +246,7 @@ const savedState: Reader<ClientState> = exactly(
     others: mapOf((value) => value),
     bucketCursors: mapOf(text64()),
     told: mapOf(count, key),
+    pullsTold: mapOf(count, key),
     canaryAt: count,
     silenceAt: count,
     records: mapOf(ownRecord, hash),
@@ -273,9 +274,18 @@ const clientState: Reader<ClientState> = (value) => {
   };
 };
 
-const sharedReceived = keeping(receivedFields, { refusal: text, opened, kept, keptUntil: count });
+const sharedReceived = keeping(receivedFields, {
+  refusal: text,
+  blind: count,
+  opened,
+  kept,
+  keptUntil: count,
+});
 const sharedSent = keeping(sentFields, sentMore);
-const sharedContact = keeping({ address: text, known: flag }, { drop: theirDrop, gaveUp: count, ignored });
+const sharedContact = keeping(
+  { address: text, known: flag },
+  { drop: theirDrop, gaveUp: count, ignored: said, pull: said },
+);
 
 /** A signed record of the user's own. */
 const ownRecordText: Reader<string> = (value) => {

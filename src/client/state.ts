@@ -25,13 +25,15 @@ export interface Contact {
   /** Drops that they handed over until then are given up: what was sent over one expired unfetched. */
   readonly gaveUp?: number;
   /** What comes from them is ignored, or is not any more. */
-  readonly ignored?: Ignored;
+  readonly ignored?: Said;
+  /** The own domain pulls what comes from them, or does not any more. */
+  readonly pull?: Said;
 }
 
 /** The user's word about a correspondent: the later one counts. */
-export interface Ignored {
+export interface Said {
   readonly on: boolean;
-  /** When it was said, and the counter of the preferences that follow from it. */
+  /** When it was said, and the counter of what the domain is told. */
   readonly at: number;
 }
 
@@ -91,6 +93,10 @@ export interface Received {
   readonly refusal?: string;
   /** This device's alone: why it could not be opened yet, a stable error code; it is tried again. */
   readonly held?: string;
+  /** This device's alone: until when it is not shown, since the user put it off. */
+  readonly deferred?: number;
+  /** Until when the own domain has a copy that it pulled. */
+  readonly blind?: number;
   readonly opened?: OpenedMessage;
   /** Whether the own domain keeps the payload of what was accepted, or no more. */
   readonly kept?: 'kept' | 'gone';
@@ -244,6 +250,8 @@ export interface DeviceFields {
   readonly accepts: readonly ReceivedKey[];
   /** Counters of the preferences that the domain was told, by poll key. */
   readonly told?: Readonly<Record<Text64, number>>;
+  /** The same of what it is to pull. */
+  readonly pullsTold?: Readonly<Record<Text64, number>>;
   /** Message ids to report as done at the next poll, by poll key. */
   readonly done: Readonly<Record<Text64, readonly Text64[]>>;
 }
@@ -276,7 +284,7 @@ export interface StateContent {
   readonly aliases?: Readonly<Record<string, Text64>>;
 }
 
-export type SharedReceived = Omit<Received, 'number' | 'held'>;
+export type SharedReceived = Omit<Received, 'number' | 'held' | 'deferred'>;
 export type SharedSent = Omit<Sent, 'number'>;
 
 export type ClientEvent =
@@ -290,7 +298,10 @@ export type ClientEvent =
   | { readonly type: 'feed-read'; readonly cursor: Text64; readonly bucket?: string }
   | {
       readonly type: 'ref-seen';
-      readonly ref: Pick<Received, 'id' | 'pollKey' | 'senderDomain' | 'expires' | 'firstSeen' | 'sizeClass'>;
+      readonly ref: Pick<
+        Received,
+        'id' | 'pollKey' | 'senderDomain' | 'expires' | 'firstSeen' | 'sizeClass' | 'blind'
+      >;
     }
   | {
       readonly type: 'ref-retracted';
@@ -319,6 +330,11 @@ export type ClientEvent =
   | { readonly type: 'done-reported'; readonly pollKey: Text64; readonly ids: readonly Text64[] }
   /** On the user's word. */
   | { readonly type: 'sender-ignored'; readonly address: string; readonly on: boolean; readonly at: number }
+  | { readonly type: 'sender-pulled'; readonly address: string; readonly on: boolean; readonly at: number }
+  /** Put off, on the user's word. */
+  | { readonly type: 'deferred'; readonly key: ReceivedKey; readonly until: number }
+  /** The domain knows of what it is to pull. */
+  | { readonly type: 'pulls-told'; readonly counters: Readonly<Record<Text64, number>> }
   /** The domain knows of them. */
   | { readonly type: 'preferences-told'; readonly counters: Readonly<Record<Text64, number>> }
   /** It came from a sender who is ignored: it is done with, and shown nowhere. */

@@ -1,4 +1,5 @@
 /** What the directory knows of addresses: their records, verified, pinned for years. wire-spec/keys.md sections 5 to 7. */
+import { readListedUser, type VerifiedUser } from '../keys/user-answer.ts';
 import type { Clock } from '../clock.ts';
 import { constantTimeEqual } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
@@ -64,6 +65,11 @@ export interface Users {
   answered(address: string, fingerprint: Uint8Array): Promise<void>;
   /** A contact card that this identity signed was used: as `answered`. */
   vouched(address: string, fingerprint: Uint8Array): Promise<void>;
+  /**
+   * The newest record that was seen of the pinned identity, by its own signature: for what is at hand already, where nobody can be asked.
+   * Neither a later identity nor a later revocation is known then.
+   */
+  lastSeen(address: string): Promise<VerifiedUser | undefined>;
   /** The user saw what happened so far, to their domain as well, or only what is of the given kinds: it stays in the history. */
   acknowledge(address: string, kinds?: readonly NoticeKind[]): Promise<void>;
 }
@@ -206,6 +212,13 @@ export function createUsers(options: UsersOptions): Users {
         if (pin === undefined || !constantTimeEqual(pin.fingerprint, fingerprint)) return pin;
         return pin.card === undefined ? { ...withNotices(pin, [own('card')]), card: clock.seconds() } : pin;
       }),
+    async lastSeen(address) {
+      const name = userName(address);
+      const [pin, entry] = await Promise.all([shelves.userPins.get(name), shelves.userEntries.get(name)]);
+      if (pin === undefined || pin.offered !== undefined || entry === undefined) return undefined;
+      const seen = readListedUser(entry.answer, address, clock.seconds());
+      return seen && constantTimeEqual(seen.identityFingerprint, pin.fingerprint) ? seen : undefined;
+    },
     acknowledge: (address, kinds) =>
       setPin(address, (pin) => {
         if (pin === undefined || kinds !== undefined) return pin && allSeen(pin, kinds);

@@ -4,6 +4,7 @@ import { BeckonError } from '../errors.ts';
 import type { Attachments } from '../wire/keys.ts';
 import { times, userStatuses } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
+import { decodeSign1 } from '../wire/sign1.ts';
 import { byMail, userAnswer, userListing } from '../wire/users.ts';
 import type { DomainKeys } from './domain-keys.ts';
 import { verifyByDomain, type VerifiedDomain } from './domain-record.ts';
@@ -142,6 +143,25 @@ export function verifyListing(
     escrow: content.escrow,
     listedUntil: content.expires,
   };
+}
+
+/**
+ * The user's record in an answer that was verified once, by the user's own signature alone: what the domain said of it may be past. undefined
+ * where it holds none, or one that is past.
+ */
+export function readListedUser(answer: Uint8Array, address: string, now: number): VerifiedUser | undefined {
+  const { listing } = decode(userAnswer, answer);
+  if (listing === undefined) return undefined;
+  const content = decode(userListing, decodeSign1(listing).payload);
+  const about = { domain: content.domain, addressHash: addressHash(address), now };
+  try {
+    const record = verifyInnerRecord(content.inner, about);
+    const { escrow, expires: listedUntil } = content;
+    return { ...record, address, status: statusOf(content.status), escrow, listedUntil };
+  } catch (error) {
+    if (error instanceof BeckonError) return undefined;
+    throw error;
+  }
 }
 
 function verifyByMail(

@@ -148,14 +148,18 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
   fc.record({ type: fc.constant('feed-read' as const), cursor: messageId }),
   fc.record({
     type: fc.constant('ref-seen' as const),
-    ref: fc.record({
-      id: messageId,
-      pollKey,
-      senderDomain: fc.constant('beta.test'),
-      expires: time,
-      firstSeen: time,
-      sizeClass: fc.nat({ max: 63 }),
-    }),
+    ref: fc.record(
+      {
+        id: messageId,
+        pollKey,
+        senderDomain: fc.constant('beta.test'),
+        expires: time,
+        firstSeen: time,
+        sizeClass: fc.nat({ max: 63 }),
+        blind: time,
+      },
+      { requiredKeys: ['id', 'pollKey', 'senderDomain', 'expires', 'firstSeen', 'sizeClass'] },
+    ),
   }),
   fc.record({ type: fc.constant('drop-adopted' as const), address, drop: theirDrop }),
   fc.constant({ type: 'number-taken' as const }),
@@ -172,6 +176,12 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
     at: time,
   }),
   fc.record({ type: fc.constant('sender-ignored' as const), address, on: fc.boolean(), at: time }),
+  fc.record({ type: fc.constant('sender-pulled' as const), address, on: fc.boolean(), at: time }),
+  fc.record({ type: fc.constant('deferred' as const), key, until: time }),
+  fc.record({
+    type: fc.constant('pulls-told' as const),
+    counters: fc.dictionary(pollKey, time, { maxKeys: 2 }),
+  }),
   fc.record({
     type: fc.constant('preferences-told' as const),
     counters: fc.dictionary(pollKey, time, { maxKeys: 2 }),

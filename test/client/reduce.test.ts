@@ -1,5 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { correspondentOf } from '../../src/client/correspondent.ts';
+import { endOf } from '../../src/client/received-life.ts';
+import { times } from '../../src/wire/registry.ts';
 import { isUnderWay, letterKey, receivedKey, reduce, unopenedKept } from '../../src/client/reduce.ts';
 import { formatState, parseState } from '../../src/client/state-json.ts';
 import type { ClientEvent, ClientState, Received } from '../../src/client/state.ts';
@@ -86,18 +89,68 @@ test('time forgets drops with their seeds, and ends what waits', (t) => {
   fc.assert(
     fc.property(history, time, (events, at) => {
       const next = reduce(after(events), { type: 'time-passed', now: at });
-      t.true(Object.values(next.drops).every(({ notAfter }) => notAfter > at));
-      t.true(all(next).every((entry) => !isUnderWay(entry) || entry.expires > at));
-      for (const { expires, opened } of all(next))
-        if (expires <= at) {
+      for (const drop of Object.values(next.drops)) {
+        const isPulled = next.contacts[correspondentOf(drop) ?? '']?.pull?.on === true;
+        t.true(drop.notAfter + (isPulled ? times.dropMax : 0) > at);
+      }
+      t.true(all(next).every((entry) => !isUnderWay(entry) || endOf(entry) > at));
+      for (const { opened, ...entry } of all(next))
+        if (endOf(entry) <= at) {
           t.is(opened?.contentKey, undefined);
           t.is(opened?.acceptToken, undefined);
         }
-      t.true(all(next).every((entry) => entry.opened !== undefined || entry.expires + unopenedKept > at));
+      t.true(all(next).every((entry) => entry.opened !== undefined || endOf(entry) + unopenedKept > at));
       t.true(Object.keys(next.done).every((drop) => drop in next.drops));
     }),
   );
   t.pass();
+});
+
+const seenRef = {
+  id: id32(1),
+  pollKey: id32(100),
+  senderDomain: 'beta.test',
+  expires: now + 10,
+  firstSeen: now,
+  sizeClass: 13,
+};
+
+test('a copy at the own domain lasts longer than the message: what was taken for lost waits anew', (t) => {
+  const key = receivedKey(seenRef);
+  const seen = { type: 'ref-seen', ref: seenRef } as const;
+  const copied = { type: 'ref-seen', ref: { ...seenRef, blind: now + 100 } } as const;
+  const at = (time: number) => ({ type: 'time-passed', now: time }) as const;
+  const statusAfter = (...events: ClientEvent[]) => after(events).received[key]?.status;
+  t.is(statusAfter(seen, at(now + 10)), 'expired');
+  t.is(statusAfter(seen, copied, at(now + 99)), 'waiting');
+  t.is(statusAfter(seen, copied, at(now + 100)), 'expired');
+  t.is(statusAfter(seen, at(now + 10), copied), 'waiting');
+  const again = after([seen, copied, at(now + 100), copied]);
+  t.is(again.received[key]?.status, 'expired', 'the same copy brings nothing back twice');
+  const elsewhere = { ...copied, ref: { ...copied.ref, senderDomain: 'gamma.test' } };
+  t.is(statusAfter(seen, at(now + 10), elsewhere), 'expired', 'announced by another domain');
+  t.is(statusAfter(seen, { type: 'ended', key, status: 'ignored' }, copied), 'ignored');
+});
+
+test('a drop whose messages are pulled is remembered for 90 days longer', (t) => {
+  const drop = {
+    kind: 'handed',
+    epoch: id32(9).slice(0, 22),
+    n: 0,
+    seed: id32(8),
+    correspondent: 'x@beta.test',
+    created: now,
+    notAfter: now + 10,
+    used: false,
+  } as const;
+  const made: ClientEvent = { type: 'drop-made', pollKey: id32(100), drop };
+  const pulled: ClientEvent = { type: 'sender-pulled', address: 'x@beta.test', on: true, at: now };
+  const dropsAt = (events: ClientEvent[], time: number) =>
+    Object.keys(after([...events, { type: 'time-passed', now: time }]).drops).length;
+  t.is(dropsAt([made], now + 10), 0);
+  t.is(dropsAt([made, pulled], now + 9 + times.dropMax), 1);
+  t.is(dropsAt([made, pulled], now + 10 + times.dropMax), 0);
+  t.is(dropsAt([made, pulled, { ...pulled, on: false, at: now + 1 }], now + 10), 0);
 });
 
 test('the first letter of an id stays the known one', (t) => {

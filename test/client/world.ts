@@ -268,6 +268,7 @@ function network(world: World): ClientNetwork {
       acceptMail: async () => {},
       answered: async () => {},
       vouched: async () => {},
+      lastSeen: async () => undefined,
       acknowledge: async () => {},
     },
     https: {

@@ -158,6 +158,30 @@ const joins: readonly (readonly [string, Members, Members, Members])[] = [
     received({ status: 'accepted', opened: letter }),
   ],
   [
+    'a message that one took for lost, and the other knows to be here as a copy',
+    received({ status: 'expired', opened: letter }),
+    received({ status: 'waiting', blind: now + 5000 }),
+    received({ status: 'waiting', blind: now + 5000, opened: letter }),
+  ],
+  [
+    'a copy that one knows of longer, whose message the other opened',
+    received({ status: 'expired', blind: now + 5000, opened: letter }),
+    received({ status: 'opened', blind: now + 4000, opened: { ...letter, ...secrets } }),
+    received({ status: 'expired', blind: now + 5000, opened: letter }),
+  ],
+  [
+    'a message that is here as a copy, and was refused',
+    received({ status: 'refused', refusal: 'open_failed' }),
+    received({ status: 'waiting', blind: now + 5000 }),
+    received({ status: 'refused', refusal: 'open_failed', blind: now + 5000 }),
+  ],
+  [
+    'a contact whose messages are pulled, and no more',
+    contact({ pull: { on: true, at: now } }),
+    contact({ pull: { on: false, at: now + 1 } }),
+    contact({ pull: { on: false, at: now + 1 } }),
+  ],
+  [
     'the newer drop of a contact, whom one knows',
     contact({ known: true, drop: drop(now, 'older drop') }),
     contact({ drop: drop(now + 1, 'newer drop') }),
