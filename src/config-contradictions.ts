@@ -63,11 +63,9 @@ function same(a: ListenAddress, b: ListenAddress): boolean {
 }
 
 /** Parts of the bridges that this version does not have yet. */
-function notBuilt({ smtpOut, submission, postfix }: Config): Readonly<Record<string, unknown>> {
+function notBuilt({ smtpOut, postfix }: Config): Readonly<Record<string, unknown>> {
   return {
     'smtp_out.via': smtpOut.via,
-    'submission.listen': submission.listen,
-    'submission.starttls': submission.starttls,
     'postfix.socketmap': postfix.socketmap,
   };
 }
@@ -77,6 +75,7 @@ function checkBridges(config: Config, refuse: Refuse): void {
     if (value !== null) refuse(name, 'not in this version');
   checkMailOut(config, refuse);
   checkMailIn(config, refuse);
+  checkSubmission(config, refuse);
 }
 
 function checkMailOut({ smtpOut: { via, passwordFile } }: Config, refuse: Refuse): void {
@@ -85,6 +84,12 @@ function checkMailOut({ smtpOut: { via, passwordFile } }: Config, refuse: Refuse
     refuse('smtp_out.password_file', 'smtp_out.via names a user: a password is missing');
   if (user === null && passwordFile !== null)
     refuse('smtp_out.password_file', 'smtp_out.via names no user: "smtps://USER@HOST"');
+}
+
+function checkSubmission({ submission, tls }: Config, refuse: Refuse): void {
+  for (const name of ['listen', 'starttls'] as const)
+    if (submission[name] !== null && tls.mode !== 'files')
+      refuse(`submission.${name}`, 'passwords travel under TLS only: tls.mode must be "files"');
 }
 
 function checkMailIn({ lmtp, smtpIn, postfix, defaults }: Config, refuse: Refuse): void {

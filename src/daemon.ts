@@ -17,6 +17,7 @@ import { createAccountSide } from './daemon-account.ts';
 import { createAdminSide } from './daemon-admin.ts';
 import { startBridges } from './daemon-bridges.ts';
 import { createFetchSide } from './daemon-fetch.ts';
+import { startGateways, type GatewaySide } from './daemon-gateways.ts';
 import { createPullSide } from './daemon-pull.ts';
 import { bindAddress, transportOf } from './daemon-listen.ts';
 import { startSchedule } from './daemon-schedule.ts';
@@ -198,6 +199,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   });
   const upkeep = createUpkeep(store, expiry, stop.signal);
 
+  /** Started last, and asked from then on. */
+  const late: { gateways?: GatewaySide } = {};
   const accounts = createAccountSide({
     store,
     settings,
@@ -208,7 +211,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     expiry,
     random: systemRandom,
     metrics,
-    gateways: { submission: () => undefined, push: () => undefined },
+    gateways: { submission: () => late.gateways?.submission, push: () => undefined },
   });
 
   const digests = { claimed: claimedDigest, createSha256 };
@@ -248,6 +251,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
     const next = options.readConfig();
     await publicListener.reload();
+    await late.gateways?.reload();
     warnOfMissing();
     await bridges.mailIn.reload();
     config = next;
@@ -271,6 +275,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   });
   parts.defer(() => bridges.close());
+  const gateways = await startGateways({
+    store,
+    keyRing,
+    resolver,
+    discover,
+    https,
+    local: publicListener.local,
+    deliver: bridges.deliver,
+    config,
+    clock,
+    random: systemRandom,
+    metrics,
+    log,
+  });
+  parts.defer(() => gateways.close());
+  late.gateways = gateways;
 
   const backups = createBackups({
     dataDir: () => config.data,

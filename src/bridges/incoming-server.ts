@@ -277,7 +277,7 @@ const troubles = {
 } as const;
 
 /** The library waits for 100 ms to see who talks too soon; who does is told so all the same. */
-function greetAtOnce(server: SMTPServer, meet: (connection: SMTPConnection) => void): void {
+export function greetAtOnce(server: SMTPServer, meet: (connection: SMTPConnection) => void): void {
   server.connect = (socket, options) => {
     const connection = new SMTPConnection(server, socket, options);
     const ready = connection.connectionReady.bind(connection);
@@ -295,7 +295,7 @@ function greetAtOnce(server: SMTPServer, meet: (connection: SMTPConnection) => v
   };
 }
 
-function isIdle({ session }: SMTPConnection): boolean {
+export function isIdle({ session }: SMTPConnection): boolean {
   return session.envelope === undefined || session.envelope.rcptTo.length === 0;
 }
 

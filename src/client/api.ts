@@ -59,6 +59,8 @@ export interface TextFile {
 export interface Client {
   /** The enrolled address, or undefined before enrolment. */
   address(): string | undefined;
+  /** The address and its aliases, as far as this client knows. */
+  addresses(): readonly string[];
   /**
    * Makes keys and becomes a user. Repeating it with the same invitation finishes what was cut off. Throws
    * `invitation_invalid`, `fingerprint_mismatch` (domain and invitation disagree), `discovery_later`, `discovery_none`,

@@ -17,7 +17,7 @@ import { createOpenOne } from './open.ts';
 import { createOwnDomain, type OwnDomain } from './own-domain.ts';
 import { createOwnKeys } from './own-keys.ts';
 import { createLookAtOwn } from './own-listing.ts';
-import { reportOwnKeys, standingAlarms } from './own-records.ts';
+import { ownAddresses, reportOwnKeys, standingAlarms } from './own-records.ts';
 import { createOwnDrops } from './own-drops.ts';
 import { createAskOwn, createStreamOwn, type Signer } from './own-request.ts';
 import { createReadPayload } from './read.ts';
@@ -154,6 +154,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
 
   return {
     address: () => (session.current()?.enrolled === true ? session.state().address : undefined),
+    addresses: () => ownAddresses(session.state()),
     enroll: createEnroll({ session, secrets, network, ownDomain, makePhrase, clock, random }),
     ...createRestore({ session, secrets, network, ownDomain, share, clock, random }),
     send,

@@ -108,7 +108,17 @@ export interface UnfinishedEntry {
 /** The content of a part again. What changed meanwhile is sent as it is now, encrypted anew. */
 export type ContentOf = (part: UnfinishedPart) => Promise<Pick<OutgoingPart, 'length' | 'open'>>;
 
+/** To whom a content went. */
+export interface SentContent {
+  readonly to: string;
+  readonly created: number;
+}
+
 export interface ClientSending {
+  /** What a sending would say of these recipients before anything leaves. Throws `storage_failed`. */
+  lookUp(to: readonly string[]): Promise<readonly RecipientReport[]>;
+  /** To whom a content with this hash (SHA-256 of the plaintext, base64url) was sent already, from any of the user's devices. */
+  sentTo(sha256: string): readonly SentContent[];
   /** Oldest first. */
   unfinished(): Promise<readonly UnfinishedEntry[]>;
   /**

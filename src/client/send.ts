@@ -102,6 +102,17 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
   };
 
   const sending: ClientSending = {
+    async lookUp(to) {
+      const now = clock.seconds();
+      const found = await resolveRecipients({ network, used: usedCards(session.state()), now }, to);
+      return found.map(({ report }) => report);
+    },
+    sentTo: (sha256) =>
+      session
+        .state()
+        .sent.flatMap(({ created, parts: sent }) =>
+          sent.filter(({ plaintextHash }) => plaintextHash === sha256).map(({ to }) => ({ to, created })),
+        ),
     async unfinished() {
       return (await unfinished.all(session.state())).map(describeUnfinished);
     },

@@ -8,6 +8,7 @@ import type { Log } from '../log.ts';
 import { createApp } from './app.ts';
 import { bind, type BindAddress } from './bind.ts';
 import { loadCertificates, type CertificateFiles, type Certificates } from './certificates.ts';
+import { createLocalRequests, type LocalRequests } from './local.ts';
 import { defaultHttpLimits, type HttpLimits } from './limits.ts';
 import { encodeProblem, problemTypes, publicProblem } from './problems.ts';
 
@@ -29,6 +30,8 @@ export interface Listener {
   readonly port: number;
   /** Whether a handshake for this server name finds a certificate; true where this listener does no TLS. */
   certifies(serverName: string): boolean;
+  /** The same routes without a socket. */
+  readonly local: LocalRequests;
   /** Reads the certificates again. Throws `tls_failed`, and then keeps those it had. */
   reload(): Promise<void>;
   /** Takes nothing new, lets what is under way end for a while, then cuts it off. */
@@ -54,6 +57,7 @@ export async function listen(
   const port = await bind(server, address);
   return {
     port,
+    local: createLocalRequests(app),
     certifies: (serverName) => certificates === undefined || certificates.find(serverName) !== undefined,
     reload: async () => await certificates?.reload(),
     async close() {

@@ -14,6 +14,7 @@ export const daemonLists = [
   'daemon-bridges.ts',
   'daemon-fetch.ts',
   'daemon-mail-in.ts',
+  'daemon-gateways.ts',
 ];
 
 export const everything = 'everything';

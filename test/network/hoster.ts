@@ -133,7 +133,8 @@ async function setUp(
 ): Promise<ReadonlyMap<string, string>> {
   const { name, domains, dir, authority, clock, surroundings, settings } = options;
   const certificates = join(dir, 'certificates');
-  for (const domain of domains) await writeCertificate(authority, join(certificates, authorityOf(domain)));
+  for (const known of [...domains.map(authorityOf), `${name}.hosting.example`])
+    await writeCertificate(authority, join(certificates, known));
   const values = {
     host: `${name}.hosting.example`,
     data,
