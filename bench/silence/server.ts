@@ -6,26 +6,21 @@
 import { setImmediate } from 'node:timers/promises';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../../src/clock.ts';
-import { createSha256, sha256 } from '../../src/crypto/kdf.ts';
+import { sha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { createPublisher } from '../../src/directory/publish.ts';
 import { createAccept } from '../../src/fetch/accept.ts';
 import { createAsk } from '../../src/fetch/ask.ts';
 import { createPoll } from '../../src/fetch/poll.ts';
-import { createFetchAllowance } from '../../src/fetch/allowance.ts';
-import { createServe } from '../../src/fetch/serve.ts';
-import { listen } from '../../src/http/listen.ts';
-import { publicRoutes } from '../../src/http/public.ts';
 import { createDecoyRoot, decoyRecords } from '../../src/keys/decoy.ts';
 import { createDomainKeys } from '../../src/keys/domain-keys.ts';
 import { addressHash } from '../../src/keys/fingerprints.ts';
 import { createKeyRing } from '../../src/keys/key-ring.ts';
 import { selectKey } from '../../src/keys/key-pair.ts';
 import { silentLog } from '../../src/log.ts';
-import { claimedDigest } from '../../src/message/http-signature.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { openStore } from '../../src/store/store.ts';
 import { textOf } from '../../src/http/gather.ts';
+import { listenPublicly, serveAll } from '../public-listener.ts';
 import { endedMessages } from './messages.ts';
 import { polls, type PollBodies } from './polls.ts';
 
@@ -114,7 +109,6 @@ function spend(microseconds: number): void {
 
 const unlimited = { perSecond: 1e9, burst: 1e9 };
 const log = silentLog;
-const metrics = createMetrics();
 const publisher = createPublisher({
   keysOf: keyRing.keysOf,
   domains: {
@@ -133,59 +127,32 @@ const publisher = createPublisher({
   clock,
   log,
 });
-const allowance = createFetchAllowance(async () => ({ fetches: Infinity, egress: Infinity }), clock);
-const serve = createServe({ ...store, allowance, earnCredit: () => {}, clock, metrics, log });
 const ask = createAsk({
   pollKey: (of, id) => keyRing.pollKey(of, id, clock.seconds()),
   pending: store.pending,
   rate: unlimited,
   clock,
 });
-const poll = createPoll(ask);
-const unused = (): never => {
-  throw new Error('this is not measured');
-};
-const listener = await listen(
+const port = await listenPublicly(
+  domain,
   {
-    address: { kind: 'tcp', host: '127.0.0.1', port: 0 },
-    transport: {
-      kind: 'tls',
-      directory: null,
-      certificate: join(directory, 'cert.pem'),
-      key: join(directory, 'key.pem'),
+    ...serveAll(store, clock),
+    accept: createAccept({ ...store, clock }),
+    domainAnswer: publisher.domainAnswer,
+    async userAnswer(of, hash, source) {
+      if (dials.planted > 0 && !known.has(textOf(hash))) spend(dials.planted);
+      return await publisher.userAnswer(of, hash, source);
     },
-    log,
+    poll: createPoll(ask),
   },
-  (app) =>
-    publicRoutes(app, {
-      handlers: {
-        serves: (asked) => asked === domain,
-        ...serve,
-        accept: createAccept({ ...store, clock }),
-        domainAnswer: publisher.domainAnswer,
-        async userAnswer(of, hash, source) {
-          if (dials.planted > 0 && !known.has(textOf(hash))) spend(dials.planted);
-          return await publisher.userAnswer(of, hash, source);
-        },
-        notify: unused,
-        readCard: unused,
-        readCopy: unused,
-        poll,
-        setPreferences: unused,
-        watch: unused,
-        introductions: unused,
-      },
-      digests: { claimed: claimedDigest, createSha256 },
-      metrics,
-      log,
-    }),
+  directory,
 );
 
 const path = (hash: Uint8Array): string => `users/${domain}/${textOf(hash)}`;
 const nobodies = (name: string, count: number): string[] =>
   Array.from({ length: count }, (_, n) => path(addressHash(`${name}${n}@${domain}`)));
 const asked: Asked = {
-  port: listener.port,
+  port,
   first: { known: users.slice(again).map(path), unknown: nobodies('nobody', samples) },
   again: { known: users.slice(0, again).map(path), unknown: nobodies('nemo', 4 * again) },
   invited: { known: invited.map(path), unknown: nobodies('never', again) },
