@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { isLive, keepRecord, transition, wakeAt, type Life } from '../../src/store/life.ts';
+import { isLive, keepRecord, transition, wakeAt, type Life, type Step } from '../../src/store/life.ts';
 
 const reserved: Life = { state: 'reserved', expires: 100, fetches: 0 };
 const stored: Life = { state: 'stored', expires: 1000, fetches: 0 };
@@ -136,4 +137,55 @@ test('the record of an ended message stays for the sent view', (t) => {
     t.is(transition(life, { type: 'expire', at: 1000 + keepRecord - 1 }).outcome, 'waits');
     t.is(transition(life, { type: 'expire', at: 1000 + keepRecord }).outcome, 'removed');
   }
+});
+
+const at = 500;
+const lives: Readonly<Record<string, Life>> = {
+  reserved: { ...reserved, expires: 1000 },
+  stored,
+  'stored, seen': { ...stored, firstFetch: 200 },
+  accepted,
+  withdrawn,
+  'withdrawn, with a reason': { ...withdrawn, takedown: 'spam' },
+  expired,
+};
+const steps: Readonly<Record<string, (life: Life) => Step>> = {
+  '`commit`': () => ({ type: 'commit', expires: 1000 }),
+  '`recordFetch`': () => ({ type: 'fetch', what: 'header', at }),
+  '`accept`, right token': () => ({ type: 'accept', rightToken: true, at }),
+  '`accept`, another': () => ({ type: 'accept', rightToken: false, at }),
+  '`retract`': () => ({ type: 'retract', at }),
+  '`takedown`': () => ({ type: 'takedown', reason: 'spam', at }),
+  '`expire`': (life) => ({ type: 'expire', at: wakeAt(life, 1000) }),
+};
+
+function stateOf(life: Life | undefined): string {
+  if (life === undefined) return 'removed';
+  if (life.takedown !== undefined) return 'withdrawn, with a reason';
+  return life.state === 'stored' && life.firstFetch !== undefined ? 'stored, seen' : life.state;
+}
+
+test('the table of steps in the README is what happens, for every state and step', async (t) => {
+  const page = await readFile(new URL('../../src/store/README.md', import.meta.url), 'utf8');
+  const table = /<!-- steps -->([^]*)<!-- \/steps -->/.exec(page)?.[1] ?? '';
+  const [head = [], , ...rows] = table
+    .trim()
+    .split('\n')
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  t.deepEqual(head.slice(1), Object.keys(steps));
+  t.deepEqual(
+    rows.map(([state]) => state),
+    Object.keys(lives),
+  );
+  for (const [state = '', ...cells] of rows)
+    for (const [index, said] of cells.entries()) {
+      const life = lives[state] as Life;
+      const change = transition(life, Object.values(steps)[index]!(life));
+      t.is(`${change.outcome}: ${stateOf(change.life)}`, said, `${state} ${head[index + 1]}`);
+    }
 });
