@@ -239,13 +239,22 @@ export function mlkemPublic(seed: Uint8Array): Uint8Array {
 }
 
 export function mlkemEncapsulate(publicKey: Uint8Array): Encapsulated {
-  const key = createPublicKey({
-    key: withPrefix(PUBLIC_PREFIX, publicKey),
-    format: 'der',
-    type: 'spki',
-  });
-  const { sharedKey, ciphertext } = encapsulate(key);
+  const { sharedKey, ciphertext } = encapsulate(encapsulationKey(publicKey));
   return { sharedSecret: plain(sharedKey), ciphertext: plain(ciphertext) };
+}
+
+/** Importing a key costs as much as encapsulating: a server seals to the same ones again and again. */
+const encapsulationKeys = new Map<string, KeyObject>();
+const mostEncapsulationKeys = 512;
+
+function encapsulationKey(publicKey: Uint8Array): KeyObject {
+  const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1');
+  const known = encapsulationKeys.get(name);
+  if (known !== undefined) return known;
+  const key = createPublicKey({ key: withPrefix(PUBLIC_PREFIX, publicKey), format: 'der', type: 'spki' });
+  if (encapsulationKeys.size >= mostEncapsulationKeys) encapsulationKeys.clear();
+  encapsulationKeys.set(name, key);
+  return key;
 }
 
 /** OpenSSL's encapsulation takes no randomness from outside. */
