@@ -4,6 +4,7 @@ import {
   choice,
   hostName,
   listenAddress,
+  mailTransport,
   orNone,
   path,
   size,
@@ -54,6 +55,11 @@ export const bridgeSections = {
       orNone(listenAddress),
       '',
       'Tells Postfix which addresses are native (`transport_maps`): a socket, or a port on loopback. With lmtp.listen only.',
+    ),
+    transport: entry(
+      orNone(mailTransport),
+      '',
+      'What Postfix is told to do with mail for native addresses (`transport(5)`); empty: LMTP to lmtp.listen. Said where Postfix sees that socket elsewhere, in a chroot.',
     ),
   },
 };

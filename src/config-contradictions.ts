@@ -63,10 +63,9 @@ function same(a: ListenAddress, b: ListenAddress): boolean {
 }
 
 /** Parts of the bridges that this version does not have yet. */
-function notBuilt({ smtpOut, postfix }: Config): Readonly<Record<string, unknown>> {
+function notBuilt({ smtpOut }: Config): Readonly<Record<string, unknown>> {
   return {
     'smtp_out.via': smtpOut.via,
-    'postfix.socketmap': postfix.socketmap,
   };
 }
 
@@ -99,6 +98,8 @@ function checkMailIn({ lmtp, smtpIn, postfix, defaults }: Config, refuse: Refuse
     refuse('postfix.socketmap', 'must be on loopback or a socket: it tells who has an address');
   if (postfix.socketmap !== null && lmtp.listen === null)
     refuse('postfix.socketmap', 'needs lmtp.listen: that is where native mail is sent to');
+  if (postfix.transport !== null && postfix.socketmap === null)
+    refuse('postfix.transport', 'needs postfix.socketmap: nobody is told else');
   if (smtpIn.listen !== null && defaults.unknownUsers === 'decoy')
     refuse('defaults.unknown_users', '"decoy" beside smtp_in: SMTP tells who has an address');
 }

@@ -211,6 +211,11 @@ export type SmtpRoute =
 const smtpPattern =
   /^(smtps?):\/\/(?:([^\s/?#]{1,254})@)?(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9.-]{1,253}))(?::(\d{1,5}))?$/;
 
+/** As transport(5) of Postfix has it. */
+export const mailTransport = textKind('a transport such as "lmtp:unix:/beckon/lmtp"', (text) =>
+  /^[a-z0-9_-]{1,32}:[!-~]{1,256}$/.test(text) ? text : undefined,
+);
+
 /** `direct`, or `smtp://` or `smtps://` with a host, a user and a port where they are wanted. */
 export const smtpRoute = textKind<SmtpRoute>(
   '"direct", "smtp://HOST[:PORT]" or "smtps://USER@HOST[:PORT]"',

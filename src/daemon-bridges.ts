@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
 import { startMailIn, type MailIn } from './daemon-mail-in.ts';
+import { startSocketmap } from './daemon-socketmap.ts';
 import { createConfirmLegacy } from './directory/confirm-legacy.ts';
 import type { Domains } from './directory/domains.ts';
 import { createUsers, type Users } from './directory/users.ts';
@@ -41,6 +42,8 @@ export interface Bridges {
   /** What addresses are, to the daemon itself: with pins of its own. */
   readonly directory: Users;
   readonly mailIn: Pick<MailIn, 'ports' | 'reload'>;
+  /** The port of the tables for Postfix; 0 for a socket, null where there are none. */
+  readonly socketmapPort: number | null;
   /** Takes nothing new and finishes what is under way. */
   close(): Promise<void>;
 }
@@ -71,6 +74,9 @@ export async function startBridges(parts: BridgeParts): Promise<Bridges> {
   });
   const mailIn = await startMailIn({ ...parts, deliver, recipients });
   started.defer(() => mailIn.close());
+  const socketmap = await startSocketmap({ ...parts, recipients, lmtpPort: mailIn.ports.lmtp });
+  if (socketmap) started.defer(() => socketmap.close());
   const running = started.move();
-  return { mailIn, deliver, recipients, directory, close: () => running.disposeAsync() };
+  const socketmapPort = socketmap?.port ?? null;
+  return { mailIn, socketmapPort, deliver, recipients, directory, close: () => running.disposeAsync() };
 }
