@@ -1,11 +1,20 @@
 /** Sending, as `send` and `reply` share it. */
-import type { Client, OnProgress, OnRecipients, Outgoing, OutgoingPart, SendResult } from '../client/api.ts';
+import type {
+  Client,
+  MailSending,
+  OnProgress,
+  OnRecipients,
+  Outgoing,
+  OutgoingPart,
+  SendResult,
+} from '../client/api.ts';
 import type { Clock } from '../clock.ts';
 import { BeckonError, type ErrorCode } from '../errors.ts';
 import { warnOfAlarms } from './alarms.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { looksLikeCard } from '../wire/card.ts';
-import { composeMail } from './compose-mail.ts';
+import { mailAddressOf } from '../wire/mail-submission.ts';
+import { composeMail, type MailDraft } from './compose-mail.ts';
 import { keepDraft, tidyDrafts, writeDraft } from './drafts.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
@@ -13,6 +22,7 @@ import { formatFingerprint } from './fingerprint.ts';
 import { formatTime, table } from './format.ts';
 import { filePart, formatSource, isMail, subjectOfMail, textPart } from './outgoing-parts.ts';
 import type { Home } from './home.ts';
+import { mailSending, type MailOptions } from './mail-out.ts';
 import { createProgressBar } from './progress.ts';
 import { quantity } from './quantity.ts';
 import { reasonInWords } from './reasons.ts';
@@ -41,6 +51,8 @@ export interface Delivery {
   readonly parents?: readonly string[];
   /** Message-IDs that this answers. */
   readonly references?: readonly string[];
+  /** For those who take mail only. */
+  readonly byMail?: MailOptions;
 }
 
 /**
@@ -56,10 +68,14 @@ export async function deliver(
   await tidyDrafts(home, client);
   await remindOfUnfinished(parts.face, client);
   const { cards, names } = await readCards(client, delivery.to);
-  const letter = await letterOf(parts, client, { ...delivery, to: names });
+  const words = draftOf(parts, client, { ...delivery, to: names });
+  // One Message-ID, whichever way it goes: so that answers find each other.
+  const id = parts.random(16);
+  const letter = isWordless(delivery) ? undefined : await composeMail(words, () => id);
   const draft = letter && (await writeDraft(home, letter, parts.random));
   const text = letter && textPart(letter, draft && formatSource({ text: draft }));
-  const message = await outgoing(parts, { ...delivery, to: cards }, text);
+  const mail = await wholeMail(parts, { ...delivery, to: names }, words, id);
+  const message = { ...(await outgoing(parts, { ...delivery, to: cards }, text)), mail };
   const result = await deliverMessage(parts, client, message);
   if (draft !== undefined && result.number !== undefined) await keepDraft(home, draft, result.number);
   else await tidyDrafts(home, client);
@@ -158,20 +174,48 @@ async function outgoing(
   };
 }
 
-/** The text as a mail; undefined where files say everything. */
-async function letterOf(
-  { clock, random }: DeliveryParts,
+/** What a person writes. Throws `usage` where there is nothing to send. */
+function draftOf(
+  { clock }: DeliveryParts,
   client: Client,
   { to, files, body, subject, references, from: alias }: Delivery,
-): Promise<Uint8Array | undefined> {
+): MailDraft {
   const from = alias === undefined ? client.address() : canonicalAddress(alias);
   if (from === undefined) throw new BeckonError('unauthorized', 'nobody is enrolled here');
-  const wordless = body === undefined && subject === undefined;
-  if (wordless && files.length === 0)
+  if (isWordless({ body, subject }) && files.length === 0)
     throw misused('nothing to send', 'give a file, --body TEXT, or a text on standard input');
-  if (wordless) return undefined;
   const draft = { from, to, subject: subject ?? '', text: body ?? '', date: clock.seconds() };
-  return await composeMail({ ...draft, ...(references && { references }) }, random);
+  return { ...draft, ...(references && { references }) };
+}
+
+/** Files say everything. */
+function isWordless({ body, subject }: Pick<Delivery, 'body' | 'subject'>): boolean {
+  return body === undefined && subject === undefined;
+}
+
+/** For whoever takes mail only: all in one. */
+async function wholeMail(
+  { face, random }: DeliveryParts,
+  { to, files, subject, byMail = {} }: Delivery,
+  draft: MailDraft,
+  id: Uint8Array,
+): Promise<MailSending> {
+  const named = { ...draft, to: to.map(mailName), subject: subject ?? (await subjectOf(files)) };
+  const ids = [id];
+  return mailSending(
+    face,
+    { draft: named, files, random: (length) => ids.shift() ?? random(length) },
+    byMail,
+  );
+}
+
+/** As mail has it, where mail can have it. */
+function mailName(address: string): string {
+  try {
+    return mailAddressOf(address);
+  } catch {
+    return address;
+  }
 }
 
 /** Throws `address_invalid`. */

@@ -15,6 +15,10 @@ const words: Readonly<Record<string, string>> = {
     'DNS says that the domain takes mail only, and the domain itself says otherwise: somebody may be tampering with DNS',
   legacy_unconfirmed:
     'DNS says that the domain takes mail only, and the domain itself did not answer: nothing is sent in clear text before it does',
+  mail_asked:
+    'takes mail only, which is clear text on its way: --mail sends it so, "beckon trust mail DOMAIN allow" says it for good',
+  mail_refused: 'takes mail only, and you said that nothing goes to their domain in clear text',
+  no_bridge: 'takes mail only, and your domain sends none',
   left: 'their domain has left Beckon, and signed that',
   malformed: 'DNS gives broken answers',
   mx_malformed: 'the MX records of the domain are broken',

@@ -22,6 +22,8 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
     .argument('[file...]', 'files to send along')
     .option('-s, --subject <text>', 'subject of the text (default: Re: and that of the message)')
     .option('--body <text>', 'the text (default: standard input, else your editor)')
+    .option('--mail', 'by mail, in clear text, to those who take nothing else: for this message')
+    .option('--delivered', 'of what goes by mail: tell when a server has taken it')
     .option('--expires <duration>', 'how long it may wait at your domain, from 1h to 90d (default: 14d)')
     .addOption(homeOption())
     .addOption(jsonOption())
@@ -38,7 +40,7 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
         const { to, from, parents } = client.reply(entry.number);
         const { subject, references } = await threadOf(home, entry);
         const chosen = options.subject ?? (body === undefined ? undefined : subject);
-        const { expires } = options;
+        const { expires, mail, delivered } = options;
         return await deliver(
           parts,
           client,
@@ -51,6 +53,7 @@ export function replyCommand(parts: ClientParts & DeliveryParts): Command {
             expires,
             parents,
             references,
+            byMail: { mail, delivered },
           },
           home,
         );

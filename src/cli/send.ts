@@ -17,6 +17,8 @@ export interface MessageOptions extends HomeOption, JsonOption {
   readonly partial?: boolean;
   readonly from?: string;
   readonly again?: string;
+  readonly mail?: boolean;
+  readonly delivered?: boolean;
   readonly resume?: string | true;
   readonly discard?: string | true;
 }
@@ -28,6 +30,7 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
     'send bob@beta.test -s "The drawing" --body "Here it is." lighthouse.png',
     'send bob@beta.test carol@gamma.test < letter.txt',
     'send https://beckon.beta.test/.well-known/beckon/cards/...#... -s "Hello" < letter.txt',
+    'send --mail dave@legacy.test -s "By post" < letter.txt',
     'send --again 12 lighthouse.png',
     'send --resume',
   ])
@@ -37,6 +40,8 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
     )
     .option('-s, --subject <text>', 'subject of the text')
     .option('--body <text>', 'the text (default: standard input, else your editor)')
+    .option('--mail', 'by mail, in clear text, to those who take nothing else: for this message')
+    .option('--delivered', 'of what goes by mail: tell when a server has taken it')
     .option('--expires <duration>', 'how long it may wait at your domain, from 1h to 90d (default: 14d)')
     .option(
       '--again <number>',
@@ -59,9 +64,10 @@ export function sendCommand(parts: ClientParts & DeliveryParts): Command {
       if (options.again !== undefined) return await sendAgain(parts, options, options.again, { to, files });
       if (to.length === 0) throw misused('no recipient', 'an address looks like alice@example.org');
       const body = await readBody(face, options.body, files.length > 0);
-      const { subject, expires, partial, from } = options;
+      const { subject, expires, partial, from, mail, delivered } = options;
+      const byMail = { mail, delivered };
       const result = await withClient(parts, options, (client, home) =>
-        deliver(parts, client, { to, files, body, subject, expires, partial, from }, home),
+        deliver(parts, client, { to, files, body, subject, expires, partial, from, byMail }, home),
       );
       showDelivery(face, result, options.json);
     });

@@ -57,5 +57,8 @@ const states = {
   accepted: 'accepted',
   withdrawn: 'withdrawn',
   expired: 'expired',
+  queued: 'queued',
+  delivered: 'delivered to the mail server',
+  failed: 'failed: a report came',
   unknown: 'unknown to the domain',
 } as const;

@@ -1,9 +1,11 @@
-import type { Command } from 'commander';
+import { Argument, type Command } from 'commander';
 import type { Client, DomainTrustReport, TrustReport } from '../client/api.ts';
 import { warnOfAlarms } from './alarms.ts';
 import { command, group, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
+import { misused } from './failure.ts';
 import { formatFingerprint } from './fingerprint.ts';
+import { formatTime, table } from './format.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeLine } from './safe-text.ts';
 import { ownCommand } from './trust-own.ts';
@@ -19,6 +21,7 @@ export function trustCommand(parts: ClientParts): Command {
     listCommand(parts),
     verifyCommand(parts),
     acceptCommand(parts),
+    mailCommand(parts),
     ownCommand(parts),
   ]);
 }
@@ -90,6 +93,35 @@ function acceptCommand(parts: ClientParts): Command {
         return await client.trust.accept(who, typed);
       });
     });
+}
+
+const mailWords = ['allow', 'refuse', 'ask'] as const;
+
+function mailCommand(parts: ClientParts): Command {
+  const { face } = parts;
+  return command(
+    'mail',
+    'say whether clear text will do for those of a domain who take mail only; without words, show it',
+    ['trust mail', 'trust mail legacy.test allow', 'trust mail legacy.test refuse'],
+  )
+    .argument('[domain]')
+    .addArgument(new Argument('[word]', 'for good, on all your devices').choices(mailWords))
+    .addOption(homeOption())
+    .addOption(jsonOption())
+    .action(
+      async (domain: string | undefined, word: (typeof mailWords)[number] | undefined, options: Options) => {
+        if ((domain === undefined) !== (word === undefined))
+          throw misused('a domain goes with allow, refuse or ask', 'beckon trust mail legacy.test allow');
+        const words = await withClient(parts, options, async (client) => {
+          if (domain !== undefined && word !== undefined) await client.trust.mail(domain, word);
+          return client.trust.mailWords();
+        });
+        if (options.json) return face.printJson(words);
+        for (const line of table(words.map((one) => [safeLine(one.domain), one.word, formatTime(one.at)])))
+          face.print(line);
+        if (words.length === 0) face.note('you are asked for each domain');
+      },
+    );
 }
 
 /** Prints what is known, which counts as seen from then on, and warns of what waits. */

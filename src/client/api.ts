@@ -310,7 +310,9 @@ export interface Reply {
   readonly parents: readonly string[];
 }
 
-export type SentState = 'stored' | 'accepted' | 'withdrawn' | 'expired' | 'unknown';
+/** Of mail: `queued`, `delivered` (a server took it), `failed` (a report came). */
+export type SentState =
+  'stored' | 'accepted' | 'withdrawn' | 'expired' | 'unknown' | 'queued' | 'delivered' | 'failed';
 
 export interface SentMessageEntry {
   readonly handle: string;
@@ -333,7 +335,10 @@ export interface SentEntry {
   readonly letterId: string;
   readonly recipients: readonly {
     readonly to: string;
-    readonly way: 'introduction' | 'drop' | 'card';
+    readonly way: 'introduction' | 'drop' | 'card' | 'mail';
+    /** Of mail: the last enhanced status code (RFC 3463), and when it is tried next. */
+    readonly code?: string;
+    readonly next?: number;
     /** It expired and nobody fetched it over the drop that they had handed over: sending it again goes by introduction. */
     readonly silent?: true;
     /** Of the message as a whole: `accepted` once all of it is. */

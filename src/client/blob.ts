@@ -32,6 +32,7 @@ export function contentOf(state: ClientState, revision: number): StateContent {
     records: ownRecords(state),
     ...(state.rotateAt === undefined ? {} : { rotateAt: state.rotateAt }),
     ...(state.aliases === undefined ? {} : { aliases: state.aliases }),
+    ...(state.mail === undefined ? {} : { mail: state.mail }),
   };
 }
 
@@ -53,7 +54,8 @@ function identityIn(key: string, pin: Text64): Text64 {
 /** The state of a device once it knows a content that holds all of its own: what is new gets numbers, in order of time. */
 export function withContent(state: ClientState, content: StateContent): ClientState {
   const { format: _f, revision: _r, pins, contacts, received, sent, ...rest } = content;
-  const { address, record, userKeys, master, drops, letters, records, rotateAt, aliases, ...others } = rest;
+  const { address, record, userKeys, master, drops, letters, records, rotateAt, aliases, mail, ...others } =
+    rest;
   return numbered(
     {
       ...state,
@@ -66,6 +68,7 @@ export function withContent(state: ClientState, content: StateContent): ClientSt
       ...(records === undefined ? {} : { records }),
       ...(rotateAt === undefined ? {} : { rotateAt }),
       ...(aliases === undefined ? {} : { aliases }),
+      ...(mail === undefined ? {} : { mail }),
       ...(Object.keys(others).length === 0 ? {} : { others }),
       ...withPins(state, pins),
       contacts: withHandedOut(state, contacts),

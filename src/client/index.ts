@@ -27,6 +27,7 @@ import { createRestore } from './restore.ts';
 import { createRetract } from './retract.ts';
 import { createSecretsStore, loadSecrets } from './secrets.ts';
 import { createSend } from './send.ts';
+import { createSendMail } from './send-mail.ts';
 import { listSent } from './sent.ts';
 import { createShare } from './share.ts';
 import { createSource } from './source.ts';
@@ -99,6 +100,16 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     network,
     own,
     replyDrop: ownDrops.replyDrop,
+    mail: createSendMail({
+      session,
+      network,
+      own,
+      share,
+      clock,
+      random,
+      wait,
+      ...(partBytes === undefined ? {} : { partBytes }),
+    }),
     upkeep: ownKeys.upkeep,
     share,
     clock,
@@ -208,7 +219,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
       clock,
       random,
     }),
-    trust: createTrust({ session, network }),
+    trust: createTrust({ session, network, share, clock }),
     async revokeKeys() {
       await sync().catch(() => undefined);
       await ownKeys.revoke();

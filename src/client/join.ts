@@ -195,6 +195,7 @@ const joins: { readonly [name in keyof Required<StateContent>]: Join<Json> } = {
   records: entries(members({ published: least, revokedAt: least })),
   rotateAt: greatest,
   aliases: entries(ranked(serialOf)),
+  mail: entries(ranked(saidAt)),
 };
 
 /** By the name of the pin, then by the identity that is pinned. */

@@ -51,6 +51,7 @@ export type {
   OwnKept,
   OwnKeptPage,
 } from './own-answers.ts';
+import { ownMailCalls, type OwnMails } from './own-mail.ts';
 import { foreign, type AskOwn, type OwnAnswer, type OwnRequest } from './own-request.ts';
 
 export interface UploadProgress {
@@ -59,7 +60,7 @@ export interface UploadProgress {
 }
 
 /** Every call throws the code that the domain answers, `unavailable` and network codes. */
-export interface OwnDomain {
+export interface OwnDomain extends OwnMails {
   /** The address hash. Throws `invitation_invalid`, `record_invalid`. */
   enroll(enrolment: {
     readonly token: Uint8Array;
@@ -276,6 +277,7 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
     putCard: ({ id, sealed, expires }) =>
       tell('PUT', `cards/${bytesToJson(id)}`, { sealed: bytesToJson(sealed), expires }),
     removeCard: (id) => tell('DELETE', `cards/${bytesToJson(id)}`),
+    ...ownMailCalls(call),
     gateways: () => call('GET', 'gateway', ownGateways),
     putGateway: ({ kind, device, name, sealed }) =>
       tell('PUT', `gateway/${kind}`, { device: bytesToJson(device), name, sealed: bytesToJson(sealed) }),

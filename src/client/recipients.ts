@@ -7,6 +7,7 @@ import type { VerifiedUser } from '../keys/user-answer.ts';
 import { keysToWriteTo } from '../keys/user-record.ts';
 import { verifyCard } from '../message/contact-card.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
+import { mailAddressOf } from '../wire/mail-submission.ts';
 import { looksLikeCard } from '../wire/card.ts';
 import type { Drop } from '../wire/message.ts';
 import { times } from '../wire/registry.ts';
@@ -35,8 +36,12 @@ export interface Resolved {
   /** As it was named; a contact card whole, or its link. */
   readonly typed: string;
   readonly report: RecipientReport;
-  /** Absent where the recipient cannot be written to. */
+  /** Absent where the recipient cannot be written to natively. */
   readonly recipient?: Recipient;
+  /** Of who takes mail only: the address as it is written in mail. */
+  readonly mailAddress?: string;
+  /** The same, once mail is to go there. */
+  readonly byMail?: string;
 }
 
 /** How recipients are found, and which cards were used before. */
@@ -142,7 +147,7 @@ function judge(
       if (outcome.domain.leaving) return { report: { ...report, code: 'discovery_none', reason: 'left' } };
       return writable(named, tag, outcome, now);
     case 'legacy':
-      return { report: { ...report, reason: noBridge } };
+      return { report, ...mailAddress(named.to) };
     case 'changed': {
       const { of, what, offered } = outcome;
       return { report: { ...report, changed: { of, what, offered: formsOf(offered) } } };
@@ -152,7 +157,14 @@ function judge(
   }
 }
 
-const noBridge = 'takes mail over SMTP: the bridge that will deliver it is not in this version';
+/** None where mail cannot carry what native addresses may be. */
+function mailAddress(typed: string): Pick<Resolved, 'mailAddress'> {
+  try {
+    return { mailAddress: mailAddressOf(typed) };
+  } catch {
+    return {};
+  }
+}
 
 function writable(
   named: { readonly to: string; readonly address: string },

@@ -107,6 +107,12 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return sent(state, event.sent, event.number);
     case 'sent-again':
       return sentAgain(state, event.number, event.parts);
+    case 'mail-sent':
+      return withSent(state, event.number, (one) => ({ ...one, mail: event.mail }));
+    case 'mail-unsent':
+      return withoutMail(state, event.number);
+    case 'mail-word':
+      return mailWord(state, event);
     case 'drops-given-up':
       return withContact(state, event.address, {
         gaveUp: Math.max(event.until, state.contacts[event.address]?.gaveUp ?? 0),
@@ -154,6 +160,28 @@ function without<T>(entries: Readonly<Record<string, T>>, key: string): Readonly
 function withContact(state: ClientState, address: string, change: Partial<Contact>): ClientState {
   const contact = state.contacts[address] ?? { address, known: false };
   return { ...state, contacts: { ...state.contacts, [address]: { ...contact, ...change } } };
+}
+
+function withSent(state: ClientState, number: number, change: (sent: Sent) => Sent): ClientState {
+  return { ...state, sent: state.sent.map((one) => (one.number === number ? change(one) : one)) };
+}
+
+/** A sending of which nothing went out is none. */
+function withoutMail(state: ClientState, number: number): ClientState {
+  const plain = withSent(state, number, ({ mail: _, ...one }) => one);
+  const isNothing = (one: Sent): boolean => one.number === number && one.parts.length === 0;
+  return { ...plain, sent: plain.sent.filter((one) => !isNothing(one)) };
+}
+
+/** The later word counts, whatever the clock says. */
+function mailWord(
+  state: ClientState,
+  { domain, word, at }: Extract<ClientEvent, { type: 'mail-word' }>,
+): ClientState {
+  const before = state.mail?.[domain];
+  if ((before?.word ?? 'ask') === word) return state;
+  const choice = { word, at: Math.max(at, (before?.at ?? 0) + 1) };
+  return { ...state, mail: { ...state.mail, [domain]: choice } };
 }
 
 /** A later word has a higher counter, whatever the clock says. */

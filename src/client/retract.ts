@@ -3,18 +3,20 @@
  *
  *  1. every message that was sent is retracted at the own domain: what was not accepted is withdrawn
  *  2. who accepted is asked: a message whose letter retracts the first
+ *  3. mail that still waits is dropped; what a server took is there
  */
 import { BeckonError, codeOf } from '../errors.ts';
 import { mediaTypes } from '../wire/registry.ts';
 import type { OutgoingPart, RetractResult } from './api.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { Send } from './send.ts';
+import { retractMail } from './sent-mail.ts';
 import type { Sent, SentPart } from './state.ts';
 import type { Session } from './store.ts';
 
 export interface RetractParts {
   readonly session: Session;
-  readonly own: Pick<OwnDomain, 'retract'>;
+  readonly own: Pick<OwnDomain, 'retract' | 'dropMail'>;
   readonly send: Send;
 }
 
@@ -27,7 +29,7 @@ export function createRetract({
   send,
 }: RetractParts): (what: number | string) => Promise<RetractResult> {
   return async (what) => {
-    const { sent, parts } = found(session.state().sent, what);
+    const { sent, parts, mail } = found(session.state().sent, what);
     const addresses = [...new Set(parts.map(({ to }) => to))];
     const recipients: RetractResult['recipients'][number][] = [];
     for (const to of addresses) {
@@ -36,6 +38,7 @@ export function createRetract({
       const asked = outcome === 'already_accepted' && (await ask(sent, theirs, to));
       recipients.push({ to, outcome, asked });
     }
+    if (mail) recipients.push(...(await retractMail(sent, own)));
     return { number: sent.number, recipients };
   };
 
@@ -86,16 +89,17 @@ function isCover({ mediaType }: SentPart): boolean {
   return mediaType === mediaTypes.cover;
 }
 
-/** All of a sending by its number, one message of it by its trace handle. Throws `not_found`. */
+/** All of a sending by its number, one message or the mail of it by its handle. Throws `not_found`. */
 function found(
   everything: readonly Sent[],
   what: number | string,
-): { readonly sent: Sent; readonly parts: readonly SentPart[] } {
+): { readonly sent: Sent; readonly parts: readonly SentPart[]; readonly mail: boolean } {
   for (const sent of everything) {
     const all = [...sent.parts, ...Object.values(sent.again ?? {})];
-    if (sent.number === what) return { sent, parts: all };
+    if (sent.number === what) return { sent, parts: all, mail: sent.mail !== undefined };
+    if (sent.mail?.handle === what) return { sent, parts: [], mail: true };
     const parts = all.filter(({ handle }) => handle === what);
-    if (parts.length > 0) return { sent, parts };
+    if (parts.length > 0) return { sent, parts, mail: false };
   }
   throw new BeckonError('not_found', 'nothing was sent under this number or handle');
 }

@@ -35,6 +35,24 @@ export interface Outgoing {
   readonly retracts?: string;
   /** Send to those who can be written to though others cannot. */
   readonly partial?: boolean;
+  /** How those are written to who take mail only; absent: they are not. */
+  readonly mail?: MailSending;
+}
+
+/**
+ * The user's word that clear text will do for a domain: `now` for this message, `allow` and `refuse` for good, which is remembered on all
+ * devices; `no` for this message.
+ */
+export type MailWord = 'now' | 'allow' | 'refuse' | 'no';
+
+/** What it takes to send over SMTP, in clear text from the own domain on. */
+export interface MailSending {
+  /** The whole message with all that is attached as one of RFC 5322, `From` being `from`, without `Bcc`. Called once, where somebody gets it. */
+  compose(): Promise<Pick<OutgoingPart, 'length' | 'open'>>;
+  /** The user's words for domains of which none is remembered. */
+  ask(domains: readonly string[]): Promise<Readonly<Record<string, MailWord>>>;
+  /** Tell when it was handed over, too. */
+  readonly success?: boolean;
 }
 
 export interface Progress {
@@ -56,7 +74,7 @@ export interface RecipientReport {
   readonly address?: string;
   readonly outcome: RecipientOutcome;
   /**
-   * Why not, where it cannot be written to: `discovery_legacy` (the SMTP bridge will deliver it; not in this version),
+   * Why not, where it cannot be written to: `discovery_legacy` (mail only: no word of the user's, `mail_asked`; refused for good, `mail_refused`; no way out, `no_bridge`),
    * `discovery_later`, `discovery_none`, `user_unknown`, `trust_changed`, or why the address or record is invalid.
    */
   readonly code?: string;
@@ -68,7 +86,7 @@ export interface RecipientReport {
   /** Of who waits for the user's word: what would be accepted. */
   readonly changed?: OfferedChange;
   /** Where a message was sent. */
-  readonly way?: 'introduction' | 'drop' | 'card';
+  readonly way?: 'introduction' | 'drop' | 'card' | 'mail';
   /** Trace handles, the first that of the cover where there is one. */
   readonly handles?: readonly string[];
 }

@@ -22,6 +22,7 @@ import { introducingKey, ownAddresses } from './own-records.ts';
 import { usedCards, type CardNetwork } from './read-card.ts';
 import { resolveRecipients, withinCards, type Recipient, type Resolved } from './recipients.ts';
 import { createSendParts, type Running } from './send-parts.ts';
+import type { SendMail } from './send-mail.ts';
 import type { Share } from './share.ts';
 import type { ClientState, Sent, SentPart } from './state.ts';
 
@@ -29,6 +30,7 @@ import type { Session } from './store.ts';
 import type {
   ClientSending,
   ContentOf,
+  MailSending,
   OnProgress,
   OnRecipients,
   Outgoing,
@@ -46,6 +48,8 @@ export interface SendParts {
     'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'commit' | 'retract'
   >;
   readonly replyDrop: ReplyDropFor;
+  /** To those who take mail only. */
+  readonly mail: SendMail;
   /** What is due for the own keys: nobody is written to with keys that nobody can look up. */
   readonly upkeep: () => Promise<void>;
   /** What other devices of the user know, and what they are to know: drops are handed out once they do. */
@@ -74,6 +78,8 @@ interface Reached {
   readonly resolved: readonly Resolved[];
   readonly expires: number;
   readonly ways?: Pick<Running, 'sender' | 'before' | 'routes' | 'now'>;
+  /** Somebody gets it by mail. */
+  readonly byMail?: boolean;
 }
 
 interface Wanted {
@@ -82,6 +88,7 @@ interface Wanted {
   readonly again?: number | undefined;
   readonly expires?: number | undefined;
   readonly partial?: boolean | undefined;
+  readonly mail?: MailSending | undefined;
   /** How many. */
   readonly parts: number;
 }
@@ -93,13 +100,29 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
   const send: Send = async (message, progress, inform) => {
     const now = clock.seconds();
     checkOutgoing(message, message.expires ?? now + times.transitDefault, now);
-    const { resolved, expires, ways } = await reach({ ...message, parts: message.parts.length }, now, inform);
-    if (ways === undefined) return { recipients: resolved.map(({ report }) => report) };
+    const { resolved, expires, ways, byMail } = await reach(
+      { ...message, parts: message.parts.length },
+      now,
+      inform,
+    );
+    const reports = { recipients: resolved.map(({ report }) => report) };
+    if (ways === undefined && !byMail) return reports;
+    const result =
+      ways === undefined ? reports : await sendNatively(message, resolved, { ...ways, expires }, progress);
+    return byMail ? await parts.mail.send(message, resolved, result, progress) : result;
+  };
+
+  async function sendNatively(
+    message: Outgoing,
+    resolved: readonly Resolved[],
+    { expires, ...ways }: NonNullable<Reached['ways']> & { readonly expires: number },
+    progress: OnProgress | undefined,
+  ): Promise<SendResult> {
     const noted = await note(message, resolved, { ...ways, expires });
     const contents = message.parts.values();
     const contentOf: ContentOf = async () => contents.next().value ?? nothing;
     return await run({ ...ways, noted, contentOf, progress, late: false }, resolved);
-  };
+  }
 
   const sending: ClientSending = {
     async lookUp(to) {
@@ -142,17 +165,20 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
     const used = usedCards(session.state());
     const found = await resolveRecipients({ network, used, now }, wanted.to);
     const usual = { now, expires: now + times.transitDefault };
-    const { resolved, expires } = withinCards(found, wanted.expires, usual);
-    await inform?.(resolved.map(({ report }) => report));
+    const { resolved: all, expires } = withinCards(found, wanted.expires, usual);
+    await inform?.(all.map(({ report }) => report));
+    const resolved = await parts.mail.choose(all, wanted.mail);
     const recipients = resolved.flatMap(({ recipient }) => recipient ?? []);
-    const stopped = recipients.length < resolved.length && wanted.partial !== true;
-    if (stopped || recipients.length === 0) return { resolved, expires };
+    const mails = resolved.filter(({ byMail }) => byMail !== undefined).length;
+    const stopped = recipients.length + mails < resolved.length && wanted.partial !== true;
+    if (stopped) return { resolved, expires };
+    if (recipients.length === 0) return { resolved, expires, byMail: mails > 0 };
     const before = sentBefore(session.state(), wanted);
     const sender = senderOf(session.state(), session.keys(), before?.from ?? wanted.from, now);
     if (before !== undefined) await giveUpDrops(before, recipients);
     const routes = await routesTo(sender, recipients, { now, expires });
     await parts.share.share();
-    return { resolved, expires, ways: { sender, before, routes, now } };
+    return { resolved, expires, ways: { sender, before, routes, now }, byMail: mails > 0 };
   }
 
   /** What is sent again goes by introduction. */

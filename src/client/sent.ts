@@ -2,8 +2,10 @@
 import { mediaTypes } from '../wire/registry.ts';
 import type { SentEntry, SentMessageEntry, SentState } from './api.ts';
 import type { OwnDomain, SentMessage } from './own-domain.ts';
+import type { OwnMail } from './own-mail.ts';
 import { foreign } from './own-request.ts';
 import type { ClientEvent, ClientState, Sent, SentPart } from './state.ts';
+import { mailRecipients, mailStates } from './sent-mail.ts';
 import type { Session } from './store.ts';
 
 /** Most pages that are read. */
@@ -12,10 +14,11 @@ const maxPages = 1000;
 /** Newest first. `unknown`: the domain keeps no record of it any more. Throws network codes. */
 export async function listSent(
   state: ClientState,
-  own: Pick<OwnDomain, 'sent'>,
+  own: Pick<OwnDomain, 'sent' | 'mail'>,
 ): Promise<readonly SentEntry[]> {
   const known = await statesOf(own, new Set(state.sent.flatMap(allParts).map(({ handle }) => handle)));
-  return state.sent.map((sent) => describe(sent, known)).reverse();
+  const mails = await mailStates(state, own);
+  return state.sent.map((sent) => describe(sent, known, mails)).reverse();
 }
 
 /** Reads pages until every message is found or there are no more. */
@@ -35,20 +38,25 @@ async function statesOf(
   return found;
 }
 
-function describe(sent: Sent, known: ReadonlyMap<string, SentMessage>): SentEntry {
+function describe(
+  sent: Sent,
+  known: ReadonlyMap<string, SentMessage>,
+  mails: ReadonlyMap<string, OwnMail>,
+): SentEntry {
   const addresses = [...new Set(sent.parts.map(({ to }) => to))];
+  const natively = addresses.map((to) => {
+    const parts = lastSent(sent, to);
+    const messages = parts.map((part) => describePart(part, known.get(part.handle)));
+    const way = parts[0]?.way ?? 'drop';
+    const silent = way === 'drop' && isSilent(parts, known) ? ({ silent: true } as const) : {};
+    return { to, way, ...silent, state: stateOf(messages), messages };
+  });
   return {
     number: sent.number,
     subject: sent.subject,
     created: sent.created,
     letterId: sent.letterIds[0] ?? '',
-    recipients: addresses.map((to) => {
-      const parts = lastSent(sent, to);
-      const messages = parts.map((part) => describePart(part, known.get(part.handle)));
-      const way = parts[0]?.way ?? 'drop';
-      const silent = way === 'drop' && isSilent(parts, known) ? ({ silent: true } as const) : {};
-      return { to, way, ...silent, state: stateOf(messages), messages };
-    }),
+    recipients: [...natively, ...mailRecipients(sent, mails)],
   };
 }
 

@@ -169,11 +169,21 @@ const sentFields = {
   created: count,
   parts: arrayOf(sentPart),
 } as const;
+const sentMail = keeping({
+  handle: text,
+  to: arrayOf(text),
+  plaintextHash: hash,
+  length: count,
+  created: count,
+});
+const mailChoice = keeping({ word: oneOf('allow', 'refuse', 'ask'), at: count });
+
 const sentMore = {
   from: text,
   parents: arrayOf(letterId),
   retracts: letterId,
   again: mapOf(sentPart),
+  mail: sentMail,
 } as const;
 const sent = keeping({ ...sentFields, number: count }, sentMore);
 
@@ -252,6 +262,7 @@ const savedState: Reader<ClientState> = exactly(
     records: mapOf(ownRecord, hash),
     rotateAt: count,
     aliases: mapOf(text64()),
+    mail: mapOf(mailChoice),
     alarms: mapOf(alarm),
   },
 );
@@ -326,7 +337,12 @@ const stateContent: Reader<StateContent> = keeping(
     pins: sharedPins,
     letters: mapOf(hash),
   },
-  { records: mapOf(ownRecord, hash), rotateAt: count, aliases: mapOf(ownRecordText) },
+  {
+    records: mapOf(ownRecord, hash),
+    rotateAt: count,
+    aliases: mapOf(ownRecordText),
+    mail: mapOf(mailChoice),
+  },
 );
 
 /** The content of a state blob as it is sealed. */

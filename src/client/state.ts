@@ -120,12 +120,29 @@ export interface SentPart {
   readonly expires: number;
 }
 
+/** Of a sending: what left over SMTP, as one mail for all who take mail only. */
+export interface SentMail {
+  readonly handle: string;
+  /** In the order of the sealed part, by which the domain tells what became of each. */
+  readonly to: readonly string[];
+  readonly plaintextHash: Text64;
+  readonly length: number;
+  readonly created: number;
+}
+
+/** The user's word about clear text to a domain. */
+export interface MailChoice {
+  readonly word: 'allow' | 'refuse' | 'ask';
+  readonly at: number;
+}
+
 export interface Sent {
   /** The alias that wrote, where it was not the address itself. */
   readonly from?: string;
   /** What its letters answer, and ask to forget: whoever sends it again makes the same letters. */
   readonly parents?: readonly Text64[];
   readonly retracts?: Text64;
+  readonly mail?: SentMail;
   /** Sent again after it expired unfetched, by handle. */
   readonly again?: Readonly<Record<string, SentPart>>;
   /** As of a received message. */
@@ -214,6 +231,8 @@ export interface SharedFields {
   readonly rotateAt?: number;
   /** The newest records of aliases, signed, by address. */
   readonly aliases?: Readonly<Record<string, Text64>>;
+  /** What the user said of mail in clear text, by domain. */
+  readonly mail?: Readonly<Record<string, MailChoice>>;
 }
 
 /** What a device knows of the state blob at the own domain. */
@@ -282,6 +301,7 @@ export interface StateContent {
   readonly records?: Readonly<Record<Text64, OwnRecord>>;
   readonly rotateAt?: number;
   readonly aliases?: Readonly<Record<string, Text64>>;
+  readonly mail?: Readonly<Record<string, MailChoice>>;
 }
 
 export type SharedReceived = Omit<Received, 'number' | 'held' | 'deferred'>;
@@ -344,6 +364,15 @@ export type ClientEvent =
   /** Under a number that was taken for it, else under the next one. */
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'>; readonly number?: number }
   | { readonly type: 'sent-again'; readonly number: number; readonly parts: readonly SentPart[] }
+  | { readonly type: 'mail-sent'; readonly number: number; readonly mail: SentMail }
+  /** It did not leave: the domain did not take it. */
+  | { readonly type: 'mail-unsent'; readonly number: number }
+  | {
+      readonly type: 'mail-word';
+      readonly domain: string;
+      readonly word: MailChoice['word'];
+      readonly at: number;
+    }
   | { readonly type: 'drops-given-up'; readonly address: string; readonly until: number }
   | { readonly type: 'silence-checked'; readonly at: number }
   | { readonly type: 'directory-put'; readonly key: string; readonly value: Text64 }

@@ -1,4 +1,5 @@
 /** What a client tells of others' keys: plain values, so that a program can print them as JSON. */
+import type { MailChoice } from './state.ts';
 import type { Trust } from '../directory/trust.ts';
 import type { NoticeKind } from '../directory/user-pins.ts';
 
@@ -165,6 +166,10 @@ export interface ClientTrust {
   accept(who: string, fingerprint?: string): Promise<TrustReport | DomainTrustReport>;
   /** The user's word that clear text will do for an address that was native and is not any more. */
   acceptMail(address: string): Promise<TrustReport>;
+  /** The user's word that clear text will do for a domain, or never will, for those there who take mail only. Throws `domain_invalid`. */
+  mail(domain: string, word: MailChoice['word']): Promise<void>;
+  /** What was said of domains, by name. */
+  mailWords(): readonly { readonly domain: string; readonly word: 'allow' | 'refuse'; readonly at: number }[];
   /** The user saw what happened; with kinds, only these. It stays in the history. */
   acknowledge(address: string, kinds?: readonly NoticeKind[]): Promise<void>;
 }

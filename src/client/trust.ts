@@ -1,4 +1,5 @@
 /** Whose keys they are: shown, compared out of band, a change accepted on the user's word. wire-spec/keys.md section 9. */
+import type { Clock } from '../clock.ts';
 import type { DomainOutcome, NativePeer } from '../directory/domain-lookup.ts';
 import type { ChangedUser, NativeUser, UserOutcome } from '../directory/user-outcome.ts';
 import type { UserPin } from '../directory/user-pins.ts';
@@ -9,6 +10,7 @@ import { movesAgree } from '../keys/user-change.ts';
 import { formatAddress, parseAddress, splitAddress } from '../wire/address.ts';
 import { canonicalDomain } from '../wire/domain-name.ts';
 import type { ClientNetwork } from './api.ts';
+import type { Share } from './share.ts';
 import type { Session } from './store.ts';
 import type { ClientTrust, DomainTrustReport, MoveReport, TrustReport } from './trust-api.ts';
 import {
@@ -24,9 +26,11 @@ import {
 export interface TrustParts {
   readonly session: Session;
   readonly network: Pick<ClientNetwork, 'domains' | 'users'>;
+  readonly share: Pick<Share, 'tryLearn' | 'tryShare'>;
+  readonly clock: Clock;
 }
 
-export function createTrust({ session, network }: TrustParts): ClientTrust {
+export function createTrust({ session, network, share, clock }: TrustParts): ClientTrust {
   const { domains, users } = network;
 
   async function show(typed: string = session.state().address): Promise<TrustReport> {
@@ -183,6 +187,16 @@ export function createTrust({ session, network }: TrustParts): ClientTrust {
       await users.acceptMail(address);
       return await show(address);
     },
+    async mail(typed, word) {
+      const domain = canonicalDomain(typed);
+      await share.tryLearn();
+      await session.commit({ type: 'mail-word', domain, word, at: clock.seconds() });
+      await share.tryShare();
+    },
+    mailWords: () =>
+      Object.entries(session.state().mail ?? {})
+        .flatMap(([domain, { word, at }]) => (word === 'ask' ? [] : [{ domain, word, at }]))
+        .toSorted((a, b) => (a.domain < b.domain ? -1 : 1)),
     acknowledge: (address, kinds) => users.acknowledge(canonical(address), kinds),
   };
 }
