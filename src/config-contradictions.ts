@@ -62,16 +62,7 @@ function same(a: ListenAddress, b: ListenAddress): boolean {
   return a.port !== 0 && a.port === b.port && (a.host === b.host || a.host === '' || b.host === '');
 }
 
-/** Parts of the bridges that this version does not have yet. */
-function notBuilt({ smtpOut }: Config): Readonly<Record<string, unknown>> {
-  return {
-    'smtp_out.via': smtpOut.via,
-  };
-}
-
 function checkBridges(config: Config, refuse: Refuse): void {
-  for (const [name, value] of Object.entries(notBuilt(config)))
-    if (value !== null) refuse(name, 'not in this version');
   checkMailOut(config, refuse);
   checkMailIn(config, refuse);
   checkSubmission(config, refuse);

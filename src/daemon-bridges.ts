@@ -3,11 +3,13 @@ import type { EffectiveSettings } from './admin/domain-settings.ts';
 import { createDeliver } from './bridges/deliver.ts';
 import type { Deliver } from './bridges/deliver-api.ts';
 import { createNativeRecipients, type NativeRecipients } from './bridges/native-recipients.ts';
+import type { MailOut } from './bridges/smtp-out.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
 import { startMailIn, type MailIn } from './daemon-mail-in.ts';
 import { startSocketmap } from './daemon-socketmap.ts';
+import { createMailOutSide } from './daemon-mail-out.ts';
 import { createConfirmLegacy } from './directory/confirm-legacy.ts';
 import type { Domains } from './directory/domains.ts';
 import { createUsers, type Users } from './directory/users.ts';
@@ -44,6 +46,8 @@ export interface Bridges {
   readonly mailIn: Pick<MailIn, 'ports' | 'reload'>;
   /** The port of the tables for Postfix; 0 for a socket, null where there are none. */
   readonly socketmapPort: number | null;
+  /** Undefined where no mail leaves. */
+  readonly mailOut: MailOut | undefined;
   /** Takes nothing new and finishes what is under way. */
   close(): Promise<void>;
 }
@@ -76,7 +80,20 @@ export async function startBridges(parts: BridgeParts): Promise<Bridges> {
   started.defer(() => mailIn.close());
   const socketmap = await startSocketmap({ ...parts, recipients, lmtpPort: mailIn.ports.lmtp });
   if (socketmap) started.defer(() => socketmap.close());
-  const running = started.move();
   const socketmapPort = socketmap?.port ?? null;
-  return { mailIn, socketmapPort, deliver, recipients, directory, close: () => running.disposeAsync() };
+  const mailOut = await createMailOutSide({ ...parts, deliver, confirmLegacy });
+  const stop = new AbortController();
+  const sending = mailOut?.run(stop.signal);
+  started.defer(() => sending);
+  started.defer(() => stop.abort());
+  const running = started.move();
+  return {
+    mailIn,
+    mailOut,
+    socketmapPort,
+    deliver,
+    recipients,
+    directory,
+    close: () => running.disposeAsync(),
+  };
 }

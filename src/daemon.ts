@@ -364,6 +364,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await send.turn();
     await receive.settled();
     await pulls.pulling.turn();
+    await bridges.mailOut?.turn();
     fetching.watches.review();
   }
 

@@ -5,9 +5,11 @@
  */
 
 import type { BridgedMail } from './mail-api.ts';
+import type { MailChoice, SentMail } from './state-mail.ts';
 import type { CardDrop, HandedDrop, IntroducedDrop, OwnDrop, Text64, TheirDrop } from './state-drops.ts';
 
 export type * from './state-drops.ts';
+export type * from './state-mail.ts';
 
 /**
  * What a received message is called here: poll key of its drop and message id (`receivedKey` in `reduce.ts`). The id alone would let
@@ -118,22 +120,6 @@ export interface SentPart {
   readonly plaintextHash: Text64;
   readonly length: number;
   readonly expires: number;
-}
-
-/** Of a sending: what left over SMTP, as one mail for all who take mail only. */
-export interface SentMail {
-  readonly handle: string;
-  /** In the order of the sealed part, by which the domain tells what became of each. */
-  readonly to: readonly string[];
-  readonly plaintextHash: Text64;
-  readonly length: number;
-  readonly created: number;
-}
-
-/** The user's word about clear text to a domain. */
-export interface MailChoice {
-  readonly word: 'allow' | 'refuse' | 'ask';
-  readonly at: number;
 }
 
 export interface Sent {

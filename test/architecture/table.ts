@@ -15,6 +15,7 @@ export const daemonLists = [
   'daemon-fetch.ts',
   'daemon-mail-in.ts',
   'daemon-gateways.ts',
+  'daemon-mail-out.ts',
 ];
 
 export const everything = 'everything';

@@ -1,0 +1,185 @@
+/** Mail out of a domain: from a client to an SMTP server, and what comes back. */
+import test, { type ExecutionContext } from 'ava';
+import PostalMime from 'postal-mime';
+import type { MailWord, SendResult } from '../../src/client/api.ts';
+import type { DnsRecord } from '../../src/dns/record.ts';
+import { mailPart } from '../client/sink.ts';
+import { loopback } from '../support/dns-server.ts';
+import { startSmtpSink, type SmtpSinkOptions } from '../support/smtp-sink.ts';
+import { eventually } from './eventually.ts';
+import type { Person } from './person.ts';
+import { startTown, type Town } from './town.ts';
+
+const hour = 3600;
+const legacy: readonly DnsRecord[] = [
+  { type: 'MX', name: 'gamma.test', priority: 10, exchange: 'mx.gamma.test' },
+  ...loopback('mx.gamma.test'),
+];
+
+async function townWithMail(t: ExecutionContext, options: SmtpSinkOptions = {}) {
+  const sink = await startSmtpSink({ hideSTARTTLS: true, ...options });
+  t.teardown(() => sink.close());
+  const town = await startTown({ settings: { 'smtp_out.via': `smtp://127.0.0.1:${sink.port}` } });
+  t.teardown(() => town[Symbol.asyncDispose]());
+  publish(town);
+  return { town, sink };
+}
+
+/** What all publish, with a domain beside them that takes mail only. */
+function publish(town: Town): void {
+  town.dns.set([...town.hosters().flatMap((hoster) => hoster.records()), ...legacy]);
+}
+
+interface Sending {
+  readonly words?: Readonly<Record<string, MailWord>>;
+  readonly partial?: boolean;
+}
+
+/** Sends a text, by mail too where the words say so; tells which domains were asked about. */
+async function send(
+  from: Person,
+  to: readonly string[],
+  text: string,
+  { words = {}, partial = false }: Sending = {},
+): Promise<SendResult & { readonly asked: readonly string[] }> {
+  const asked: string[] = [];
+  const whole = new TextEncoder().encode(
+    `From: ${from.address}\r\nTo: ${to.join(', ')}\r\nSubject: ${text}\r\nMessage-ID: <x@alpha.test>\r\n\r\n${text}\r\n`,
+  );
+  const result = await from.client().send({
+    to,
+    parts: [mailPart(text)],
+    subject: text,
+    partial,
+    mail: {
+      compose: async () => ({
+        length: whole.length,
+        open: async function* () {
+          yield whole;
+        },
+      }),
+      ask: async (domains) => {
+        asked.push(...domains);
+        return words;
+      },
+    },
+  });
+  return { ...result, asked };
+}
+
+test('one message to a native and a legacy recipient: each gets it in their way, the sender sees both', async (t) => {
+  const { town, sink } = await townWithMail(t);
+  const [ann, bob] = [await town.enroll('ann@alpha.test'), await town.enroll('bob@beta.test')];
+  publish(town);
+  const words = { 'gamma.test': 'now' } as const;
+  const sent = await send(ann, [bob.address, 'Carol+x@gamma.test'], 'hello', { words });
+  t.like(sent.recipients, [
+    { outcome: 'native', way: 'introduction' },
+    { outcome: 'legacy', way: 'mail' },
+  ]);
+  t.is(sent.recipients[1]?.code, undefined);
+  await bob.arrivals();
+  t.is(await bob.read(1), 'hello');
+  await eventually('mail', async () => sink.mails[0]);
+  t.is(sink.mails.length, 1);
+  t.deepEqual(sink.mails[0]?.to, ['Carol+x@gamma.test']);
+  t.regex(sink.mails[0]?.bytes.toString() ?? '', /\r\nDKIM-Signature:|^DKIM-Signature:/);
+  const state = async () =>
+    (await ann.client().sent())[0]?.recipients.map(({ to, way, state: of }) => [to, way, of]);
+  t.deepEqual(
+    await eventually('the state', async () => {
+      const now = await state();
+      return now?.[1]?.[2] === 'delivered' ? now : undefined;
+    }),
+    [
+      ['bob@beta.test', 'introduction', 'accepted'],
+      ['Carol+x@gamma.test', 'mail', 'delivered'],
+    ],
+  );
+  const again = await ann.client().retract(sent.number ?? 0);
+  t.deepEqual(again.recipients[1], { to: 'Carol+x@gamma.test', outcome: 'already_accepted', asked: false });
+});
+
+test('a word for good is asked once, on all devices; a refusal ends it, and no word sends nothing', async (t) => {
+  const { town, sink } = await townWithMail(t);
+  const ann = await town.enroll('ann@alpha.test');
+  publish(town);
+  const none = await send(ann, ['carol@gamma.test'], 'one');
+  t.like(none, { number: undefined, asked: ['gamma.test'] });
+  t.like(none.recipients, [{ code: 'discovery_legacy', reason: 'mail_asked' }]);
+  const allowed = await send(ann, ['carol@gamma.test', 'dave@gamma.test'], 'two', {
+    words: { 'gamma.test': 'allow' },
+  });
+  t.like(allowed, { asked: ['gamma.test'], recipients: [{ way: 'mail' }, { way: 'mail' }] });
+  const restarted = await town.person(ann.address, ann);
+  t.like(await send(restarted, ['carol@gamma.test'], 'three'), { asked: [], recipients: [{ way: 'mail' }] });
+  await restarted.client().trust.mail('gamma.test', 'refuse');
+  const refused = await send(restarted, ['carol@gamma.test'], 'four', { words: { 'gamma.test': 'now' } });
+  t.like(refused, { asked: [], number: undefined });
+  t.like(refused.recipients, [{ code: 'discovery_legacy', reason: 'mail_refused' }]);
+  await eventually('two mails', async () => (sink.mails.length === 2 ? true : undefined));
+  t.deepEqual(
+    sink.mails.map(({ to }) => to.length).toSorted((a, b) => a - b),
+    [1, 2],
+  );
+});
+
+test('what is refused comes back to the sender as a report from the domain’s own bridge', async (t) => {
+  const { town } = await townWithMail(t, { refuse: () => 550 });
+  const ann = await town.enroll('ann@alpha.test');
+  publish(town);
+  const { recipients } = await send(ann, ['nobody@gamma.test'], 'hello', { words: { 'gamma.test': 'now' } });
+  const [report] = await ann.arrivals();
+  t.is(report?.from, 'mail-bridge@alpha.test');
+  const parsed = await PostalMime.parse(await ann.read(report?.number ?? 0));
+  t.regex(parsed.text ?? '', /nobody@gamma\.test/);
+  t.is(parsed.subject, 'Your mail was not delivered');
+  const [entry] = await ann.client().sent();
+  t.like(entry?.recipients[0], { state: 'failed', code: '5.0.0', way: 'mail' });
+  t.is(entry?.recipients[0]?.messages[0]?.handle, recipients[0]?.handles?.[0]);
+});
+
+test('what waits can be taken back, and is tried again where it is not', async (t) => {
+  let isBusy = true;
+  const { town, sink } = await townWithMail(t, { refuse: () => (isBusy ? 450 : undefined) });
+  const ann = await town.enroll('ann@alpha.test');
+  publish(town);
+  const words = { 'gamma.test': 'now' } as const;
+  const first = await send(ann, ['carol@gamma.test'], 'first', { words });
+  await send(ann, ['carol@gamma.test'], 'second', { words });
+  await town.hoster('alpha').catchUp();
+  t.like((await ann.client().sent())[0]?.recipients[0], { state: 'queued', code: '4.0.0' });
+  t.like(await ann.client().retract(first.number ?? 0), { recipients: [{ outcome: 'withdrawn' }] });
+  await town.hoster('alpha').restart();
+  isBusy = false;
+  town.clock.advance(hour);
+  await town.hoster('alpha').catchUp();
+  t.is(sink.mails.length, 1);
+  t.regex(sink.mails[0]?.bytes.toString() ?? '', /Subject: second/);
+});
+
+test('whoever became native meanwhile gets no clear text', async (t) => {
+  const { town, sink } = await townWithMail(t, { refuse: () => 450 });
+  const ann = await town.enroll('ann@alpha.test');
+  const records = town.hosters().flatMap((hoster) => hoster.records());
+  const bob = await town.enroll('bob@beta.test');
+  // Beta's records are not published yet.
+  const mx: DnsRecord = { type: 'MX', name: 'beta.test', priority: 10, exchange: 'mx.gamma.test' };
+  town.dns.set([...records.filter(({ name }) => !name.endsWith('beta.test')), ...legacy, mx]);
+  await send(ann, [bob.address], 'hello', { words: { 'beta.test': 'now' } });
+  await town.hoster('alpha').catchUp();
+  publish(town);
+  town.clock.advance(hour);
+  await town.hoster('alpha').catchUp();
+  t.is(sink.mails.length, 0);
+  t.like((await ann.client().sent())[0]?.recipients[0], { state: 'failed', code: '5.7.1' });
+});
+
+test('a domain without a way out says so before anything is sent', async (t) => {
+  await using town = await startTown();
+  const ann = await town.enroll('ann@alpha.test');
+  publish(town);
+  const sent = await send(ann, ['carol@gamma.test'], 'hello', { words: { 'gamma.test': 'now' } });
+  t.like(sent, { asked: [], number: undefined });
+  t.like(sent.recipients, [{ code: 'discovery_legacy', reason: 'no_bridge' }]);
+});
