@@ -17,10 +17,14 @@ export function checkOutgoing(message: Outgoing, expires: number, now: number): 
   expect(parents.length <= counts.parents, 'a message answers at most 64 others');
   for (const id of retracts === undefined ? parents : [...parents, retracts])
     expect(isLetterId(id), 'what it answers or retracts is not a letter id');
-  parts.forEach(checkPart);
+  for (const part of parts) checkPart(part, expires, now);
 }
 
-function checkPart({ mediaType, fileName, length }: OutgoingPart): void {
+function checkPart({ mediaType, fileName, length, expires }: OutgoingPart, end: number, now: number): void {
+  expect(
+    expires === undefined || (expires - now >= times.transitMin && expires <= end),
+    'a part waits for at least an hour, and no longer than the whole',
+  );
   expect(
     /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(mediaType) && mediaType.length <= 127,
     'a media type is not one',

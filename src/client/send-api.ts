@@ -7,6 +7,8 @@ export interface OutgoingPart {
   readonly fileName?: string;
   /** In bytes, exactly. */
   readonly length: number;
+  /** Its own end of transit, unix seconds, where that is before the end of the whole: from an hour on. */
+  readonly expires?: number;
   /** Where the content comes from, in the caller's words: shown of a sending that was cut off, so that its content can be had again. */
   readonly source?: string;
   /** Called once; where a sending goes on and the content has changed, once more. */

@@ -175,9 +175,9 @@ export function createSendParts(parts: SendPartsParts): (running: Running) => Pr
     introduces: boolean,
   ): Promise<void> {
     const { sender, noted, now } = running;
-    const { parents, retracts, created, expires } = noted;
-    const known = noted.parts[noted.done]?.letterId;
-    const id = known === undefined ? random(sizes.letterId) : base64urlnopad.decode(known);
+    const { parents, retracts, created } = noted;
+    const { letterId, expires = noted.expires } = noted.parts[noted.done] ?? {};
+    const id = letterId === undefined ? random(sizes.letterId) : base64urlnopad.decode(letterId);
     const letter = { id, signed: letterFor(sender, payload, { id, parents, retracts, created }) };
     const ids = noted.ids.map((text) => base64urlnopad.decode(text));
     const composed = routes.map((route) =>

@@ -142,7 +142,8 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
     async resume(number, contentOf, progress, inform) {
       const now = clock.seconds();
       const noted = await find(number);
-      if (noted.expires - now < times.transitMin)
+      const ends = noted.parts.slice(noted.done).map(({ expires }) => expires ?? noted.expires);
+      if (Math.min(noted.expires, ...ends) - now < times.transitMin)
         throw new BeckonError('message_gone', 'what was cut off would end within an hour');
       const wanted = { ...noted, from: noted.from ?? session.state().address, parts: noted.parts.length };
       const { resolved, ways } = await reach(wanted, now, inform);
@@ -229,12 +230,13 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
       parents: (before ?? message).parents,
       retracts: (before ?? message).retracts,
       again: message.again,
-      parts: message.parts.map(({ mediaType, fileName, length, source }, index) => ({
+      parts: message.parts.map(({ mediaType, fileName, length, source, expires: end = expires }, index) => ({
         mediaType,
         length,
         letterId: before?.letterIds[index] ?? bytesToJson(random(sizes.letterId)),
         ...(fileName === undefined ? {} : { fileName }),
         ...(source === undefined ? {} : { source }),
+        ...(end < expires ? { expires: end } : {}),
       })),
       routes: routesOf(routes),
       ids: [],

@@ -64,11 +64,17 @@ function allParts({ parts, again = {} }: Sent): readonly SentPart[] {
   return [...parts, ...Object.values(again)];
 }
 
-/** What somebody was sent last: the message, or what was sent again after it. */
+/** What somebody was sent last: the message, or what was sent again after it. Each part may have an end of its own. */
 export function lastSent(sent: Sent, to: string): readonly SentPart[] {
   const theirs = allParts(sent).filter((part) => part.to === to);
-  const last = Math.max(...theirs.map(({ expires }) => expires));
-  return theirs.filter(({ expires }) => expires === last);
+  const lastOf = (part: SentPart): number =>
+    Math.max(...theirs.filter((other) => isSame(part, other)).map(({ expires }) => expires));
+  return theirs.filter((part) => part.expires === lastOf(part));
+}
+
+/** One part, sent again: with the same letter, but for covers. */
+function isSame(a: SentPart, b: SentPart): boolean {
+  return a.letterId === b.letterId || (a.mediaType === mediaTypes.cover && b.mediaType === mediaTypes.cover);
 }
 
 /** All of it expired, and nobody ever came for any of it. */

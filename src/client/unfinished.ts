@@ -16,6 +16,8 @@ import type { UnfinishedEntry, UnfinishedPart } from './send-api.ts';
 export interface NotedPart extends UnfinishedPart {
   /** Chosen once: whoever gets the part twice sees that it is one letter. */
   readonly letterId: Text64;
+  /** Where it ends before the whole. */
+  readonly expires?: number;
 }
 
 /** An upload under way. The key and salt never meet another content: `upload.ts` says how that is kept. */
@@ -126,7 +128,7 @@ export function describeUnfinished(one: Unfinished): UnfinishedEntry {
     created,
     expires,
     to: addresses,
-    parts: parts.map(({ letterId: _, ...part }) => part),
+    parts: parts.map(({ letterId: _, expires: __, ...part }) => part),
     done: bytesOf(parts.slice(0, done)) + underWay,
     total: bytesOf(parts),
   };
@@ -168,7 +170,7 @@ const unfinished: Reader<Unfinished> = keeping(
     parts: arrayOf(
       keeping(
         { mediaType: text, length: count, letterId: text64(sizes.letterId) },
-        { fileName: text, source: text },
+        { fileName: text, source: text, expires: count },
       ),
     ),
     routes: arrayOf(text64(sizes.hash)),

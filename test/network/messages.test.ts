@@ -4,7 +4,11 @@ import { sha256 } from '../../src/crypto/kdf.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { base64urlnopad } from '@scure/base';
 import { filePart, mailPart, memorySink } from '../client/sink.ts';
+import { rejected } from '../support/identities.ts';
+import { eventually } from './eventually.ts';
 import { startTown } from './town.ts';
+
+const hour = 3600;
 
 test('a text with two files to three people at two domains', async (t) => {
   await using town = await startTown({
@@ -136,4 +140,58 @@ test('somebody writes to a neighbour at the own domain', async (t) => {
   await ann.send([al.address], 'hello neighbour');
   await al.arrivals();
   t.is(await al.read(1), 'hello neighbour');
+});
+
+test('each part has its own end: what expired is gone, and the rest is read', async (t) => {
+  await using town = await startTown();
+  const ann = await town.enroll('ann@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  const now = town.clock.seconds();
+  const short = { ...filePart(Uint8Array.of(1, 2, 3), { fileName: 'today.bin' }), expires: now + 2 * hour };
+  const long = { ...filePart(Uint8Array.of(4, 5), { fileName: 'for-days.bin' }), expires: now + 50 * hour };
+  const { recipients } = await ann.send([bob.address], [mailPart('two files'), short, long], {
+    expires: now + 100 * hour,
+  });
+  await bob.arrivals();
+  const cover = await eventually('the cover', async () => {
+    await bob.client().sync();
+    const [entry] = bob.client().inbox();
+    if (entry?.status === 'waiting') await bob.client().open(entry.number);
+    return bob
+      .client()
+      .inbox()
+      .find(({ parts = [] }) => parts.length === 3);
+  });
+  t.deepEqual(
+    [cover, ...(cover.parts ?? [])].map(({ expires }) => expires - now),
+    [100 * hour, 100 * hour, 2 * hour, 50 * hour],
+  );
+  town.clock.advance(3 * hour);
+  for (const hoster of town.hosters()) await hoster.catchUp();
+  await bob.client().sync();
+  const [text, gone, left] = bob.client().inbox()[0]?.parts ?? [];
+  t.like(gone, { fileName: 'today.bin', status: 'expired' });
+  t.is(await rejected(bob.client().payload(gone?.number ?? 0, memorySink())), 'message_gone');
+  t.is(await bob.read(text?.number ?? 0), 'two files');
+  const sink = memorySink();
+  await bob.client().payload(left?.number ?? 0, sink);
+  t.deepEqual(sink.bytes, Uint8Array.of(4, 5));
+  t.is(bob.client().inbox()[0]?.status, 'accepted', 'with what there was');
+
+  const [entry] = await ann.client().sent();
+  const states = entry?.recipients[0]?.messages.map(({ fileName = 'text', state }) => `${fileName} ${state}`);
+  t.deepEqual(states?.toSorted(), [
+    'for-days.bin accepted',
+    'text accepted',
+    'text accepted',
+    'today.bin expired',
+  ]);
+  t.is(recipients[0]?.handles?.length, 4);
+  t.is(
+    await rejected(
+      ann.send([bob.address], [{ ...short, expires: now + 200 * hour }], { expires: now + 100 * hour }),
+    ),
+    'request_invalid',
+    'no part outlasts the whole',
+  );
 });
