@@ -326,7 +326,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   parts.defer(() => adminListener.close());
   async function refreshLevels(): Promise<void> {
-    const { messages, bytes, asideBytes } = await store.stats();
+    const { messages, bytes, asideBytes, mailQueue } = await store.stats();
+    metrics.mailQueue.set(mailQueue);
     metrics.waiting.set(messages);
     metrics.waitingBytes.set(bytes - asideBytes);
     metrics.watchers.set(fetching.watches.count());

@@ -23,6 +23,7 @@ import { createDnsOf, type PublicPorts } from './domain-dns.ts';
 import type { EffectiveSettings } from './domain-settings.ts';
 import { createDomain } from './new-domain.ts';
 import type { LookAtOwnDns } from './own-dns.ts';
+import { mailQueueOperations } from './mail-queue.ts';
 import { takedownOperations } from './takedown.ts';
 import { exportOperations } from './user-export.ts';
 
@@ -67,6 +68,7 @@ export function createRunningOperations(parts: RunningParts) {
     ...aliasOperations(parts),
     ...exportOperations(parts),
     ...takedownOperations(parts),
+    ...mailQueueOperations(parts),
   };
 }
 
@@ -99,6 +101,7 @@ function serverOperations(parts: RunningParts) {
           ...(oldest === undefined ? {} : { oldest }),
         },
         stored: { bytes: stats.bytes, maxBytes: config().storage.max, aside: stats.asideBytes },
+        mailQueue: stats.mailQueue,
         received: { since: started, stored, introductions: stats.feed, dropped },
         watchers: watchers(),
         identityWanted: identityIsWanted(),

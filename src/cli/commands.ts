@@ -33,6 +33,7 @@ const hoster: Readonly<Record<string, Load>> = {
   user: async (parts) => (await import('./user.ts')).userCommand(parts),
   trace: async (parts) => (await import('./trace.ts')).traceCommand(parts),
   takedown: async (parts) => (await import('./takedown.ts')).takedownCommand(parts),
+  queue: async (parts) => (await import('./queue.ts')).queueCommand(parts),
   backup: async (parts) => (await import('./backup.ts')).backupCommand(parts),
   restore: async (parts) => (await import('./restore.ts')).restoreCommand(parts),
   check: async (parts) => (await import('./check.ts')).checkCommand(parts),

@@ -48,6 +48,12 @@ export interface AdminHandlers extends IdentityHandlers {
    * is no handle.
    */
   takedown(handle: string, reason: TakedownReason): Promise<Takedown>;
+  /** Mail that waits to leave over SMTP, and what failed and can be tried again; oldest first. */
+  queue(): Promise<readonly QueuedMailSummary[]>;
+  /** Throws `not_found`, `request_invalid`, `conflict` where its content is gone. */
+  retryMail(handle: string): Promise<QueuedMailSummary>;
+  /** Throws `not_found`, `request_invalid`. */
+  dropMail(handle: string): Promise<QueuedMailSummary>;
   /**
    * Begins a backup into a directory that is not there. Throws `request_invalid`, `exists`, `conflict` while another one is
    * being made.
@@ -81,6 +87,8 @@ export interface ServerStatus {
   readonly domains: number;
   readonly users: number;
   readonly waiting: WaitingMessages;
+  /** Mails that wait to leave over SMTP. */
+  readonly mailQueue: number;
   /** What users take in all, of what they may: what waits, and `aside`, their states and what is kept for them. */
   readonly stored: { readonly bytes: number; readonly maxBytes: number; readonly aside: number };
   readonly received: ReceivedRefs;
@@ -88,6 +96,25 @@ export interface ServerStatus {
   readonly watchers: number;
   /** Domains whose mandate ends soon while their identity key is offline. */
   readonly identityWanted: readonly { readonly domain: string; readonly mandateEnds: number }[];
+}
+
+/** A mail of the queue, without its sender and recipients. */
+export interface QueuedMailSummary {
+  readonly handle: string;
+  readonly domain: string;
+  readonly created: number;
+  readonly size: number;
+  /** Recipients by what became of each. */
+  readonly queued: number;
+  readonly delivered: number;
+  readonly failed: number;
+  readonly dropped: number;
+  /** Tries so far. */
+  readonly attempts: number;
+  /** Last status codes of those who did not get it. */
+  readonly codes: readonly string[];
+  readonly next?: number;
+  readonly ended?: number;
 }
 
 /** The transit store. */

@@ -113,6 +113,9 @@ export const adminOperations = {
     params: object({ handle: text(64) }),
     body: object({ reason: oneOf(takedownReasonNames) }),
   },
+  queue: { method: 'GET', path: '/mail' },
+  retryMail: { method: 'POST', path: '/mail/:handle/retry', params: object({ handle: text(64) }) },
+  dropMail: { method: 'POST', path: '/mail/:handle/drop', params: object({ handle: text(64) }) },
   startBackup: {
     method: 'POST',
     path: '/backups',

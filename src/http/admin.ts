@@ -90,6 +90,9 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     trace: (request) => handlers.trace(param(request, 'handle')),
     takedown: (request) =>
       handlers.takedown(param(request, 'handle'), (request.body as { reason: TakedownReason }).reason),
+    queue: () => handlers.queue(),
+    retryMail: (request) => handlers.retryMail(param(request, 'handle')),
+    dropMail: (request) => handlers.dropMail(param(request, 'handle')),
     startBackup: (request) =>
       handlers.startBackup({
         directory: member(request, 'directory'),

@@ -375,6 +375,7 @@ test('the status counts what waits and what came', async (t) => {
     waiting: { messages: 0, bytes: 0, hasRoom: true },
     stored: { bytes: 0, maxBytes: 50_000_000_000, aside: 0 },
     received: { since: start, stored: 0, introductions: 0, dropped: {} },
+    mailQueue: 0,
     watchers: 40,
     identityWanted: [],
   });
@@ -407,6 +408,7 @@ test('the status counts what waits and what came', async (t) => {
     },
     stored: { bytes: bytes + 9000, maxBytes: 50_000_000_000, aside: 9000 },
     received: { since: start, stored: 2, introductions: 1, dropped: { datagram_stale: 1 } },
+    mailQueue: 0,
     watchers: 40,
     identityWanted: [],
   });

@@ -154,6 +154,7 @@ test('list and status warn of a mandate that ends, and say what to do', async (t
     waiting: { messages: 0, bytes: 0 },
     stored: { bytes: 0, maxBytes: 1, aside: 0 },
     received: { since: now, stored: 0, introductions: 3, dropped: {} },
+    mailQueue: 0,
     watchers: 0,
     identityWanted: [{ domain: 'alpha.test', mandateEnds }],
   };

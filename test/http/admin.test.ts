@@ -80,6 +80,9 @@ test('every operation passes through, with its arguments', async (t) => {
     ['forgetIdentityKey', 'alpha.test', { key: 'a file' }],
     ['trace', 'abc'],
     ['takedown', 'abc', 'spam'],
+    ['queue'],
+    ['retryMail', 'abc'],
+    ['dropMail', 'abc'],
     ['reload'],
   ];
   const operations = client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
@@ -119,6 +122,8 @@ test('what is not in the schema is refused before any handler', async (t) => {
     () => client.forgetIdentityKey('alpha.test', undefined as unknown as object),
     () => client.trace('x'.repeat(65)),
     () => client.takedown('abc', 'taste' as 'spam'),
+    () => client.retryMail('x'.repeat(65)),
+    () => client.dropMail('x'.repeat(65)),
   ];
   for (const ask of wrong) t.is(codeOf(await t.throwsAsync(ask())), 'request_invalid', String(ask));
   t.deepEqual(calls, []);

@@ -175,6 +175,31 @@ test('whoever became native meanwhile gets no clear text', async (t) => {
   t.like((await ann.client().sent())[0]?.recipients[0], { state: 'failed', code: '5.7.1' });
 });
 
+test('the hoster sees how much waits and why, and can have it tried again or dropped, without anybody’s address', async (t) => {
+  let isClosed = true;
+  const { town, sink } = await townWithMail(t, { refuse: () => (isClosed ? 550 : undefined) });
+  const ann = await town.enroll('ann@alpha.test');
+  publish(town);
+  const words = { 'gamma.test': 'now' } as const;
+  const { recipients } = await send(ann, ['carol@gamma.test', 'dave@gamma.test'], 'hello', { words });
+  await ann.arrivals();
+  const { admin } = town.hoster('alpha');
+  const handle = recipients[0]?.handles?.[0] ?? '';
+  const [dead, ...others] = await admin.queue();
+  t.deepEqual(others, []);
+  t.like(dead, { handle, domain: 'alpha.test', queued: 0, failed: 2, attempts: 1, codes: ['5.0.0'] });
+  t.false(JSON.stringify(dead).includes('gamma'));
+  isClosed = false;
+  t.like(await admin.retryMail(handle), { queued: 2, failed: 0 });
+  t.is((await admin.status()).mailQueue, 1);
+  await eventually('the mail', async () => sink.mails[0]);
+  await eventually('an empty queue', async () => ((await admin.queue()).length === 0 ? true : undefined));
+  t.is((await admin.status()).mailQueue, 0);
+  await t.throwsAsync(admin.retryMail(handle), { code: 'conflict' });
+  await t.throwsAsync(admin.dropMail('a'.repeat(16)), { code: 'not_found' });
+  await t.throwsAsync(admin.dropMail('x'), { code: 'request_invalid' });
+});
+
 test('a domain without a way out says so before anything is sent', async (t) => {
   await using town = await startTown();
   const ann = await town.enroll('ann@alpha.test');
