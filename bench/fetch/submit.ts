@@ -1,7 +1,8 @@
 /**
  * Submissions, each durable before it is answered, beside Postfix accepting messages of the same size on the same disk. Ours go through the
- * pipeline of the account interface and the store as the client's do (an id is reserved, then committed with the payload), without the HTTP
- * and the signatures around it; Postfix's through SMTP without TLS.
+ * pipeline of the account interface and the store, without the HTTP and the signatures around it: ids are reserved, and a message is committed
+ * with its payload. Who sends much reserves 64 ids at a time, as its connection to Postfix is kept; who sends one message reserves one.
+ * Postfix's go through SMTP without TLS.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,6 +27,8 @@ import { cpuSecondsOf, findProgram, leaveOut } from './programs.ts';
 
 /** Submissions under way at a time, and connections to Postfix. */
 const together = 64;
+/** What a client that sends much has reserved at once. */
+const reserved = 64;
 
 export const submitting: Bench = {
   name: 'submit',
@@ -59,23 +62,28 @@ export const submitting: Bench = {
     const size = headerSize + envelopeSize + payload.length;
     const count = quick ? 1000 : 5000;
     const pairs: Pair[] = [];
+    const single: Pair[] = [];
     const byCpu: Pair[] = [];
     for (let run = -1; run < (quick ? 3 : 5); run++) {
       const ours = await wallAndCpu(
-        () => submitAll(submit, payload, count),
+        () => submitAll(submit, payload, count, reserved),
         () => cpuSecondsOf(process.pid),
       );
+      const oneByOne = await wallSeconds(() => submitAll(submit, payload, count, 1));
       const theirs = await wallAndCpu(
         () => sendMail(postfix.port, count, size, together),
         postfix.cpuSeconds,
       );
       if (run < 0) continue;
-      pairs.push({ value: count / ours.wall, peerValue: count / theirs.wall });
+      const peerValue = count / theirs.wall;
+      pairs.push({ value: count / ours.wall, peerValue });
+      single.push({ value: count / oneByOne, peerValue });
       byCpu.push({ value: count / ours.cpu, peerValue: count / theirs.cpu });
     }
     const peer = `Postfix accepting messages of ${size} bytes into its hold queue, SMTP without TLS; ${together} at a time on both sides`;
     const labels = { bench: 'fetch', unit: '1/s' };
     yield metricOf({ ...labels, metric: 'submit', peer }, pairs);
+    yield metricOf({ ...labels, metric: 'submit_single', peer }, single);
     const cpuPeer = `${peer}; by the processor time of all its processes, ours with the load that it gives itself`;
     yield metricOf({ ...labels, metric: 'submit_cpu', peer: cpuPeer }, byCpu);
   },
@@ -88,7 +96,7 @@ async function wallAndCpu(action: () => Promise<void>, cpuSeconds: () => number)
 }
 
 /** Every submitter is a user. The bytes of their messages are the same, as those that Postfix gets are; ids and handles are not. */
-async function submitAll(submit: Submit, payload: Uint8Array, count: number): Promise<void> {
+async function submitAll(submit: Submit, payload: Uint8Array, count: number, atOnce: number): Promise<void> {
   const hash = sha256(payload);
   const message = submitted(payload.length);
   let next = 0;
@@ -96,9 +104,10 @@ async function submitAll(submit: Submit, payload: Uint8Array, count: number): Pr
     Array.from({ length: together }, async () => {
       const owner = newOwner('alpha.test');
       const user: AccountUser = { owner, device: systemRandom(32), kind: 'device' };
-      while (next++ < count) {
-        const { ids } = await submit.reserve(user, 1);
-        const messages = [{ ...message, id: ids[0] as Uint8Array }];
+      let ids: readonly Uint8Array[] = [];
+      for (let at = 0; next++ < count; at++) {
+        if (at % atOnce === 0) ({ ids } = await submit.reserve(user, atOnce));
+        const messages = [{ ...message, id: ids[at % atOnce] as Uint8Array }];
         await submit.commit(user, { payload, payloadHash: hash, messages });
       }
     }),
