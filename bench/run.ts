@@ -2,10 +2,11 @@
 import { core } from './core/core.ts';
 import { fetch, parts as fetchParts } from './fetch/fetch.ts';
 import { silence } from './silence/silence.ts';
+import { smtp } from './smtp/smtp.ts';
 import { largeFile } from './core/large-file.ts';
 import { machine, tableLine, type Bench } from './report.ts';
 
-const benches: readonly Bench[] = [core, fetch, silence];
+const benches: readonly Bench[] = [core, fetch, smtp, silence];
 /** Parts of others, for who wants nothing else. */
 const single: readonly Bench[] = [largeFile, ...fetchParts];
 

@@ -1,7 +1,6 @@
 /** Mail that comes into the daemon: its doors, in the words of the configuration. A list, as daemon.ts is. */
 import type { Deliver } from './bridges/deliver-api.ts';
 import { loadMailCertificate } from './bridges/mail-certificate.ts';
-import { openMailDoors } from './bridges/mail-doors.ts';
 import type { NativeRecipients } from './bridges/native-recipients.ts';
 import type { EffectiveSettings } from './admin/domain-settings.ts';
 import type { Clock } from './clock.ts';
@@ -38,6 +37,10 @@ export interface MailInSideParts {
 export async function startMailIn(parts: MailInSideParts): Promise<MailIn> {
   const { settings, keyRing, config } = parts;
   const { smtpIn, lmtp, host } = config();
+  if (smtpIn.listen === null && lmtp.listen === null)
+    return { ports: { smtp: null, lmtp: null }, reload: async () => {}, close: async () => {} };
+  // Its libraries take as long to load as half of the daemon.
+  const { openMailDoors } = await import('./bridges/mail-doors.ts');
   const hasBridge = async (domain: string) => (await settings.of(domain))?.bridge === 'on';
   const certificateOf = () => {
     const { tls } = config();

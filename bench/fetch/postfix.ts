@@ -118,14 +118,15 @@ export async function sendMail(
 ): Promise<void> {
   const line = `${'x'.repeat(76)}\r\n`;
   const text = `From: a@alpha.test\r\nTo: b@beta.test\r\nSubject: one\r\n\r\n${line.repeat(Math.ceil(size / line.length))}.\r\n`;
+  const name = Math.random().toString(36).slice(2);
   let next = 0;
   await Promise.all(
     Array.from({ length: connections }, async () => {
       const session = await openSession(port);
-      while (next++ < count) {
+      for (let n = next++; n < count; n = next++) {
         // MAIL, RCPT and DATA go out together, as PIPELINING allows.
         await session.say('MAIL FROM:<a@alpha.test>\r\nRCPT TO:<b@beta.test>\r\nDATA\r\n', 3);
-        await session.say(text, 1);
+        await session.say(`Message-ID: <${n}.${name}@alpha.test>\r\n${text}`, 1);
       }
       session.close();
     }),
@@ -153,13 +154,13 @@ async function openSession(port: number): Promise<Session> {
     const lines = seen.split('\r\n');
     seen = lines.pop() ?? '';
     for (const answer of lines.filter((said) => said[3] !== '-')) {
-      if (!/^[23]/.test(answer)) fail(`Postfix: ${answer}`);
+      if (!/^[23]/.test(answer)) fail(`refused: ${answer}`);
       missing--;
     }
     if (missing <= 0) waiting?.resolve();
   });
   socket.on('error', (error) => fail(error.message));
-  socket.on('close', () => fail('Postfix closed a connection'));
+  socket.on('close', () => fail('a connection was closed'));
   async function say(text: string, answers: number): Promise<void> {
     waiting = Promise.withResolvers();
     missing += answers;

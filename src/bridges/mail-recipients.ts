@@ -26,8 +26,9 @@ export interface FindMailRecipientParts {
 
 export function createFindMailRecipient(parts: FindMailRecipientParts): FindMailRecipient {
   const { recipients, standing, elsewhere } = parts;
+  const parse = createParse();
   return async (typed) => {
-    const parsed = tryParse(typed);
+    const parsed = parse(typed);
     if (parsed === undefined) return { kind: 'unknown' };
     const { address, tag } = parsed;
     const { domain } = address;
@@ -43,6 +44,21 @@ export function createFindMailRecipient(parts: FindMailRecipientParts): FindMail
       ...(tag === undefined ? {} : { tag }),
       ...(whose === 'bridge' ? { domain } : {}),
     };
+  };
+}
+
+const mostParsed = 1000;
+
+/** What is typed is typed again: at RCPT, behind the data, and in the next mail. */
+function createParse(): typeof tryParse {
+  const known = new Map<string, ReturnType<typeof tryParse>>();
+  return (typed) => {
+    const before = known.get(typed);
+    if (before !== undefined) return before;
+    const parsed = tryParse(typed);
+    if (known.size >= mostParsed) known.clear();
+    known.set(typed, parsed);
+    return parsed;
   };
 }
 

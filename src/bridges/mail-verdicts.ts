@@ -38,12 +38,16 @@ export type MailResolver = Pick<Resolver, 'txt' | 'mx' | 'ipv4' | 'ipv6' | 'ptr'
 /** Of one mail: SPF takes up to ten by itself, a signature one each, DMARC a few. */
 const limits = { lookups: 60, milliseconds: 20_000, signatures: 12, seals: 20 };
 
+/** What answers of DNS are used again, and for how long: mails of one sender come together. Seconds. */
+const remembered = { answers: 5000, seconds: 60 };
+
 export function createCheckMail(parts: {
   readonly resolver: MailResolver;
   /** Our authserv-id. */
   readonly host: string;
   readonly clock: Clock;
 }): CheckMail {
+  const resolve = createRemembering(parts.resolver, parts.clock);
   return async ({ bytes, header, reversePath, helo, address }) => {
     if (tooManySignatures(header)) return { verdicts: { dkim: { result: 'permerror' } } };
     try {
@@ -52,7 +56,7 @@ export function createCheckMail(parts: {
         helo,
         ...(address === undefined ? {} : { ip: address }),
         mta: parts.host,
-        resolver: boundedResolver(parts.resolver, parts.clock),
+        resolver: bounded(resolve, parts.clock),
         disableBimi: true,
         rejectRsaSha1: true,
       });
@@ -117,39 +121,70 @@ function verdict(result: string, domain: string | undefined): MailVerdict {
 }
 
 type Resolve = (name: string, type: string) => Promise<string[][] | string[]>;
+type LookedUp = Lookup<string[] | string>;
 
-/** Our resolver as the library wants one, for one mail. */
-function boundedResolver(resolver: MailResolver, clock: Clock): Resolve {
+/** Our resolver, by the names of types; what is certain is remembered for a while. */
+function createRemembering(
+  resolver: MailResolver,
+  clock: Clock,
+): (name: string, type: string) => Promise<LookedUp> {
+  const known = new Map<string, { readonly answer: Promise<LookedUp>; readonly until: number }>();
+  return async (name, type) => {
+    const question = `${type} ${name}`;
+    const now = clock.monotonic() / 1000;
+    const before = known.get(question);
+    if (before !== undefined && before.until > now) return await before.answer;
+    const answer = lookUp(resolver, name, type);
+    if (known.size >= remembered.answers) known.clear();
+    known.set(question, { answer, until: now + remembered.seconds });
+    const found = await answer;
+    if (found.kind === 'later' && known.get(question)?.answer === answer) known.delete(question);
+    return found;
+  };
+}
+
+async function lookUp(resolver: MailResolver, name: string, type: string): Promise<LookedUp> {
+  switch (type) {
+    case 'TXT':
+      return mapped(await resolver.txt(name), (text) => [text]);
+    case 'A':
+      return await resolver.ipv4(name);
+    case 'AAAA':
+      return await resolver.ipv6(name);
+    case 'PTR':
+      return await resolver.ptr(name);
+    case 'MX':
+      // The library's types know texts only; its code takes records of MX.
+      return mapped(await resolver.mx(name), (mx) => mx as unknown as string);
+    default:
+      return { kind: 'absent', reason: 'nodata', dnssec: false };
+  }
+}
+
+function mapped<T, R>(lookup: Lookup<T>, read: (record: T) => R): Lookup<R> {
+  return lookup.kind === 'found' ? { ...lookup, records: lookup.records.map(read) } : lookup;
+}
+
+/** As the library wants one, for one mail. */
+function bounded(resolve: (name: string, type: string) => Promise<LookedUp>, clock: Clock): Resolve {
   const deadline = clock.monotonic() + limits.milliseconds;
   let left = limits.lookups;
   return async (typed, type) => {
     const name = typed.toLowerCase().replace(/\.$/, '');
     if (!isHostName(name)) throw dnsError('ENOTFOUND');
     if (left-- <= 0 || clock.monotonic() > deadline) throw dnsError('ETIMEOUT');
-    switch (type) {
-      case 'TXT':
-        return recordsOf(await resolver.txt(name), (text) => [text]);
-      case 'A':
-        return recordsOf(await resolver.ipv4(name), (address) => address);
-      case 'AAAA':
-        return recordsOf(await resolver.ipv6(name), (address) => address);
-      case 'PTR':
-        return recordsOf(await resolver.ptr(name), (host) => host);
-      case 'MX':
-        // The library's types know texts only; its code takes records of MX.
-        return recordsOf(await resolver.mx(name), (mx) => mx as unknown as string);
-      default:
-        throw dnsError('ENODATA');
-    }
+    const found = await resolve(name, type);
+    if (found.kind === 'found') return found.records as string[];
+    if (found.kind === 'later') throw dnsError('ETIMEOUT');
+    throw dnsError(found.reason === 'nxdomain' ? 'ENOTFOUND' : 'ENODATA');
   };
 }
 
-function recordsOf<T, R>(lookup: Lookup<T>, read: (record: T) => R): R[] {
-  if (lookup.kind === 'found') return lookup.records.map(read);
-  if (lookup.kind === 'later') throw dnsError('ETIMEOUT');
-  throw dnsError(lookup.reason === 'nxdomain' ? 'ENOTFOUND' : 'ENODATA');
-}
-
+/** Without a stack, which costs more than all else here and is read by nobody. */
 function dnsError(code: string): Error {
-  return Object.assign(new Error(code), { code });
+  const depth = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = Object.assign(new Error(code), { code });
+  Error.stackTraceLimit = depth;
+  return error;
 }

@@ -68,8 +68,25 @@ export function createSha256(): IncrementalHash {
   };
 }
 
+const SHA512_BLOCK = 128;
+
+/** Over the bare hash: an object of `createHmac` costs several times that for the short inputs of key schedules. */
 export function hmacSha512(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return plain(createHmac('sha512', key).update(data).digest());
+  if (key.length > SHA512_BLOCK) return plain(createHmac('sha512', key).update(data).digest());
+  const inner = paddedKey(key, 0x36, data.length);
+  inner.set(data, SHA512_BLOCK);
+  const outer = paddedKey(key, 0x5c, 64);
+  outer.set(hash('sha512', inner, 'buffer'), SHA512_BLOCK);
+  const mac = plain(hash('sha512', outer, 'buffer'));
+  inner.fill(0);
+  outer.fill(0);
+  return mac;
+}
+
+function paddedKey(key: Uint8Array, pad: number, room: number): Uint8Array {
+  const block = new Uint8Array(SHA512_BLOCK + room).fill(pad, 0, SHA512_BLOCK);
+  for (let i = 0; i < key.length; i++) block[i] = key[i]! ^ pad;
+  return block;
 }
 
 export function shake256(data: Uint8Array, length: number): Uint8Array {

@@ -53,6 +53,9 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
   /** Kept when a domain goes: its serials rise for ever. */
   const published = engine.table('published', schemaCodec(publishedRow, 128 * 1024));
 
+  /** As read last: every mail and every look-up asks for its domain. */
+  const read = new Map<string, Domain>();
+
   const store: DomainStore = {
     add: (domain) =>
       engine.write(() => {
@@ -60,18 +63,25 @@ export function createDomains(engine: Engine, clock: Clock): DomainTables {
         domains.put(name(domain), { domain, created: clock.seconds() });
       }),
     async get(domain) {
+      const known = read.get(domain);
+      if (known !== undefined) return known;
       const row = domains.get(name(domain));
-      return row && domainOf(row);
+      const found = row && domainOf(row);
+      if (found !== undefined) read.set(domain, found);
+      return found;
     },
     list: async () => domains.range({ limit: maxDomains }).map(({ value }) => domainOf(value)),
-    update: (domain, changes) =>
-      engine.write(() => {
+    async update(domain, changes) {
+      const updated = await engine.write(() => {
         const row = domains.get(name(domain));
         if (row === undefined) throw new BeckonError('not_found', 'there is no such domain here');
         const changed = withChanges(row, changes);
         domains.put(name(domain), changed);
         return domainOf(changed);
-      }),
+      });
+      read.delete(domain);
+      return updated;
+    },
     async published(domain) {
       const row = published.get(name(domain));
       return row && { serial: row.serial, record: row.record };
