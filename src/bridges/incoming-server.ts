@@ -195,6 +195,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
         ? await handOn(received, session, recipients)
         : recipients.map(() => troubles[received.outcome]);
     step(session);
+    log.debug('mail', { door: kind, bytes: length, recipients: answers.length, received: received.outcome });
     for (const { code } of answers)
       metrics.mails.inc({ door: kind, outcome: code < 300 ? 'taken' : code < 500 ? 'later' : 'refused' });
     return answers;
