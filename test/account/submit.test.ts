@@ -11,6 +11,7 @@ import { decode, encode } from '../../src/wire/schema.ts';
 import type { SubmittedMessage } from '../../src/wire/submission.ts';
 import { collected, opened, pieces, random, start } from '../store/fixture.ts';
 import { rejected } from '../support/identities.ts';
+import { sameBytes } from '../support/bytes.ts';
 import {
   accounts,
   amy,
@@ -172,7 +173,7 @@ test('however a payload is cut into parts, and whatever fails in between, it arr
         messages: [sealed(ids[0]!, payload)],
       });
       const { blob } = (await at.store.transit.read(sha256(ids[0]!)))!;
-      t.deepEqual(await collected(at.store.blobs.read(blob, 0, blob.size)), bytes);
+      sameBytes(t, await collected(at.store.blobs.read(blob, 0, blob.size)), bytes);
     }),
     { numRuns: 10 },
   );

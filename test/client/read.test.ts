@@ -2,6 +2,7 @@ import test from 'ava';
 import { createUserKeys } from '../../src/keys/user-keys.ts';
 import { signUserRecord } from '../../src/keys/user-record.ts';
 import { flipped, now, rejected, seededRandom } from '../support/identities.ts';
+import { sameBytes } from '../support/bytes.ts';
 import { filePart, mailPart, memorySink } from './sink.ts';
 import { createWorld, homeOf, notify } from './world.ts';
 
@@ -28,7 +29,7 @@ test('a waiting message is opened when it is read', async (t) => {
   t.like(await bob.client.payload(1, sink, ({ done, total }) => progress.push(done / total)), {
     status: 'accepted',
   });
-  t.deepEqual(sink.bytes, content);
+  sameBytes(t, sink.bytes, content);
   t.is(progress.at(-1), 1);
   t.deepEqual(world.fetches, ['message alpha.test', 'payload alpha.test 0', 'accept alpha.test']);
   t.is(await rejected(bob.client.payload(1, memorySink())), 'message_gone');
@@ -40,7 +41,7 @@ test('a transfer that breaks is taken up again at the last whole chunk', async (
   world.breakAfter = 60_000;
   const sink = memorySink();
   await bob.client.payload(1, sink);
-  t.deepEqual(sink.bytes, content);
+  sameBytes(t, sink.bytes, content);
   t.is(sink.committed, 1);
   t.deepEqual(world.fetches, [
     'payload alpha.test 0',
@@ -55,7 +56,7 @@ test('what an earlier run left is kept, whatever its length', async (t) => {
     const { bob, world } = await waiting();
     const sink = memorySink(content.slice(0, saved));
     await bob.client.payload(1, sink);
-    t.deepEqual(sink.bytes, content);
+    sameBytes(t, sink.bytes, content);
     const chunk = Math.floor(saved / 16_384);
     t.true(world.fetches.includes(`payload alpha.test ${chunk === 0 ? 0 : 56 + chunk * 16_400}`));
   }
@@ -66,7 +67,7 @@ test('what an earlier run left and is wrong is fetched anew, not blamed on the s
     const { bob } = await waiting();
     const sink = memorySink(saved);
     t.like(await bob.client.payload(1, sink), { status: 'accepted' });
-    t.deepEqual(sink.bytes, content);
+    sameBytes(t, sink.bytes, content);
   }
 });
 
@@ -75,7 +76,7 @@ test('a server that ignores ranges is read from the start', async (t) => {
   world.ranges = false;
   const sink = memorySink(content.slice(0, 50_000));
   await bob.client.payload(1, sink);
-  t.deepEqual(sink.bytes, content);
+  sameBytes(t, sink.bytes, content);
 });
 
 test('a line that never holds is given up, and what came is kept', async (t) => {
@@ -92,7 +93,7 @@ test('a line that never holds is given up, and what came is kept', async (t) => 
   world.fetch = () => undefined;
   world.breakAfter = undefined;
   t.like(await bob.client.payload(1, sink), { status: 'accepted' });
-  t.deepEqual(sink.bytes, content);
+  sameBytes(t, sink.bytes, content);
 });
 
 test('bytes that are not what was signed are refused, and never accepted', async (t) => {

@@ -3,6 +3,7 @@ import test from 'ava';
 import { createClient, type Client, type OutgoingPart, type TextFile } from '../../src/client/index.ts';
 import { BeckonError, type ErrorCode } from '../../src/errors.ts';
 import { now, rejected, seededRandom } from '../support/identities.ts';
+import { sameBytes } from '../support/bytes.ts';
 import { filePart, mailPart, memorySink } from './sink.ts';
 import { createWorld, memoryFile, type MemoryFile, type World } from './world.ts';
 
@@ -254,7 +255,7 @@ for (const [what, bytes] of [
       ),
     );
     const [read] = await inboxOf(bob.client);
-    t.deepEqual(read?.[1], bytes);
+    sameBytes(t, read?.[1], bytes);
   });
 
 test('where the domain has forgotten upload and ids, they are made anew', async (t) => {

@@ -15,6 +15,7 @@ import { decode, encode } from '../../src/wire/schema.ts';
 import { accounts, ann, asUser, day, otherAnn, sendOne, type SentOne } from '../account/fixture.ts';
 import { collected, opened, random, start } from '../store/fixture.ts';
 import { rejected, thrown } from '../support/identities.ts';
+import { sameBytes } from '../support/bytes.ts';
 
 const user = asUser(ann);
 
@@ -80,7 +81,7 @@ test('what was sent is served: the recipient opens, verifies and decrypts it', a
   t.is(served?.size, payload.payload.length);
   t.deepEqual(served?.hash, payload.summary.payloadHash);
   const plain = decryptPayload(payload.contentKey, served!.open(0, served!.size), payload.summary);
-  t.deepEqual(await collected(plain), payload.plaintext);
+  sameBytes(t, await collected(plain), payload.plaintext);
 });
 
 test('a payload is served in ranges, and not beyond its end', async (t) => {
@@ -98,7 +99,7 @@ test('a payload is served in ranges, and not beyond its end', async (t) => {
     [size, size],
   ] as const) {
     const bytes = payload.payload.slice(from, to);
-    t.deepEqual(await collected(open(from, to)), bytes);
+    sameBytes(t, await collected(open(from, to)), bytes);
     const inOneChunk = from === to || Math.floor(from / chunk) === Math.floor((to - 1) / chunk);
     const piece = atOnce(from, to);
     t.deepEqual(piece && new Uint8Array(piece), inOneChunk ? bytes : undefined, `${from} to ${to}`);
@@ -203,7 +204,7 @@ test('a payload that is being read stays readable to its end, whatever becomes o
     t.deepEqual(await fetchable(home, one.message.id), dead);
     for (let next = await reading.next(); next.done !== true; next = await reading.next())
       parts.push(next.value);
-    t.deepEqual(new Uint8Array(Buffer.concat(parts)), one.payload.payload, end);
+    sameBytes(t, new Uint8Array(Buffer.concat(parts)), one.payload.payload, end);
     served.fetched();
   }
   t.deepEqual(home.credit, [], 'what ended before the last byte earns nothing');
