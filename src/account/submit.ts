@@ -43,6 +43,8 @@ export interface Submit {
   openUpload(user: AccountUser, upload: Uint8Array, size: number): Promise<UploadStatus>;
   /** Throws `not_found`. */
   uploadProgress(user: AccountUser, upload: Uint8Array): Promise<UploadStatus>;
+  /** Its bytes count no more. Throws `conflict` while a part of it is being written. */
+  abandonUpload(user: AccountUser, upload: Uint8Array): Promise<void>;
   /** Throws `not_found`, `conflict`, `too_large`, `storage_full`. */
   writePart(user: AccountUser, upload: Uint8Array, part: Part): Promise<UploadStatus>;
   /** The trace handles in order. Throws `request_invalid`, `payload_mismatch`, `conflict`, `quota_exceeded`, `storage_full`. */
@@ -117,6 +119,10 @@ export function createSubmit(parts: SubmitParts): Submit {
       const status = await uploads.status(owner, upload);
       if (status === undefined) throw new BeckonError('not_found', 'no such upload');
       return status;
+    },
+
+    async abandonUpload({ owner }, upload) {
+      await uploads.abandon(owner, upload);
     },
 
     async writePart({ owner }, upload, { offset, bytes }) {

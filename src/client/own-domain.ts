@@ -77,6 +77,8 @@ export interface OwnDomain extends OwnMails {
   uploadProgress(upload: Uint8Array): Promise<UploadProgress>;
   /** On disk when it resolves. Throws `conflict` unless offset is what was received. */
   writePart(upload: Uint8Array, offset: number, bytes: Uint8Array): Promise<UploadProgress>;
+  /** Gives up what is not committed: it counts no more. */
+  abandonUpload(upload: Uint8Array): Promise<void>;
   /** The trace handles, in order. */
   commit(submission: Submission): Promise<readonly string[]>;
   /** A page of sent messages, newest first. */
@@ -212,6 +214,7 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
     },
     openUpload: (upload, size) => call('PUT', `uploads/${bytesToJson(upload)}`, progress, { size }),
     uploadProgress: (upload) => call('GET', `uploads/${bytesToJson(upload)}`, progress),
+    abandonUpload: (upload) => tell('DELETE', `uploads/${bytesToJson(upload)}`),
     async writePart(upload, offset, bytes) {
       const path = `account/uploads/${bytesToJson(upload)}/parts/${offset}`;
       const body = { type: octets, bytes };

@@ -25,7 +25,10 @@ import { gatherPayload, uploadPayload, type Left } from './upload.ts';
 
 export interface SendPartsParts {
   readonly unfinished: Pick<UnfinishedStore, 'save'>;
-  readonly own: Pick<OwnDomain, 'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'commit'>;
+  readonly own: Pick<
+    OwnDomain,
+    'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'abandonUpload' | 'commit'
+  >;
   readonly random: Random;
   readonly wait: (ms: number) => Promise<void>;
   readonly partBytes?: number;
@@ -96,6 +99,7 @@ export function createSendParts(parts: SendPartsParts): (running: Running) => Pr
       const payload = await uploaded(running, whole, begun);
       if (payload !== undefined) return payload;
     }
+    if (begun !== undefined) await own.abandonUpload(base64urlnopad.decode(begun.id)).catch(() => undefined);
     const { noted } = running;
     const changed = noted.parts.map((one, at) => (at === index ? { ...one, length: content.length } : one));
     running.noted = { ...noted, parts: changed, upload: undefined };

@@ -7,6 +7,7 @@
  *  4. what `send-parts.ts` does: ids, uploads, commits, covers
  *  5. what was sent is written down, for other devices too
  */
+import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
 import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
@@ -45,7 +46,7 @@ export interface SendParts {
   readonly network: CardNetwork;
   readonly own: Pick<
     OwnDomain,
-    'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'commit' | 'retract'
+    'reserve' | 'openUpload' | 'uploadProgress' | 'writePart' | 'abandonUpload' | 'commit' | 'retract'
   >;
   readonly replyDrop: ReplyDropFor;
   /** To those who take mail only. */
@@ -152,8 +153,8 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
       return await run({ ...ways, noted: going, contentOf, progress, late: true }, resolved);
     },
     async discard(number) {
-      const { sent, composed } = await find(number);
-      await takeBack([...sent, ...(composed?.sent ?? [])]);
+      const noted = await find(number);
+      await takeBack(noted);
       await unfinished.drop(number);
     },
   };
@@ -257,10 +258,10 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
   async function onSameRoutes(noted: Unfinished, routes: readonly Route[]): Promise<Unfinished> {
     const now = routesOf(routes);
     if (String(now) === String(noted.routes)) return noted;
-    const { sent, composed } = noted;
-    await takeBack([...sent, ...(composed?.sent ?? [])]);
     const next = { ...noted, routes: now, done: 0, sent: [], composed: undefined };
-    const anew = noted.done === 0 && composed === undefined ? next : { ...next, upload: undefined };
+    const keeps = noted.done === 0 && noted.composed === undefined;
+    if (!keeps) await takeBack(noted);
+    const anew = keeps ? next : { ...next, upload: undefined };
     await unfinished.save(anew);
     return anew;
   }
@@ -271,9 +272,8 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
       await sendParts(running);
     } catch (error) {
       if (passing.includes(codeOf(error))) throw error;
-      const { number, sent, composed } = running.noted;
-      await takeBack([...sent, ...(composed?.sent ?? [])]).catch(() => undefined);
-      await unfinished.drop(number);
+      await takeBack(running.noted).catch(() => undefined);
+      await unfinished.drop(running.noted.number);
       throw error;
     }
     const { noted } = running;
@@ -284,11 +284,17 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
     return { number, recipients, letterId: noted.parts[0]?.letterId ?? '', expires: noted.expires };
   }
 
-  async function takeBack(sent: readonly SentPart[]): Promise<void> {
-    for (const { handle } of sent)
+  /** What went out and what may have; and what was uploaded counts no more, or, where the domain does not know how, for a day. */
+  async function takeBack({ sent, composed, upload }: Unfinished): Promise<void> {
+    for (const { handle } of [...sent, ...(composed?.sent ?? [])])
       await own.retract(handle).catch((error: unknown) => {
         if (codeOf(error) !== 'not_found') throw error;
       });
+    const ids = [
+      ...(upload === undefined ? [] : [base64urlnopad.decode(upload.id)]),
+      ...(composed !== undefined && 'upload' in composed.submission ? [composed.submission.upload] : []),
+    ];
+    for (const id of ids) await own.abandonUpload(id).catch(() => undefined);
   }
 
   /** The number of what was sent. */

@@ -24,6 +24,8 @@ export interface AccountHandlers<User> {
   openUpload(user: User, upload: Uint8Array, size: number): Promise<UploadProgress>;
   /** Throws `not_found`. */
   uploadProgress(user: User, upload: Uint8Array): Promise<UploadProgress>;
+  /** What is not there is given up already. Throws `conflict` while a part of it is being written. */
+  abandonUpload(user: User, upload: Uint8Array): Promise<void>;
   /** Throws `not_found`, `conflict` unless the offset is what was received. Resolves when the bytes are on disk. */
   writePart(user: User, upload: Uint8Array, part: UploadPart): Promise<UploadProgress>;
   /** The trace handles, in order. Throws `payload_mismatch`, `conflict`, `not_found` for the upload. */

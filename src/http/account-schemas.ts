@@ -155,6 +155,15 @@ export const accountOperations = {
     status: 200,
     answer: progress,
   },
+  abandonUpload: {
+    method: 'DELETE',
+    path: 'uploads/:upload',
+    summary: 'Give up an upload that is not committed',
+    signers: everyday,
+    params: uploadParams,
+    status: 204,
+    answer: 'nothing',
+  },
   writePart: {
     method: 'PUT',
     path: 'uploads/:upload/parts/:offset',

@@ -152,6 +152,9 @@ function answers<User>(handlers: AccountHandlers<User>, digests: BodyDigests): A
     },
     openUpload: (request, user) => handlers.openUpload(user, uploadOf(request), sizeOf(request)),
     uploadProgress: (request, user) => handlers.uploadProgress(user, uploadOf(request)),
+    async abandonUpload(request, user) {
+      await handlers.abandonUpload(user, uploadOf(request));
+    },
     writePart(request, user, { signed }) {
       const arrived = () => handlers.stillSpeaks(user);
       const part = partOf(request, offsetOf(request), signed, digests, arrived);

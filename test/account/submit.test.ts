@@ -103,6 +103,18 @@ test('an upload is found again under its id, with its size only', async (t) => {
   t.is(await rejected(submit.uploadProgress(user, random(16))), 'not_found');
 });
 
+test('an upload that is given up is gone, and counts no more; that of another user stays', async (t) => {
+  const at = await home(t);
+  const id = random(16);
+  await at.submit.openUpload(user, id, 5000);
+  await at.submit.abandonUpload({ ...user, owner: { ...user.owner, user: random(32) } }, id);
+  t.like(await at.submit.uploadProgress(user, id), { received: 0 });
+  await at.submit.abandonUpload(user, id);
+  await at.submit.abandonUpload(user, id);
+  t.is(await rejected(at.submit.uploadProgress(user, id)), 'not_found');
+  t.is((await at.store.transit.usage(user.owner.domain, user.owner.user)).bytes, 0);
+});
+
 test('a part goes where the one before it ended, and nowhere else', async (t) => {
   const { submit } = await home(t);
   const id = random(16);

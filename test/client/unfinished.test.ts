@@ -245,10 +245,11 @@ for (const [what, bytes] of [
   ['in length', photo.subarray(0, 299_999)],
 ] as const)
   test(`a content that changed ${what} is sent as it is now, under another key`, async (t) => {
-    const { bob, client, uploads } = await cutOff();
+    const { world, bob, client, uploads } = await cutOff();
     const before = new Set(uploads.uploads.keys());
     await client.sending.resume(1, contentOf(bytes));
     t.is(uploads.differences, 0);
+    t.is(world.domains.get('alpha.test')?.uploads.size, 0, 'the one before is given up');
     t.true(
       [...uploads.uploads].some(
         ([name, all]) => !before.has(name) && all.some((part) => endOf(part) > 299_000),
@@ -309,7 +310,10 @@ test('who is reached another way by now gets all of it that way', async (t) => {
 
 test('what is discarded is taken back', async (t) => {
   const { world, client } = await cutOff();
+  const { uploads } = world.domains.get('alpha.test')!;
+  t.is(uploads.size, 1);
   await client.sending.discard(1);
+  t.is(uploads.size, 0, 'nor does it count any more');
   t.deepEqual(
     world.messages().map(({ state }) => state),
     ['withdrawn', 'withdrawn'],

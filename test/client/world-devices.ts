@@ -68,7 +68,7 @@ export function answerAboutDevices(
     devices.set(pairing, { user, kind: 'pairing', name: '', added: now });
     return { value: { expires } };
   }
-  if (method === 'DELETE') {
+  if (method === 'DELETE' && path.startsWith('devices/')) {
     devices.delete(path.slice('devices/'.length));
     return { value: undefined };
   }

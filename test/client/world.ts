@@ -585,6 +585,7 @@ function upload(
   const id = parts[2] as string;
   if (parts[3] === undefined && method === 'PUT' && !home.uploads.has(id))
     home.uploads.set(id, { size: read().size, bytes: new Uint8Array() });
+  if (method === 'DELETE') return void home.uploads.delete(id);
   const found = home.uploads.get(id);
   if (found === undefined) throw new BeckonError('not_found', 'no such upload');
   if (parts[3] === 'parts') {

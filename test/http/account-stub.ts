@@ -134,6 +134,7 @@ function stub(calls: Calls, replaced: Partial<AccountHandlers<User>>): AccountHa
     keep: (...args) => note('keep', args, shownKept),
     readKept: (...args) => note('readKept', args, readable(new Uint8Array(5000).fill(8))),
     listKept: (...args) => note('listKept', args, { items: [shownKept], next: Uint8Array.of(1) }),
+    abandonUpload: (...args) => note('abandonUpload', args, undefined),
     removeKept: (...args) => note('removeKept', args, undefined),
     putCard: (...args) => note('putCard', args, undefined),
     setPulls: (...args) => note('setPulls', args, ['set', 'waiting', 'pulled', 'unknown'] as const),

@@ -51,6 +51,7 @@ test('reservations, uploads, commit, what became of it, retract', async (t) => {
     received: 0,
   });
   t.deepEqual((await ask(`uploads/${upload}`)).json, { size: 9, received: 3 });
+  t.is((await ask(`uploads/${upload}`, { method: 'DELETE' })).status, 204);
   const part = await ask(`uploads/${upload}/parts/3`, { method: 'PUT', bytes: bytes(6, 7) });
   t.deepEqual([part.status, part.json], [200, { size: 9, received: 9 }]);
   const introduction = text(178);
@@ -84,10 +85,11 @@ test('reservations, uploads, commit, what became of it, retract', async (t) => {
     acceptTokenHash: bytes(32, 5),
     expires: now,
   };
-  t.deepEqual(calls.slice(0, 9), [
+  t.deepEqual(calls.slice(0, 10), [
     ['reserve', user, 1],
     ['openUpload', user, bytes(16, 5), 9],
     ['uploadProgress', user, bytes(16, 5)],
+    ['abandonUpload', user, bytes(16, 5)],
     ['writePart', user, bytes(16, 5), 3, bytes(6, 7)],
     ['commit', user, { payload: bytes(4096), payloadHash: bytes(32, 6), messages: [submitted] }],
     [
