@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Readable } from 'node:stream';
 import { BeckonError } from '../errors.ts';
-import { maxPart } from './account-schemas.ts';
+import { maxPart } from './account-uploads.ts';
 import type { UploadPart } from './account-handlers.ts';
 import type { BodyDigests, SignedRequest } from './signed-request.ts';
 

@@ -13,7 +13,8 @@ import type {
   PullRequest,
   SentPage,
 } from './account-handlers.ts';
-import { maxPage, maxPart, usualPage } from './account-schemas.ts';
+import { maxPage, usualPage } from './account-schemas.ts';
+import { maxPart } from './account-uploads.ts';
 import type { MailRequest } from './account-mail.ts';
 import { bytesOf } from './gather.ts';
 import type { SignedRequest } from './signed-request.ts';

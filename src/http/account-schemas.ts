@@ -2,6 +2,7 @@
 import { maxDomainLength } from '../wire/domain-name.ts';
 import { maxPullEntry } from '../wire/blind.ts';
 import { mailOperations } from './account-mail.ts';
+import { uploadOperations } from './account-uploads.ts';
 import { counts, gatewayKindNames, sizes, takedownReasonNames } from '../wire/registry.ts';
 import { everyday } from './everyday.ts';
 import {
@@ -44,8 +45,6 @@ export interface AccountRoute {
   readonly answer: JsonSchema | 'octets' | 'tag' | 'nothing';
 }
 
-/** The most bytes of one part of an upload. */
-export const maxPart = 32 * 1024 * 1024;
 /** Most sent messages of one page, and how many where the client does not say. */
 export const maxPage = 256;
 export const usualPage = 100;
@@ -68,8 +67,6 @@ const address = text(maxAddress);
 const innerRecord = binary(1, maxRecord);
 const uploadId = binary(16);
 const handle = text(16, '^[a-z2-7]{16}$');
-const uploadParams = object({ upload: uploadId });
-const progress = object({ size: byteCount, received: byteCount });
 const destination = text(maxDomainLength);
 
 const submittedMessage = object({
@@ -136,45 +133,7 @@ export const accountOperations = {
     status: 201,
     answer: object({ ids: list(binary(sizes.messageId), 1, maxMessages), expires: time }),
   },
-  openUpload: {
-    method: 'PUT',
-    path: 'uploads/:upload',
-    summary: 'Open an upload, or find it again',
-    signers: everyday,
-    params: uploadParams,
-    body: object({ size: integer(1, 2 ** 50) }),
-    status: 200,
-    answer: progress,
-  },
-  uploadProgress: {
-    method: 'GET',
-    path: 'uploads/:upload',
-    summary: 'How much of an upload has arrived',
-    signers: everyday,
-    params: uploadParams,
-    status: 200,
-    answer: progress,
-  },
-  abandonUpload: {
-    method: 'DELETE',
-    path: 'uploads/:upload',
-    summary: 'Give up an upload that is not committed',
-    signers: everyday,
-    params: uploadParams,
-    status: 204,
-    answer: 'nothing',
-  },
-  writePart: {
-    method: 'PUT',
-    path: 'uploads/:upload/parts/:offset',
-    summary: 'The next bytes of an upload, at most 32 MiB; answered when they are on disk',
-    signers: everyday,
-    params: object({ upload: uploadId, offset: digits }),
-    body: 'octets',
-    bodyLimit: maxPart,
-    status: 200,
-    answer: progress,
-  },
+  ...uploadOperations,
   commit: {
     method: 'POST',
     path: 'messages',
