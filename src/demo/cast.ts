@@ -62,7 +62,7 @@ const patienceMs = 60_000;
 const betweenMs = 100;
 
 export function createHoster(stage: Stage, name: string): Hoster {
-  const { directory, dns, caFile, processes, tap, publish } = stage;
+  const { directory, dns, caFile, processes, tap, legacy, publish } = stage;
   const domain = `${name}.test`;
   const home = join(directory, name);
   const configFile = join(home, 'beckon.toml');
@@ -80,6 +80,8 @@ export function createHoster(stage: Stage, name: string): Hoster {
     'defaults.quota': '9000TB',
     'outbound.allow': '127.0.0.0/8',
     'outbound.ca_files': caFile,
+    // Stands for the mail server that a hoster has already.
+    'smtp_out.via': `smtp://127.0.0.1:${legacy.port}`,
   };
   let records: readonly DnsEntry[] = [];
   const ask = <T>(args: readonly string[]): Promise<T> => json<T>(stage, [...args, '--config', configFile]);

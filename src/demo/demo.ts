@@ -5,14 +5,16 @@
  *  2. the users: invited by their hosters, enrolled by their own clients
  *  3. first contact: sent by introduction; the legacy domain's decision; found in the feed, polled, fetched, saved
  *  4. the answer, over the drop that came inside, and a second message over the one in the answer
- *  5. what is left in the stores, and what each party saw
- *  6. the files as sent and as received, compared byte by byte
+ *  5. mail to the legacy domain, on the sender's word, delivered by SMTP
+ *  6. what is left in the stores, and what each party saw
+ *  7. the files as sent and as received, compared byte by byte
  *
- * The chapters are in opening.ts, first-contact.ts, answer.ts and epilogue.ts; this file sets the stage, ends it whatever
+ * The chapters are in opening.ts, first-contact.ts, answer.ts, by-mail.ts and epilogue.ts; this file sets the stage, ends it whatever
  * happens, and gives the exit code.
  */
 import { fileURLToPath } from 'node:url';
 import { inviteLine, playAnswer } from './answer.ts';
+import { playByMail } from './by-mail.ts';
 import { createHoster, createPerson } from './cast.ts';
 import { compare, type Comparison, type Delivery } from './delivered.ts';
 import { answerNeedle, playEpilogue } from './epilogue.ts';
@@ -108,7 +110,8 @@ async function tell(play: Play): Promise<Ending> {
   await playUsers(play);
   const first = await playFirstContact(play);
   const second = await playAnswer(play, first);
-  const silent = await playEpilogue(play, first, second);
+  const foundMail = await playByMail(play);
+  const silent = (await playEpilogue(play, first, second)) && foundMail.size === 0;
   play.narrator.step('comparing the files');
   return { silent, comparison: await compare(pairs(play.files, first.saved)) };
 }

@@ -1,4 +1,4 @@
-/** Chapter 5: the stores as they are left, and what each party saw. */
+/** Chapter 6: the stores as they are left, and what each party saw. */
 import { dirname } from 'node:path';
 import { answerLine } from './answer.ts';
 import { connectionsText, datagramsText, hashOf, storeStats } from './inspect.ts';
@@ -12,7 +12,7 @@ const shownHash = 12;
 /** Ends the daemons first. True where nothing was found in the clear. */
 export async function playEpilogue(play: Play, first: FirstContact, second: string): Promise<boolean> {
   const { stage, narrator, beta, bob } = play;
-  narrator.chapter('5  What is left, and what each party saw');
+  narrator.chapter('6  What is left, and what each party saw');
   narrator.step('comparing recipient hashes');
   const hashes = await Promise.all(
     [first.handle, second].map((handle) => hashOf(bob.home, beta.domain, handle)),

@@ -7,7 +7,7 @@ import { bytes, number, short } from './narrate.ts';
 import { check, handlesOf, sentBy, tellNotification, type FirstContact, type Play } from './play.ts';
 import { searchDirectory } from './search.ts';
 
-const carol = 'carol@legacy.test';
+export const carol = 'carol@legacy.test';
 const shown = 60;
 
 /** Sent, decided otherwise for the legacy domain, found, opened, saved, accepted. */
@@ -45,8 +45,8 @@ async function sendToLegacy({ narrator, alice, files }: Play): Promise<void> {
   const { number, recipients } = await alice.send(carol, files);
   const [recipient] = recipients;
   check(recipient?.outcome === 'legacy' && number === undefined, 'the legacy domain was not recognised');
-  narrator.explain('no SRV, but MX: legacy, so SMTP; the SMTP bridge of alpha.test will deliver there');
-  narrator.explain(`no bridge in this version: refused [${recipient?.code}]; nothing sent, nothing lost`);
+  narrator.explain('no SRV, but MX: legacy. The bridge of alpha.test delivers there by SMTP, in clear text,');
+  narrator.explain(`and that is for alice to say: refused [${recipient?.code}]; nothing sent, nothing lost`);
 }
 
 /** Gives what bob calls the message. */

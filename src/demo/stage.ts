@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { DnsRecord } from '../dns/record.ts';
 import { startZoneServer, type ZoneServer } from '../dns/zone-server.ts';
 import { createThrowawayAuthority, type ThrowawayAuthority } from './authority.ts';
+import { startLegacyServer, type LegacyServer } from './legacy-server.ts';
 import { createProcesses, type Processes } from './processes.ts';
 import type { Needle } from './search.ts';
 import { createTap, type Tap } from './tap.ts';
@@ -17,6 +18,8 @@ export interface Stage {
   /** The certificate of the authority, PEM. */
   readonly caFile: string;
   readonly tap: Tap;
+  /** The mail server of the domain that has mail only. */
+  readonly legacy: LegacyServer;
   readonly processes: Processes;
   /** Adds records to what the DNS server answers. */
   publish(records: readonly DnsRecord[]): void;
@@ -53,6 +56,9 @@ export async function openStage({ environment, keep, needles }: StageOptions): P
   const tap = createTap(needles);
   parts.defer(() => tap.close());
 
+  const legacy = await startLegacyServer();
+  parts.defer(() => legacy.close());
+
   const processes = createProcesses({
     cwd: directory,
     environment: {
@@ -80,6 +86,7 @@ export async function openStage({ environment, keep, needles }: StageOptions): P
     authority,
     caFile,
     tap,
+    legacy,
     processes,
     publish(records) {
       zone.push(...records);

@@ -80,7 +80,7 @@ export const owners: Readonly<Record<string, readonly string[]>> = {
   'node:tls': ['outbound', 'http', 'bridges', 'demo'],
   nodemailer: ['bridges', 'cli'],
   'nodemailer/*': ['bridges', 'cli', 'outbound'],
-  'smtp-server': ['bridges'],
+  'smtp-server': ['bridges', 'demo'],
   'smtp-server/*': ['bridges'],
   mailauth: ['bridges', 'outbound'],
   'mailauth/*': ['bridges', 'outbound'],
