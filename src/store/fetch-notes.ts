@@ -58,6 +58,8 @@ export function createFetchNotes<Note, Result>(
     for (let several = false; waiting.length > 0;) {
       if (several) await sleep(gatherMs);
       const taken = take(most);
+      // Somebody else took them along.
+      if (taken.length === 0) break;
       several = taken.length > 1;
       // Each of them is told.
       await writeWith(taken, () => undefined).catch(() => undefined);

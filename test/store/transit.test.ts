@@ -276,6 +276,26 @@ test('fetches are counted, and a complete one slows repeating to daily', async (
   t.deepEqual(slowed, []);
 });
 
+test('fetches that are not noted yet go with what ends their message, or with the end of the store', async (t) => {
+  const { store, reopen } = await opened(t);
+  const messages = await Promise.all(Array.from({ length: 6 }, () => sent(store)));
+  const fetched = (n: number) => store.transit.recordFetch(messages[n]!.idHash, 'payload', start + 1);
+  const first = fetched(0);
+  const together = [fetched(1), fetched(2), fetched(2)];
+  t.is(await first, 1);
+  // While those are written others come: these gather.
+  const late = [3, 3, 4, 5].map(fetched);
+  const { idHash, message } = messages[3]!;
+  t.is(await store.transit.accept(idHash, message.acceptTokenHash, start + 1), 'accepted');
+  t.deepEqual(await Promise.all([...together, ...late]), [1, 1, 2, 1, 2, 1, 1]);
+  t.is(await fetched(3), undefined);
+
+  const more = [1, 2, 4, 5, 1].map(fetched);
+  const { transit } = await reopen();
+  t.deepEqual(await Promise.all(more), [2, 3, 2, 2, 3]);
+  t.is((await transit.read(messages[1]!.idHash))?.fetches, 3);
+});
+
 test('a message expires at its time: its copy goes, its record stays a while', async (t) => {
   const { store, clock } = await opened(t);
   const { message, idHash } = await sent(store);
