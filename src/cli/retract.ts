@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import type { Client, RetractResult } from '../client/api.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import { table } from './format.ts';
-import { misused } from './failure.ts';
+import { AdvisedError, misused } from './failure.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { shortLine } from './safe-text.ts';
 
@@ -17,7 +18,7 @@ export function retractCommand(parts: ClientParts): Command {
     .addOption(jsonOption())
     .action(async (typed: string, options: HomeOption & JsonOption) => {
       const what = numberOrHandle(typed);
-      const result = await withClient(parts, options, (client) => client.retract(what));
+      const result = await withClient(parts, options, (client) => retract(client, what));
       if (options.json) face.printJson(result);
       else {
         const rows = result.recipients.map(({ to, outcome, asked }) => [
@@ -30,6 +31,17 @@ export function retractCommand(parts: ClientParts): Command {
       const late = result.recipients.filter(({ outcome }) => outcome === 'already_accepted').length;
       if (late > 0) face.warn(`too late for ${late} of ${result.recipients.length}`);
     });
+}
+
+async function retract(client: Client, what: number | string): Promise<RetractResult> {
+  for (const { number } of await client.sending.unfinished())
+    if (number === what)
+      throw new AdvisedError(
+        'not_found',
+        `${number} was not sent to its end`,
+        `beckon send --discard ${number} drops it, and takes back what went out`,
+      );
+  return await client.retract(what);
 }
 
 function numberOrHandle(typed: string): number | string {

@@ -87,6 +87,9 @@ test.serial('what is dropped is taken back, and the text of it is gone', async (
   const reminded = await hosters.as('alice', ['send', 'bob@alpha.test', '--body', 'Meanwhile']);
   t.regex(reminded.err, /2 was cut off: beckon send --resume 2, or --discard 2/);
   t.regex(ok(reminded), /sent as 3/);
+  const early = await hosters.as('alice', ['retract', '2']);
+  t.is(early.code, 1);
+  t.regex(early.err, /2 was not sent to its end \[not_found\]\nnext .*--discard 2/);
   const misused = await hosters.as('alice', ['send', '--resume', '2', 'bob@alpha.test']);
   t.is(misused.code, 2);
   t.regex(ok(await hosters.as('alice', ['send', '--discard'])), /^dropped 2/);
