@@ -2,15 +2,12 @@
 import type { SubmissionPlace } from './account/gateways.ts';
 import type { Deliver } from './bridges/deliver-api.ts';
 import { createGuesses, defaultGuessLimits } from './bridges/guesses.ts';
-import { createHeadless } from './bridges/headless.ts';
 import { createStrangers, defaultStrangerLimits } from './bridges/incoming-limits.ts';
-import { defaultDoorLimits } from './bridges/incoming-server.ts';
 import { loadMailCertificate } from './bridges/mail-certificate.ts';
 import { createMailRoom } from './bridges/mail-room.ts';
 import { createKeepCopy } from './bridges/sent-copy.ts';
 import { createLogin } from './bridges/submission-login.ts';
-import { openSubmissionDoor, type SubmissionDoor } from './bridges/submission-server.ts';
-import { createSubmissionSession } from './bridges/submission-session.ts';
+import type { SubmissionDoor } from './bridges/submission-server.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
@@ -52,8 +49,19 @@ export interface GatewaySide {
 /** Mail that is received or sealed at one time, bytes. */
 const roomForMail = 256 * 1024 * 1024;
 
-/** Starts what the configuration wants. Throws what the parts throw, and then nothing is left running. */
+const none: GatewaySide = { submission: undefined, reload: async () => {}, close: async () => {} };
+
+/** Starts, and loads, what the configuration wants. Throws what the parts throw, and then nothing is left running. */
 export async function startGateways(parts: GatewaySideParts): Promise<GatewaySide> {
+  const { listen, starttls } = parts.config.submission;
+  if (listen === null && starttls === null) return none;
+  const [{ createHeadless }, { defaultDoorLimits }, { openSubmissionDoor }, { createSubmissionSession }] =
+    await Promise.all([
+      import('./bridges/headless.ts'),
+      import('./bridges/incoming-server.ts'),
+      import('./bridges/submission-server.ts'),
+      import('./bridges/submission-session.ts'),
+    ]);
   const { store, keyRing, config, local, clock, log, deliver } = parts;
   await using started = new AsyncDisposableStack();
   const open = createHeadless({
@@ -68,7 +76,6 @@ export async function startGateways(parts: GatewaySideParts): Promise<GatewaySid
     log,
   });
   const keepCopy = createKeepCopy(deliver, clock);
-  const { listen, starttls } = config.submission;
   const doors: SubmissionDoor[] = [];
   const limits = { ...defaultDoorLimits, maxSize: config.smtpIn.maxSize };
   const [room, strangers] = [createMailRoom(roomForMail), createStrangers(defaultStrangerLimits, clock)];
