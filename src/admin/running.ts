@@ -102,6 +102,7 @@ function serverOperations(parts: RunningParts) {
         },
         stored: { bytes: stats.bytes, maxBytes: config().storage.max, aside: stats.asideBytes },
         mailQueue: stats.mailQueue,
+        pulled: { messages: stats.pulled, bytes: stats.pulledBytes },
         received: { since: started, stored, introductions: stats.feed, dropped },
         watchers: watchers(),
         identityWanted: identityIsWanted(),

@@ -70,23 +70,34 @@ function whatText(entry: InboxEntry): string {
   return `${count} part${count === 1 ? '' : 's'}`;
 }
 
-function contentText({ fileName, mediaType, length, sizeAtMost }: InboxEntry): string {
+export function contentText({ fileName, mediaType, length, sizeAtMost }: InboxEntry): string {
   const size = length === undefined ? `up to ${formatSize(sizeAtMost)}` : formatSize(length);
   if (mediaType === undefined) return size;
   if (fileName !== undefined) return `${shortLine(fileName, longestName)} (${safeLine(mediaType)}, ${size})`;
   return `${mediaType === 'message/rfc822' ? 'letter' : shortLine(mediaType, longestName)}, ${size}`;
 }
 
+/** When a message can be had nowhere any more, unix seconds. */
+export function endOf({ expires, copyUntil = 0 }: InboxEntry): number {
+  return Math.max(expires, copyUntil);
+}
+
+/** Whether the user put it off, and it is not time yet. */
+export function isDeferred({ status, deferred = 0 }: InboxEntry, now: number): boolean {
+  return (status === 'waiting' || status === 'opened') && deferred > now;
+}
+
 /** The state of an entry in words. */
 export function statusText(entry: InboxEntry, now: number): string {
-  const { status, held, refusal, expires, sizeAtMost } = entry;
+  const { status, held, refusal, copyUntil = 0, sizeAtMost } = entry;
+  const left = `${formatDuration(endOf(entry) - now)} left${copyUntil > now ? ' at your domain' : ''}`;
   switch (status) {
     case 'waiting': {
       const why = held === undefined ? '' : `, tried in vain [${safeLine(held)}]`;
-      return `up to ${formatSize(sizeAtMost)}, ${formatDuration(expires - now)} left${why}`;
+      return `up to ${formatSize(sizeAtMost)}, ${left}${why}`;
     }
     case 'opened':
-      return `new, ${formatDuration(expires - now)} left`;
+      return `new, ${left}`;
     case 'accepted':
       return 'fetched';
     case 'refused':

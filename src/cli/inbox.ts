@@ -6,7 +6,7 @@ import { codeOf, type ErrorCode } from '../errors.ts';
 import { warnOfAlarms, warnOfTroubles } from './alarms.ts';
 import { command, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
-import { inboxLines } from './inbox-lines.ts';
+import { inboxLines, isDeferred } from './inbox-lines.ts';
 import { createNextLook } from './next-look.ts';
 import { withClient, withClientLeftOpen, type ClientParts } from './open-client.ts';
 import { safeJson, safeLine } from './safe-text.ts';
@@ -14,6 +14,7 @@ import { domainNoticeInWords, harmless, noticeInWords } from './trust-words.ts';
 
 interface Options extends HomeOption, JsonOption {
   readonly watch?: boolean;
+  readonly all?: boolean;
 }
 
 export type InboxParts = ClientParts & { readonly clock: Clock };
@@ -30,13 +31,24 @@ const passing: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'state_locked',
 ]);
 
+/** What may be done about what waits. */
+const choices = `
+What waits stays at its sender's domain until you decide:
+  beckon fetch 7      have it here, with all its parts (read and save fetch what they need)
+  beckon defer 7      leave it there, and out of this list until tomorrow
+  beckon delegate 7   have your own domain fetch it, sealed as it is: then it does not expire
+  beckon ignore 7     be done with it, unread
+Before a holiday:  beckon pull --all`;
+
 /** `beckon inbox`: asks the domain, then shows everything; with --watch what is new from then on. */
 export function inboxCommand(parts: InboxParts): Command {
   const { face } = parts;
   return command('inbox', 'ask what waits, and show it', ['inbox', 'inbox --watch'])
+    .option('--all', 'show what you put off, too')
     .option('--watch', 'go on, and show what is new, until Ctrl-C')
     .addOption(homeOption())
     .addOption(jsonOption())
+    .addHelpText('after', choices)
     .action(async (options: Options) => {
       if (options.watch) return await watch(parts, options);
       const { entries, failure, alarms, troubles } = await withClient(parts, options, async (client) => {
@@ -46,9 +58,12 @@ export function inboxCommand(parts: InboxParts): Command {
         if (!options.json) await showNotices(face, client, new Set());
         return { failure, entries: client.inbox(), alarms: client.alarms(), troubles };
       });
+      const shown = shownOf(entries, options, parts.clock.seconds());
       if (options.json) face.printJson(entries);
-      else if (entries.length > 0) show(parts, entries, false);
-      else if (failure === undefined) face.note('nothing waits');
+      else if (shown.length > 0) show(parts, shown, false);
+      else if (failure === undefined && entries.length === 0) face.note('nothing waits');
+      const deferred = entries.length - shown.length;
+      if (!options.json && deferred > 0) face.note(`${deferred} put off: beckon inbox --all`);
       // In this order: a device that cannot read what the others share takes their records for a stranger's.
       warnOfTroubles(face, troubles);
       warnOfAlarms(face, alarms);
@@ -96,9 +111,13 @@ async function watch(parts: InboxParts, options: Options): Promise<void> {
         return { entries: client.inbox(), stand: await next.prepare(client, home) };
       });
       const { entries, stand } = result;
-      const fresh = entries.filter((entry) => shown.get(entry.number) !== fingerprint(entry));
+      const fresh = shownOf(entries, options, parts.clock.seconds()).filter(
+        (entry) => shown.get(entry.number) !== fingerprint(entry),
+      );
       show(parts, fresh, options.json === true);
-      shown = new Map(entries.map((entry) => [entry.number, fingerprint(entry)]));
+      shown = new Map(
+        shownOf(entries, options, parts.clock.seconds()).map((entry) => [entry.number, fingerprint(entry)]),
+      );
       delay = patience.first;
       try {
         await next.wait(stand, fresh.length > 0, stop);
@@ -119,6 +138,15 @@ function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
   return controller.signal;
+}
+
+/** Without what was put off. Programs see everything. */
+function shownOf(
+  entries: readonly InboxEntry[],
+  { all = false, json = false }: Options,
+  now: number,
+): readonly InboxEntry[] {
+  return all || json ? entries : entries.filter((entry) => !isDeferred(entry, now));
 }
 
 /** What makes an entry worth showing again. */

@@ -24,7 +24,7 @@ export function statusCommand(parts: AdminParts & { readonly clock: Clock }): Co
 
 /** What `beckon status` prints, `now` in unix seconds. */
 export function statusLines(status: ServerStatus, now: number): string[] {
-  const { version, uptime, domains, users, waiting, stored, received, watchers, mailQueue } = status;
+  const { version, uptime, domains, users, waiting, stored, pulled, received, watchers, mailQueue } = status;
   const { oldest } = waiting;
   const since =
     oldest === undefined
@@ -39,6 +39,11 @@ export function statusLines(status: ServerStatus, now: number): string[] {
     `beckon ${safeLine(version)}, up ${formatDuration(uptime)}, ${formatNumber(domains, 'domain')}, ${formatNumber(users, 'user')}`,
     `waiting        ${formatNumber(waiting.messages, 'message')}, ${formatSize(waiting.bytes)}${since}`,
     `stored         ${formatSize(stored.bytes)} of ${formatSize(stored.maxBytes)}, ${formatSize(stored.aside)} of it kept for users`,
+    ...(pulled.messages === 0
+      ? []
+      : [
+          `pulled         ${formatNumber(pulled.messages, 'message')} for users, ${formatSize(pulled.bytes)}`,
+        ]),
     `received       ${formatCount(received.stored)} in ${age}; ${droppedText(received.dropped)}`,
     `introductions  ${formatCount(received.introductions)} in the feeds; watchers ${formatCount(watchers)}; bridge queue ${formatCount(mailQueue)}`,
   ];

@@ -91,6 +91,8 @@ export interface ServerStatus {
   readonly mailQueue: number;
   /** What users take in all, of what they may: what waits, and `aside`, their states and what is kept for them. */
   readonly stored: { readonly bytes: number; readonly maxBytes: number; readonly aside: number };
+  /** Messages that were pulled for users, apart from what they have themselves. */
+  readonly pulled: { readonly messages: number; readonly bytes: number };
   readonly received: ReceivedRefs;
   /** Clients that are told of new refs at once. */
   readonly watchers: number;

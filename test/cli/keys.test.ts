@@ -153,6 +153,7 @@ test('list and status warn of a mandate that ends, and say what to do', async (t
     users: 0,
     waiting: { messages: 0, bytes: 0 },
     stored: { bytes: 0, maxBytes: 1, aside: 0 },
+    pulled: { messages: 2, bytes: 5000 },
     received: { since: now, stored: 0, introductions: 3, dropped: {} },
     mailQueue: 0,
     watchers: 0,

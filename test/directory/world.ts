@@ -110,12 +110,12 @@ export interface World {
   restarted(): { domains: Domains; users: Users };
 }
 
-/** `allow`: what may be dialled; `patienceMs`: how long a server may be silent. */
+/** `allow`: what may be dialled; `patienceMs`: how long a server may be silent, `dnsMs`: and a name server. */
 export async function startWorld(
   t: ExecutionContext,
-  { allow = ['127.0.0.0/8'], patienceMs = 5000 } = {},
+  { allow = ['127.0.0.0/8'], patienceMs = 5000, dnsMs = 3000 } = {},
 ): Promise<World> {
-  const dns = await startDns();
+  const dns = await startDns([], dnsMs);
   const https = createHttps({
     resolver: dns.resolver,
     allow,

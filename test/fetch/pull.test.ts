@@ -1,6 +1,6 @@
 /** Pulling for users, over real sockets; and senders' domains that mean ill: each costs one failed attempt. */
 import { base64urlnopad } from '@scure/base';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { messageObject } from '../../src/wire/message.ts';
 import { decode } from '../../src/wire/schema.ts';
 import { endless, failed, found, answer, type Route } from '../directory/world.ts';
@@ -9,52 +9,66 @@ import { startHttps } from '../support/https-server.ts';
 import { createTestAuthority } from '../support/certificates.ts';
 import { sameBytes } from '../support/bytes.ts';
 import { freshDrop } from './fixture.ts';
-import { day, garbled, servesPayload, startPullWorld, user, type Announced } from './pull-world.ts';
+import {
+  day,
+  garbled,
+  servesPayload,
+  startPullWorld,
+  user,
+  type Announced,
+  type PullWorldOptions,
+} from './pull-world.ts';
 
 const octets = 'application/octet-stream';
 const etagOf = (payload: Uint8Array) => `"${base64urlnopad.encode(sha256(payload))}"`;
 
-test('what is delegated comes here as it was sealed, and is read by the owner of the drop alone', async (t) => {
-  const world = await startPullWorld(t);
-  const site = await world.addSite();
-  const message = world.offer(site, 400_000);
-  await world.delegate(message);
-  await world.pulling.turn();
-  const copy = await world.copyOf(message);
-  t.deepEqual(copy?.object, message.object);
-  sameBytes(t, copy && (await collected(copy.open(0))), message.payload);
-  t.deepEqual(copy && (await collected(copy.open(399_000))), message.payload.subarray(399_000));
-  t.is(await world.copyOf(message, freshDrop().owner), undefined, 'another drop');
-  t.is(await world.copyOf({ ...message, ref: { ...message.ref, sender: 'b.test' } }), undefined);
-  t.deepEqual(await world.events(message), ['pulled']);
-  await world.pulling.turn();
-  t.is(site.asked(message.path), 1);
-});
+test.serial(
+  'what is delegated comes here as it was sealed, and is read by the owner of the drop alone',
+  async (t) => {
+    const world = await startPullWorld(t);
+    const site = await world.addSite();
+    const message = world.offer(site, 400_000);
+    await world.delegate(message);
+    await world.pulling.turn();
+    const copy = await world.copyOf(message);
+    t.deepEqual(copy?.object, message.object);
+    sameBytes(t, copy && (await collected(copy.open(0))), message.payload);
+    t.deepEqual(copy && (await collected(copy.open(399_000))), message.payload.subarray(399_000));
+    t.is(await world.copyOf(message, freshDrop().owner), undefined, 'another drop');
+    t.is(await world.copyOf({ ...message, ref: { ...message.ref, sender: 'b.test' } }), undefined);
+    t.deepEqual(await world.events(message), ['pulled']);
+    await world.pulling.turn();
+    t.is(site.asked(message.path), 1);
+  },
+);
 
-test('what comes over a drop that is pulled is fetched after a while that is drawn, and what waited before too', async (t) => {
-  const world = await startPullWorld(t);
-  const site = await world.addSite();
-  const [before, after, retracted] = [world.offer(site), world.offer(site), world.offer(site)];
-  await world.announce(before);
-  await world.announce(retracted, { retraction: true });
-  await world.pullAll();
-  await world.announce(after);
-  await world.pulling.turn();
-  t.is(site.server.requests.length, 0, 'not at once');
-  world.clock.advance(900);
-  await world.pulling.turn();
-  t.truthy(await world.copyOf(before));
-  t.truthy(await world.copyOf(after));
-  t.is(site.asked(retracted.path), 0);
-  await world.pullAll(0);
-  const late = world.offer(site);
-  await world.announce(late);
-  world.clock.advance(900);
-  await world.pulling.turn();
-  t.is(site.asked(late.path), 0, 'it was taken back');
-});
+test.serial(
+  'what comes over a drop that is pulled is fetched after a while that is drawn, and what waited before too',
+  async (t) => {
+    const world = await startPullWorld(t);
+    const site = await world.addSite();
+    const [before, after, retracted] = [world.offer(site), world.offer(site), world.offer(site)];
+    await world.announce(before);
+    await world.announce(retracted, { retraction: true });
+    await world.pullAll();
+    await world.announce(after);
+    await world.pulling.turn();
+    t.is(site.server.requests.length, 0, 'not at once');
+    world.clock.advance(900);
+    await world.pulling.turn();
+    t.truthy(await world.copyOf(before));
+    t.truthy(await world.copyOf(after));
+    t.is(site.asked(retracted.path), 0);
+    await world.pullAll(0);
+    const late = world.offer(site);
+    await world.announce(late);
+    world.clock.advance(900);
+    await world.pulling.turn();
+    t.is(site.asked(late.path), 0, 'it was taken back');
+  },
+);
 
-test('what came while nobody listened is queued at the start', async (t) => {
+test.serial('what came while nobody listened is queued at the start', async (t) => {
   const world = await startPullWorld(t);
   const site = await world.addSite();
   const message = world.offer(site);
@@ -67,19 +81,22 @@ test('what came while nobody listened is queued at the start', async (t) => {
   t.truthy(await world.copyOf(message));
 });
 
-test('a copy outlives the message at its sender’s domain, and a retraction before takes it away', async (t) => {
-  const world = await startPullWorld(t);
-  const site = await world.addSite();
-  const [kept, retracted] = [world.offer(site), world.offer(site)];
-  for (const message of [kept, retracted]) await world.delegate(message);
-  await world.pulling.turn();
-  await world.announce(retracted, { retraction: true });
-  t.is(await world.copyOf(retracted), undefined);
-  world.clock.advance(30 * day);
-  t.truthy(await world.copyOf(kept));
-  world.clock.advance(30 * day);
-  t.is(await world.copyOf(kept), undefined, 'for as long as copies are kept');
-});
+test.serial(
+  'a copy outlives the message at its sender’s domain, and a retraction before takes it away',
+  async (t) => {
+    const world = await startPullWorld(t);
+    const site = await world.addSite();
+    const [kept, retracted] = [world.offer(site), world.offer(site)];
+    for (const message of [kept, retracted]) await world.delegate(message);
+    await world.pulling.turn();
+    await world.announce(retracted, { retraction: true });
+    t.is(await world.copyOf(retracted), undefined);
+    world.clock.advance(30 * day);
+    t.truthy(await world.copyOf(kept));
+    world.clock.advance(30 * day);
+    t.is(await world.copyOf(kept), undefined, 'for as long as copies are kept');
+  },
+);
 
 /** What a hostile or broken domain may do about one message, and what becomes of it. */
 const hostile: Readonly<
@@ -125,7 +142,7 @@ const hostile: Readonly<
 };
 
 const redirect: Route = answer(302, 'text/html', '', {
-  location: 'https://beckon.b.test/.well-known/beckon/',
+  location: 'https://beckon.good.test/.well-known/beckon/',
 });
 
 function unending(etag: string): Route {
@@ -150,35 +167,56 @@ function stalling(payload: Uint8Array): Route {
   };
 }
 
-/** Those that are waited for have little time, and the machine for themselves. */
+/** Those that are waited for have little time. */
 const slow = ['a payload that drips', 'silence', 'silence in the middle'];
+const fast = Object.keys(hostile).filter((name) => !slow.includes(name));
 
-for (const [name, [outcome, act]] of Object.entries(hostile))
-  (slow.includes(name) ? test.serial : test)(
-    `a sender’s domain that serves ${name} costs one attempt; others are pulled beside it`,
-    async (t) => {
-      const world = await startPullWorld(t, slow.includes(name) ? { patienceMs: 1000, attemptMs: 2000 } : {});
-      const [bad, good] = [await world.addSite('a.test'), await world.addSite('b.test')];
-      const [evil, fine] = [world.offer(bad), world.offer(good)];
-      for (const [path, route] of act(evil)) bad.routes.set(path, route);
+/** Each domain does one of these, at once; what they cost, and what becomes of another meanwhile. */
+function costOneAttempt(names: readonly string[], options: PullWorldOptions = {}) {
+  return async (t: ExecutionContext): Promise<void> => {
+    const world = await startPullWorld(t, options);
+    const good = await world.addSite('good.test');
+    const fine = world.offer(good);
+    const bad = [];
+    for (const [i, name] of names.entries()) {
+      const [outcome, act] = hostile[name] as (typeof hostile)[string];
+      const site = await world.addSite(`bad${i}.test`);
+      const evil = world.offer(site);
+      for (const [path, route] of act(evil)) site.routes.set(path, route);
       await world.delegate(evil);
-      await world.delegate(fine);
-      await world.pulling.turn();
-      t.truthy(await world.copyOf(fine));
-      t.is(await world.copyOf(evil), undefined);
-      const { items } = await world.store.pending.poll('alpha.test', world.drop.hash, {
-        limit: 9,
-        now: start,
-      });
-      t.is(items.length, 2, 'its ref waits for the recipient all the same');
-      t.is(bad.asked(evil.path), 1);
-      t.is(await world.store.pulls.nextDue(), outcome === 'later' ? start + 300 : undefined);
-      t.is((await world.events(evil)).length, outcome === 'later' ? 0 : 1);
-      const used = sealedSize(fine) + fine.payload.length;
-      t.true((await world.used()) <= used + (outcome === 'later' ? evil.payload.length : 0));
-      t.is(good.asked(''), 0, 'no redirect is followed');
-    },
-  );
+      bad.push({ name, outcome, site, evil });
+    }
+    await world.delegate(fine);
+    await world.pulling.turn();
+    t.truthy(await world.copyOf(fine));
+    const { items } = await world.store.pending.poll('alpha.test', world.drop.hash, {
+      limit: 99,
+      now: start,
+    });
+    t.is(items.length, names.length + 1, 'the refs wait for the recipient all the same');
+    const queued = await world.store.pulls.due(start + 300, 99);
+    let partly = 0;
+    for (const { name, outcome, site, evil } of bad) {
+      t.is(await world.copyOf(evil), undefined, name);
+      t.is(site.asked(evil.path), 1, name);
+      const next = queued.find(({ sender }) => sender === site.domain);
+      t.is(next?.due, outcome === 'later' ? start + 300 : undefined, name);
+      t.is((await world.events(evil)).length, outcome === 'later' ? 0 : 1, name);
+      if (outcome === 'later') partly += evil.payload.length;
+    }
+    t.true((await world.used()) <= sealedSize(fine) + fine.payload.length + partly);
+    t.is(good.asked(''), 0, 'no redirect is followed');
+  };
+}
+
+test.serial(
+  'redirects, pages of a proxy, bytes without end, of another size or hash: each costs one attempt, and others are pulled beside them',
+  costOneAttempt(fast),
+);
+test.serial(
+  'silence and dripping cost one attempt each, and no longer than the patience',
+  costOneAttempt(slow, { patienceMs: 3000, attemptMs: 6000 }),
+);
 
 /** Of header and envelope. */
 function sealedSize({ object }: Announced): number {
@@ -192,7 +230,7 @@ for (const [name, changes] of Object.entries({
   'a sender at another domain': { sender: 'ann@b.test' },
   'a size of another class': { payloadSize: 50_000 },
 }))
-  test(`an envelope with ${name} is given up, and no byte of its payload is asked for`, async (t) => {
+  test.serial(`an envelope with ${name} is given up, and no byte of its payload is asked for`, async (t) => {
     const world = await startPullWorld(t);
     const site = await world.addSite();
     const message = world.offer(site, 5000, changes);
@@ -203,48 +241,51 @@ for (const [name, changes] of Object.entries({
     t.is(await world.used(), 0);
   });
 
-test('what fails for now is tried again, with gaps that double, and goes on where it stopped', async (t) => {
-  const world = await startPullWorld(t);
-  const site = await world.addSite();
-  const message = world.offer(site, 300_000);
-  const { payload } = message;
-  site.routes.set(`${message.path}/payload`, (response) => {
-    response.writeHead(200, {
-      'content-type': octets,
-      etag: etagOf(payload),
-      'content-length': payload.length,
+test.serial(
+  'what fails for now is tried again, with gaps that double, and goes on where it stopped',
+  async (t) => {
+    const world = await startPullWorld(t);
+    const site = await world.addSite();
+    const message = world.offer(site, 300_000);
+    const { payload } = message;
+    site.routes.set(`${message.path}/payload`, (response) => {
+      response.writeHead(200, {
+        'content-type': octets,
+        etag: etagOf(payload),
+        'content-length': payload.length,
+      });
+      response.write(payload.subarray(0, 200_000), () => setTimeout(() => response.destroy(), 20));
     });
-    response.write(payload.subarray(0, 200_000), () => setTimeout(() => response.destroy(), 20));
-  });
-  await world.delegate(message);
-  await world.pulling.turn();
-  t.is(await world.store.pulls.nextDue(), start + 300);
-  site.routes.set(message.path, failed(503, 'unavailable'));
-  world.clock.advance(300);
-  await world.pulling.turn();
-  t.is(await world.store.pulls.nextDue(), start + 300 + 600);
-  site.routes.set(message.path, found(message.object));
-  let from = 0;
-  site.routes.set(`${message.path}/payload`, (response) => {
-    from = Number(/^bytes=(\d+)-$/.exec(response.req.headers.range ?? '')?.[1] ?? 0);
-    response.writeHead(206, {
-      'content-type': octets,
-      etag: etagOf(payload),
-      'content-range': `bytes ${from}-${payload.length - 1}/${payload.length}`,
+    await world.delegate(message);
+    await world.pulling.turn();
+    t.is(await world.store.pulls.nextDue(), start + 300);
+    site.routes.set(message.path, failed(503, 'unavailable'));
+    world.clock.advance(300);
+    await world.pulling.turn();
+    t.is(await world.store.pulls.nextDue(), start + 300 + 600);
+    site.routes.set(message.path, found(message.object));
+    let from = 0;
+    site.routes.set(`${message.path}/payload`, (response) => {
+      from = Number(/^bytes=(\d+)-$/.exec(response.req.headers.range ?? '')?.[1] ?? 0);
+      response.writeHead(206, {
+        'content-type': octets,
+        etag: etagOf(payload),
+        'content-range': `bytes ${from}-${payload.length - 1}/${payload.length}`,
+      });
+      response.end(payload.subarray(from));
     });
-    response.end(payload.subarray(from));
-  });
-  world.clock.advance(600);
-  await world.pulling.turn();
-  const copy = await world.copyOf(message);
-  sameBytes(t, copy && (await collected(copy.open(0))), payload);
-  t.true(from > 0 && from <= 200_000, `went on at ${from}`);
-});
+    world.clock.advance(600);
+    await world.pulling.turn();
+    const copy = await world.copyOf(message);
+    sameBytes(t, copy && (await collected(copy.open(0))), payload);
+    t.true(from > 0 && from <= 200_000, `went on at ${from}`);
+  },
+);
 
 test.serial(
   'a domain that is silent is asked once in a round, whatever it announced, and has one connection at a time',
   async (t) => {
-    const world = await startPullWorld(t, { patienceMs: 1000 });
+    const world = await startPullWorld(t, { patienceMs: 2000 });
     const [bad, good] = [await world.addSite('x.a.test'), await world.addSite('y.a.test')];
     const many = Array.from({ length: 5 }, () => world.offer(bad));
     for (const { path } of many) bad.routes.set(path, () => undefined);
@@ -261,7 +302,7 @@ test.serial(
   },
 );
 
-test('each registrable domain has so many messages and bytes in a day', async (t) => {
+test.serial('each registrable domain has so many messages and bytes in a day', async (t) => {
   const limits = { messages: 100, bytes: 12_000, parallel: 8, spread: 900 };
   const world = await startPullWorld(t, { limits });
   const [site, other] = [await world.addSite('x.a.test'), await world.addSite('b.test')];
@@ -279,78 +320,84 @@ test('each registrable domain has so many messages and bytes in a day', async (t
   t.deepEqual(await Promise.all([first, second, third].map(here)), [true, true, true]);
 });
 
-test('what does not fit into the user’s share is not asked for, and is pulled once there is room', async (t) => {
-  const world = await startPullWorld(t, { terms: { userBytes: 20_000 } });
-  const site = await world.addSite();
-  const [first, second] = [world.offer(site), world.offer(site, 10_000)];
-  await world.delegate(first);
-  await world.pulling.turn();
-  await world.delegate(second);
-  await world.pulling.turn();
-  t.is(site.asked(`${second.path}/payload`), 0);
-  await world.store.pending.done('alpha.test', world.drop.hash, [first.id]);
-  t.is(await world.used(), 0);
-  world.clock.advance(300);
-  await world.pulling.turn();
-  t.truthy(await world.copyOf(second));
-});
-
-test('a name that leads elsewhere after it was looked at, or to any private address, is never connected to', async (t) => {
-  const world = await startPullWorld(t, { allow: ['127.0.0.1/32'] });
-  const site = await world.addSite();
-  const trap = await startHttps({
-    authority: await createTestAuthority(),
-    names: ['beckon.a.test'],
-    host: '127.0.0.2',
-  });
-  t.teardown(trap.close);
-  const close: Route = (response) => {
-    response.setHeader('connection', 'close');
-    found(first.object)(response);
-  };
-  const first = world.offer(site);
-  site.routes.set(first.path, close);
-  site.routes.set(`${first.path}/payload`, (response) => {
-    response.setHeader('connection', 'close');
-    servesPayload(first.payload)(response);
-  });
-  await world.delegate(first);
-  await world.pulling.turn();
-  t.truthy(await world.copyOf(first));
-  const requests = site.server.requests.length;
-
-  const rebound = site.zone.map((record) =>
-    record.type === 'SRV' ? { ...record, port: trap.port } : record,
-  );
-  const addresses = ['127.0.0.2', '10.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1'];
-  const addresses6 = [
-    '::1',
-    '::ffff:127.0.0.2',
-    '::ffff:10.0.0.1',
-    'fe80::1',
-    'fc00::1',
-    '64:ff9b::7f00:2',
-    '::',
-  ];
-  const records = [
-    ...addresses.map((address) => ({ type: 'A' as const, name: 'post.hoster.test', address })),
-    ...addresses6.map((address) => ({ type: 'AAAA' as const, name: 'post.hoster.test', address })),
-  ];
-  for (const record of records) {
-    world.dns.set([record, ...rebound]);
-    const message = world.offer(site);
-    await world.delegate(message);
+test.serial(
+  'what does not fit into the user’s share is not asked for, and is pulled once there is room',
+  async (t) => {
+    const world = await startPullWorld(t, { terms: { userBytes: 20_000 } });
+    const site = await world.addSite();
+    const [first, second] = [world.offer(site), world.offer(site, 10_000)];
+    await world.delegate(first);
     await world.pulling.turn();
-    t.is(await world.copyOf(message), undefined, record.address);
-  }
-  for (const target of ['127.0.0.2', '2130706434', '0x7f000002', '0177.0.0.2', '127.2', 'localhost']) {
-    world.dns.set(rebound.map((record) => (record.type === 'SRV' ? { ...record, target } : record)));
-    const message = world.offer(site);
-    await world.delegate(message);
+    await world.delegate(second);
     await world.pulling.turn();
-    t.is(await world.copyOf(message), undefined, target);
-  }
-  t.is(trap.connections(), 0);
-  t.is(site.server.requests.length, requests);
-  t.is(await world.used(), first.payload.length + sealedSize(first), 'nothing but the first');
-});
+    t.is(site.asked(`${second.path}/payload`), 0);
+    await world.store.pending.done('alpha.test', world.drop.hash, [first.id]);
+    t.is(await world.used(), 0);
+    world.clock.advance(300);
+    await world.pulling.turn();
+    t.truthy(await world.copyOf(second));
+  },
+);
+
+test.serial(
+  'a name that leads elsewhere after it was looked at, or to any private address, is never connected to',
+  async (t) => {
+    const world = await startPullWorld(t, { allow: ['127.0.0.1/32'] });
+    const site = await world.addSite();
+    const trap = await startHttps({
+      authority: await createTestAuthority(),
+      names: ['beckon.a.test'],
+      host: '127.0.0.2',
+    });
+    t.teardown(trap.close);
+    const close: Route = (response) => {
+      response.setHeader('connection', 'close');
+      found(first.object)(response);
+    };
+    const first = world.offer(site);
+    site.routes.set(first.path, close);
+    site.routes.set(`${first.path}/payload`, (response) => {
+      response.setHeader('connection', 'close');
+      servesPayload(first.payload)(response);
+    });
+    await world.delegate(first);
+    await world.pulling.turn();
+    t.truthy(await world.copyOf(first));
+    const requests = site.server.requests.length;
+
+    const rebound = site.zone.map((record) =>
+      record.type === 'SRV' ? { ...record, port: trap.port } : record,
+    );
+    const addresses = ['127.0.0.2', '10.0.0.1', '169.254.169.254', '100.64.0.1', '0.0.0.0', '192.168.1.1'];
+    const addresses6 = [
+      '::1',
+      '::ffff:127.0.0.2',
+      '::ffff:10.0.0.1',
+      'fe80::1',
+      'fc00::1',
+      '64:ff9b::7f00:2',
+      '::',
+    ];
+    const records = [
+      ...addresses.map((address) => ({ type: 'A' as const, name: 'post.hoster.test', address })),
+      ...addresses6.map((address) => ({ type: 'AAAA' as const, name: 'post.hoster.test', address })),
+    ];
+    for (const record of records) {
+      world.dns.set([record, ...rebound]);
+      const message = world.offer(site);
+      await world.delegate(message);
+      await world.pulling.turn();
+      t.is(await world.copyOf(message), undefined, record.address);
+    }
+    for (const target of ['127.0.0.2', '2130706434', '0x7f000002', '0177.0.0.2', '127.2', 'localhost']) {
+      world.dns.set(rebound.map((record) => (record.type === 'SRV' ? { ...record, target } : record)));
+      const message = world.offer(site);
+      await world.delegate(message);
+      await world.pulling.turn();
+      t.is(await world.copyOf(message), undefined, target);
+    }
+    t.is(trap.connections(), 0);
+    t.is(site.server.requests.length, requests);
+    t.is(await world.used(), first.payload.length + sealedSize(first), 'nothing but the first');
+  },
+);
