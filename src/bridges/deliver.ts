@@ -49,6 +49,9 @@ export interface DeliverParts {
 /** How long the same mail is known again, in seconds: longer than an MTA repeats. */
 export const onceLife = 8 * 86_400;
 
+/** What is written at a time, at least, in bytes: the store takes parts of twice as much. */
+const partSize = 16 * 1024 * 1024;
+
 /** One recipient on the way through. */
 interface Addressed {
   readonly to: DeliverTo;
@@ -94,7 +97,11 @@ export function createDeliver(parts: DeliverParts): Deliver {
     }
     const upload = random(16);
     await uploads.open(owner, upload, size, { totalBytes: parts.maxBytes() });
-    await uploads.write(owner, upload, 0, encryption.stream);
+    const stream = encryption.stream[Symbol.asyncIterator]();
+    for (let received = 0; received < size;)
+      ({ received } = await uploads.write(owner, upload, received, atMost(stream, partSize)));
+    // Its end, where the last part took all of it but that.
+    await stream.next();
     return { ...encryption.result(), contentKey, source: { upload } };
   }
 
@@ -229,6 +236,16 @@ function refused(error: unknown, reached: readonly unknown[]): readonly Delivere
   const code = codeOf(error);
   if (!['storage_full', 'quota_exceeded', 'key_not_active', 'unavailable'].includes(code)) throw error;
   return reached.map(() => ({ outcome: 'later', code }));
+}
+
+/** The next pieces of a stream, until they are so many bytes. The stream goes on after them. */
+async function* atMost(stream: AsyncIterator<Uint8Array>, bytes: number): AsyncGenerator<Uint8Array> {
+  for (let given = 0; given < bytes;) {
+    const next = await stream.next();
+    if (next.done === true) return;
+    given += next.value.length;
+    yield next.value;
+  }
 }
 
 async function* inTurn(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

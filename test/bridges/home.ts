@@ -35,6 +35,7 @@ export interface Opened {
   readonly letter: Letter;
   readonly mail: Mail | undefined;
   readonly text: string;
+  readonly bytes: Uint8Array;
   readonly tag: string | undefined;
   readonly blob: Uint8Array;
 }
@@ -134,6 +135,7 @@ export async function bridgedHome(
         letter,
         mail: mailOf(letter.extensions),
         text: Buffer.concat(pieces).toString(),
+        bytes: Buffer.concat(pieces),
         tag: header.tag,
         blob: live.blob.id,
       });

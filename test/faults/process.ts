@@ -46,6 +46,7 @@ async function runProcess(
   return {
     https: port('https'),
     udp: port('udp'),
+    smtp: port('smtp'),
     async stop() {
       child.kill('SIGTERM');
       const [code] = await closed;
