@@ -169,8 +169,7 @@ export function pageOf({ query }: FastifyRequest): SentPage {
 
 export function submissionOf({ body }: FastifyRequest): Submission {
   const { upload, payload, payloadHash, messages } = body as Json;
-  if ((upload === undefined) === (payload === undefined))
-    throw new BeckonError('request_invalid', 'a commit has an upload or a payload');
+  // One of the two: the schema saw to that.
   return {
     ...(payload === undefined ? { upload: bytes(upload) } : { payload: bytes(payload) }),
     payloadHash: bytes(payloadHash),

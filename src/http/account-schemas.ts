@@ -139,13 +139,15 @@ export const accountOperations = {
     path: 'messages',
     summary: 'Commit messages that share one payload, all or none; answered when everything is on disk',
     signers: everyday,
-    // One of the first two.
-    body: object({
-      'upload?': uploadId,
-      'payload?': binary(sizes.payloadFloor, sizes.payloadInCommit),
-      payloadHash: binary(sizes.hash),
-      messages: list(submittedMessage, 1, maxMessages),
-    }),
+    body: {
+      ...object({
+        'upload?': uploadId,
+        'payload?': binary(sizes.payloadFloor, sizes.payloadInCommit),
+        payloadHash: binary(sizes.hash),
+        messages: list(submittedMessage, 1, maxMessages),
+      }),
+      oneOf: [{ required: ['upload'] }, { required: ['payload'] }],
+    },
     bodyLimit: maxCommit,
     status: 201,
     answer: object({ messages: list(object({ handle }), 1, maxMessages) }),
