@@ -303,7 +303,7 @@ test.serial('while the own domain cannot be asked the inbox shows what is known'
 test.serial('the hoster sees figures, users and domains', async (t) => {
   t.regex(
     ok(await hosters.binary.hoster('beta', ['status'])),
-    /^beckon \S+, up .*, 1 domain, .*\nwaiting .*\nreceived /,
+    /^beckon \S+, up .*, 1 domain, .*\nwaiting .*\nstored .*\nreceived /,
   );
   const added = ok(await hosters.hoster('beta', ['domain', 'add', 'Second.TEST']));
   t.regex(added, /^RECOVERY KEY .*second\.test.*BECKON-RECOVERY-/);
