@@ -19,7 +19,7 @@ import { testDirectory } from '../support/directory.ts';
 import { loopback } from '../support/dns-server.ts';
 import { startDovecot } from './mail/dovecot.ts';
 import { startPostfix, type Postfix } from './mail/postfix.ts';
-import { freePlace } from './server-process.ts';
+import { freePlace, run } from './server-process.ts';
 
 const authority = await createTestAuthority();
 
@@ -58,10 +58,10 @@ async function village(t: ExecutionContext) {
       { address: '127.0.0.1', port: smtp },
     );
   };
-  const { run, putAhead } = createProcesses();
+  const { run: runDaemon, putAhead } = createProcesses();
   const town = parts.use(
     await startTownWith({ settings: { log_level: 'info' } }, systemClock, [], (file, environment) =>
-      run(file, {
+      runDaemon(file, {
         ...environment,
         ...(file.includes('/alpha/')
           ? {
@@ -82,6 +82,13 @@ async function village(t: ExecutionContext) {
   return {
     town,
     alpha: town.hoster('alpha'),
+    lmtp,
+    /** What Postfix's own tool finds for an address. */
+    ask: async (address: string): Promise<string> => {
+      const words = ['-c', join(dir.path, 'postfix1', 'conf'), '-q', address];
+      // It ends with 1 where there is nothing.
+      return await run('postmap', [...words, `socketmap:inet:127.0.0.1:${tables}:transport`]).catch(() => '');
+    },
     putAhead,
     startMta,
     parts,
@@ -132,11 +139,15 @@ async function idle(postfix: Postfix): Promise<void> {
 test.serial(
   'mail comes in for natives and for the others, each their way, and from this server natively to natives elsewhere',
   async (t) => {
-    const { town, startMta, parts, mailbox } = await village(t);
+    const { town, startMta, parts, mailbox, ask, lmtp } = await village(t);
     const postfix = parts.use(await startMta(1));
     const ann = await town.enroll('ann@alpha.test');
     const bob = await town.enroll('bob@beta.test');
     const line = await lineTo(t, postfix);
+    const asked = async (address: string) => (await ask(address)).trim();
+    for (const address of [ann.address, bob.address])
+      t.is(await asked(address), `lmtp:inet:127.0.0.1:${lmtp}`);
+    for (const address of ['old@alpha.test', 'carol@gamma.test']) t.is(await asked(address), '');
     const to = ['Ann+list@alpha.test', 'old@alpha.test', 'bob@beta.test', 'carol@gamma.test'];
     t.regex(await line.mail({ from: 'dave@gamma.test', to }, mailOf('hello', to.join(', '))), /^250/);
     const [entry] = await ann.arrivals();
