@@ -143,6 +143,21 @@ test('another record with the same serial is an alarm', async (t) => {
   t.true(logged.includes('error directory.user_refused trust_changed'));
 });
 
+test('what was seen last of a pinned identity can be read without asking, unless another one was offered', async (t) => {
+  const { users, restarted, keys, serve, clock } = await seen(t);
+  t.is(await users.lastSeen('nobody@a.test'), undefined);
+  clock.advance(60 * 86_400);
+  const later = restarted().users;
+  t.like(await later.lastSeen(address), { address, identityFingerprint: keys.identityFingerprint });
+  clock.advance(400 * 86_400);
+  t.is(await later.lastSeen(address), undefined, 'the record itself is past');
+  clock.advance(-460 * 86_400);
+  await users.answered(address, keys.identityFingerprint);
+  serve({ keys: userKeys() });
+  t.like(await users.user(address), { kind: 'changed' });
+  t.is(await users.lastSeen(address), undefined);
+});
+
 test("another identity waits for the user's word, however often it is asked", async (t) => {
   const { users, restarted, keys, serve, discover } = await seen(t);
   await users.answered(address, keys.identityFingerprint);
