@@ -34,9 +34,13 @@ const legacy: readonly DnsRecord[] = [
 
 /**
  * Starts a daemon for each name, `<name>.test` being its first domain. With another resolver than `dns` its zones are the
- * caller's business.
+ * caller's business. `more`: further settings of their configurations.
  */
-export async function startHosters(names: readonly string[], resolver?: string): Promise<Hosters> {
+export async function startHosters(
+  names: readonly string[],
+  resolver?: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Hosters> {
   await using parts = new AsyncDisposableStack();
   const dir = parts.use(await testDirectory());
   const dns = parts.use(await startDns(legacy));
@@ -49,7 +53,7 @@ export async function startHosters(names: readonly string[], resolver?: string):
   };
   const zone: DnsRecord[] = [...legacy];
   for (const name of names) {
-    const running = parts.use(await startHoster(dir.path, name, authority, env));
+    const running = parts.use(await startHoster(dir.path, name, authority, env, more));
     zone.push(...(await recordsOf(dir.path, name, running)));
   }
   dns.set(zone);
@@ -79,6 +83,7 @@ async function startHoster(
   name: string,
   authority: TestAuthority,
   env: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>>,
 ): Promise<Running> {
   const cwd = join(base, name);
   const domain = `${name}.test`;
@@ -97,6 +102,7 @@ async function startHoster(
     'outbound.allow': '127.0.0.0/8',
     'outbound.ca_files': env['BECKON_CA_FILES'] ?? '',
     log_level: 'warn',
+    ...more,
   };
   const set = Object.entries(settings).flatMap(([key, value]) => ['--set', `${key}=${value}`]);
   const made = await beckonHere(
