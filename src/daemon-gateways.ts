@@ -5,12 +5,14 @@ import { createGuesses, defaultGuessLimits } from './bridges/guesses.ts';
 import { createStrangers, defaultStrangerLimits } from './bridges/incoming-limits.ts';
 import { loadMailCertificate } from './bridges/mail-certificate.ts';
 import { createMailRoom } from './bridges/mail-room.ts';
+import { createPush, type BeginPush, type Push } from './bridges/push.ts';
 import { createKeepCopy } from './bridges/sent-copy.ts';
 import { createLogin } from './bridges/submission-login.ts';
 import type { SubmissionDoor } from './bridges/submission-server.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
+import type { TextSealer } from './crypto/sealed-text.ts';
 import type { Discover } from './dns/discover.ts';
 import type { Resolver } from './dns/resolver.ts';
 import { BeckonError } from './errors.ts';
@@ -31,6 +33,8 @@ export interface GatewaySideParts {
   readonly local: LocalRequests;
   readonly deliver: Deliver;
   readonly config: Config;
+  /** That of the key files. */
+  readonly sealer: TextSealer | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly metrics: Metrics;
@@ -40,6 +44,8 @@ export interface GatewaySideParts {
 export interface GatewaySide {
   /** Where mail programs hand in mail. */
   readonly submission: SubmissionPlace | undefined;
+  /** Copies into mail stores. */
+  readonly push: Push;
   /** Reads the certificate again. Throws `tls_failed`, and keeps the one before. */
   reload(): Promise<void>;
   /** Takes nothing new and finishes what is under way. */
@@ -49,10 +55,51 @@ export interface GatewaySide {
 /** Mail that is received or sealed at one time, bytes. */
 const roomForMail = 256 * 1024 * 1024;
 
-const none: GatewaySide = { submission: undefined, reload: async () => {}, close: async () => {} };
+type Doors = Omit<GatewaySide, 'push'>;
+
+const none: Doors = { submission: undefined, reload: async () => {}, close: async () => {} };
 
 /** Starts, and loads, what the configuration wants. Throws what the parts throw, and then nothing is left running. */
 export async function startGateways(parts: GatewaySideParts): Promise<GatewaySide> {
+  await using started = new AsyncDisposableStack();
+  const push = createPush({ ...parts, gateways: parts.store.gateways, begin: beginPush(parts) });
+  started.defer(() => push.close());
+  const doors = await openDoors(parts);
+  started.defer(() => doors.close());
+  await push.start();
+  const running = started.move();
+  return { ...doors, push, close: () => running.disposeAsync() };
+}
+
+/** What it takes is loaded with the first of them. */
+function beginPush(parts: GatewaySideParts): BeginPush {
+  const { store, keyRing, resolver, config, local, clock, log } = parts;
+  return async (run) => {
+    const [
+      { createHeadless },
+      { createConnectMailStore },
+      { createFindMailStore },
+      { startPush, defaultPace },
+    ] = await Promise.all([
+      import('./bridges/headless.ts'),
+      import('./bridges/imap-store.ts'),
+      import('./outbound/mail-store.ts'),
+      import('./bridges/push-run.ts'),
+    ]);
+    const serves = (domain: string) => keyRing.keysOf(domain) !== undefined;
+    return startPush({
+      ...run,
+      open: createHeadless({ ...parts, local: { ...local, serves } }),
+      connect: createConnectMailStore(createFindMailStore({ resolver, ...config.outbound })),
+      marks: store.gateways,
+      clock,
+      log,
+      pace: defaultPace,
+    });
+  };
+}
+
+async function openDoors(parts: GatewaySideParts): Promise<Doors> {
   const { listen, starttls } = parts.config.submission;
   if (listen === null && starttls === null) return none;
   const [{ createHeadless }, { defaultDoorLimits }, { openSubmissionDoor }, { createSubmissionSession }] =

@@ -211,7 +211,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     expiry,
     random: systemRandom,
     metrics,
-    gateways: { submission: () => late.gateways?.submission, push: () => undefined },
+    gateways: { submission: () => late.gateways?.submission, push: () => late.gateways?.push },
   });
 
   const digests = { claimed: claimedDigest, createSha256 };
@@ -284,6 +284,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     local: publicListener.local,
     deliver: bridges.deliver,
     config,
+    sealer,
     clock,
     random: systemRandom,
     metrics,

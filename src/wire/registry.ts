@@ -99,6 +99,7 @@ export const purposes = [
   'envelope',
   'envelope body',
   'envelope key',
+  'gateway mark',
   'gateway push',
   'gateway wrap',
   'gone',
