@@ -35,7 +35,10 @@ export function startSchedule(tasks: readonly Task[], log: Log): Schedule {
     running.delete(attempted);
   }
 
-  const scheduled = tasks.map((task) => schedule(task.at, () => turn(task), { noOverlap: true }));
+  // What it says by itself, of turns that are late or still under way, would go to the console.
+  const told = (message: string | Error) => log.debug('schedule', { reason: String(message) });
+  const logger = { info: told, warn: told, error: told, debug: told };
+  const scheduled = tasks.map((task) => schedule(task.at, () => turn(task), { noOverlap: true, logger }));
   return {
     async end() {
       for (const task of scheduled) await task.destroy();
