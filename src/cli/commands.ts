@@ -56,6 +56,7 @@ const user: Readonly<Record<string, Load>> = {
   trust: async (parts) => (await import('./trust.ts')).trustCommand(parts),
   card: async (parts) => (await import('./card.ts')).cardCommand(parts),
   devices: async (parts) => (await import('./devices.ts')).devicesCommand(parts),
+  mailbox: async (parts) => (await import('./mailbox.ts')).mailboxCommand(parts),
 };
 
 const both: Readonly<Record<string, Load>> = {

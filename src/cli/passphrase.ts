@@ -45,7 +45,8 @@ async function asked(face: Face, known: boolean): Promise<string> {
   return first;
 }
 
-async function askHidden(face: Face, question: string): Promise<string> {
+/** A line that is not shown as it is typed. */
+export async function askHidden(face: Face, question: string): Promise<string> {
   face.errors.write(`${question}: `);
   const silent = new Writable({ write: (_piece, _encoding, done) => done() });
   const lines = createInterface({ input: face.input, output: silent, terminal: true });

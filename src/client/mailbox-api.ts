@@ -45,11 +45,11 @@ export interface ClientMailbox {
   /** Throws network codes. */
   status(): Promise<MailboxStatus>;
   /**
-   * Lets a mail program with this password send for the user, in the place of the password before. The domain gets keys that only the password
+   * Lets a mail program with this password, or one that is made, send for the user, in the place of the password before. The domain gets keys that only the password
    * opens. Throws `unsupported` where the domain takes no mail from mail programs, `request_invalid` without a recovery phrase or for a
    * password below 12 characters, network codes.
    */
-  password(password: string): Promise<MailboxStatus>;
+  password(password?: string): Promise<MailboxStatus & { readonly made?: string }>;
   /**
    * Has the domain copy new messages into a mail store. The record says so to correspondents before the first is copied. Throws `unsupported`,
    * `request_invalid`, network codes.

@@ -39,6 +39,8 @@ const names: Readonly<Record<GatewayKind, string>> = {
 };
 /** Whoever has the domain's store tries passwords as fast as their machines can: a short one is no password. */
 const leastPassword = 12;
+/** Letters and digits that look like no other: 32 of them, 5 bits each. */
+const letters = 'abcdefghijkmnpqrstuvwxyz23456789';
 
 export function createMailbox(parts: MailboxParts): ClientMailbox {
   const { session, secrets, network, own, random, clock } = parts;
@@ -79,7 +81,8 @@ export function createMailbox(parts: MailboxParts): ClientMailbox {
 
   return {
     status,
-    async password(password) {
+    async password(given) {
+      const password = given ?? madePassword(random);
       if (password.length < leastPassword)
         throw new BeckonError('request_invalid', `a password has at least ${leastPassword} characters`);
       // What the gateway reads first.
@@ -88,7 +91,7 @@ export function createMailbox(parts: MailboxParts): ClientMailbox {
       const sealed = await wrapGatewayKeys(keys, password, random);
       keys.deviceKey.fill(0);
       await own.putGateway({ kind: 'submission', device, name: names.submission, sealed });
-      return await status();
+      return { ...(await status()), ...(given === undefined ? { made: password } : {}) };
     },
     async push(target) {
       checkTarget(target);
@@ -113,6 +116,12 @@ export function createMailbox(parts: MailboxParts): ClientMailbox {
       return await status();
     },
   };
+}
+
+/** 120 bits, in six groups of four. */
+function madePassword(random: Random): string {
+  const made = Array.from(random(24), (byte) => letters[byte % letters.length]).join('');
+  return (made.match(/.{4}/g) ?? []).join('-');
 }
 
 function pushOf({
