@@ -260,7 +260,7 @@ test('all mails at one time share a room, and it is given back', async (t) => {
 });
 
 test('who is slow is ended: between commands, and in the data however steadily they drip', async (t) => {
-  const limits = { stepMs: 150, dataMs: 150, bytesPerSecond: 1000, sweepMs: 20 };
+  const limits = { stepMs: 1000, dataMs: 1000, bytesPerSecond: 1000, sweepMs: 20 };
   const house = await open(t, { limits });
   const idle = await house.line();
   await idle.answer();
