@@ -7,6 +7,7 @@ import { loadMailCertificate } from './bridges/mail-certificate.ts';
 import { createMailRoom } from './bridges/mail-room.ts';
 import { createPush, type BeginPush, type Push } from './bridges/push.ts';
 import { createKeepCopy } from './bridges/sent-copy.ts';
+import { sendByMail } from './bridges/submission-by-mail.ts';
 import { createLogin } from './bridges/submission-login.ts';
 import type { SubmissionDoor } from './bridges/submission-server.ts';
 import type { Clock } from './clock.ts';
@@ -134,7 +135,8 @@ async function openDoors(parts: GatewaySideParts): Promise<Doors> {
       implicitTls,
       host: config.host,
       login,
-      sessionOf: (headless) => createSubmissionSession(headless, { keepCopy, clock, log }),
+      sessionOf: (headless) =>
+        createSubmissionSession(headless, { byMail: sendByMail, keepCopy, clock, log }),
       limits,
       room,
       strangers,

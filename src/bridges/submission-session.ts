@@ -18,7 +18,7 @@ import type { Headless } from './headless.ts';
 import { reply, type Reply } from './smtp-reply.ts';
 import { canonicalOf, readComposed, type ComposedMail } from './submission-mail.ts';
 
-/** Mail that leaves by SMTP. */
+/** Mail that leaves by SMTP: on disk where it says true; false where the user refused it for one of them, or there is no way out. */
 export type SendByMail = (
   client: Client,
   mail: {
@@ -28,7 +28,7 @@ export type SendByMail = (
     readonly length: number;
     readonly subject: string;
   },
-) => Promise<void>;
+) => Promise<boolean>;
 
 /** A copy of what was sent, for the user. Throws where it is not on disk. */
 export type KeepCopy = (mail: {
@@ -154,12 +154,14 @@ export function createSubmissionSession(
     }
     const from = mail.from ?? client.address() ?? '';
     const { content, length, subject, hash } = mail;
-    if (others.length > 0) {
-      if (byMail === undefined) return refusals.byMailOnly;
-      await byMail(client, { from, to: others, content, length, subject });
-    }
     const address = client.address() ?? from;
     await keepCopy?.({ address, from, to: recipients, content, hash });
+    // Last: of mail over SMTP nobody knows again what was handed in before.
+    if (others.length > 0) {
+      const sent =
+        byMail !== undefined && (await byMail(client, { from, to: others, content, length, subject }));
+      if (!sent) return refusals.byMailOnly;
+    }
     return reply(250, '2.6.0 sent');
   }
 

@@ -53,6 +53,9 @@ function passwordCommand(parts: ClientParts): Command {
       face.print(`user      ${status.address}`);
       for (const line of placeLines(status)) face.print(line);
       face.print('your hoster’s server opens your keys with it while the program is connected');
+      face.print(
+        'who takes mail only gets it over SMTP, in clear text, but in domains that you refused: beckon trust mail',
+      );
       face.print('next      enter these in the mail program, as the server for outgoing mail');
     });
 }

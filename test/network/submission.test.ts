@@ -4,13 +4,16 @@ import test, { type ExecutionContext } from 'ava';
 import nodemailer, { type SendMailOptions } from 'nodemailer';
 import { textIn, memorySink } from '../client/sink.ts';
 import type { Person } from './person.ts';
+import { loopback } from '../support/dns-server.ts';
+import { startSmtpSink } from '../support/smtp-sink.ts';
+import { eventually } from './eventually.ts';
 import { startTown, type Town } from './town.ts';
 
 const settings = { 'submission.listen': '127.0.0.1:0', 'submission.starttls': '127.0.0.1:0' };
 const password = 'correct horse battery';
 
-async function town(t: ExecutionContext): Promise<Town> {
-  const started = await startTown({ settings });
+async function town(t: ExecutionContext, more: Readonly<Record<string, string>> = {}): Promise<Town> {
+  const started = await startTown({ settings: { ...settings, ...more } });
   t.teardown(() => started[Symbol.asyncDispose]());
   return started;
 }
@@ -182,4 +185,30 @@ test('who guesses is made to wait, and others are not', async (t) => {
   t.is(await right.refused(mail), 454, 'from that network, for a while');
   here.clock.advance(60);
   t.is(await right.refused(mail), 0);
+});
+
+test('who takes mail only gets it by SMTP, beside those who are native; a domain that the user refused does not', async (t) => {
+  const sink = await startSmtpSink({ hideSTARTTLS: true });
+  t.teardown(() => sink.close());
+  const here = await town(t, { 'smtp_out.via': `smtp://127.0.0.1:${sink.port}` });
+  const publish = (): void =>
+    here.dns.set([
+      ...here.hosters().flatMap((hoster) => hoster.records()),
+      { type: 'MX', name: 'gamma.test', priority: 10, exchange: 'mx.gamma.test' },
+      ...loopback('mx.gamma.test'),
+    ]);
+  const [alice, bob] = [await here.enroll('alice@alpha.test'), await here.enroll('bob@beta.test')];
+  publish();
+  await alice.client().mailbox.password(password);
+  const { send, refused } = await program(here, alice, { user: alice.address });
+  const mail = { from: alice.address, to: [bob.address, 'carol@gamma.test'], subject: 'both', text: 'x' };
+  await send(mail);
+  t.is((await bob.arrivals()).length, 1);
+  await eventually('the mail', async () => {
+    await here.hoster('alpha').catchUp();
+    return sink.mails.length > 0 ? true : undefined;
+  });
+  await alice.client().trust.mail('gamma.test', 'refuse');
+  await alice.client().sync();
+  t.is(await refused({ ...mail, to: 'carol@gamma.test', subject: 'no' }), 550);
 });
