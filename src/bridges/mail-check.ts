@@ -1,7 +1,8 @@
 /** Whether a mail may leave in its sender's name, and what of it is in the report that comes back: wire-spec/bridges.md section 3. */
 import { BeckonError } from '../errors.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
-import { maxHeaderBytes, onlyAddress, readHeader, type MailHeader } from './mail-header.ts';
+import { withCrlf } from './mail-encode.ts';
+import { certainAddress, maxHeaderBytes, readHeader, type MailHeader } from './mail-header.ts';
 import { isLoop } from './mail-mapping.ts';
 
 export interface CheckedMail {
@@ -24,9 +25,12 @@ export async function checkMail(
   own: readonly string[],
   host: string,
 ): Promise<CheckedMail | MailFault> {
-  const mail = await beginningOf(chunks);
+  // As it leaves: where a CR or LF stands alone, a line ends then.
+  const mail = await beginningOf(withCrlf(chunks));
   const header = readable(mail);
   if (header === undefined || header.fields.length === 0 || header.end > maxHeaderBytes) return '5.6.0';
+  // Some servers take it out, and what stood behind it is a field then.
+  if (mail.subarray(0, header.end).includes(0)) return '5.6.0';
   if (header.fields.some(({ name }) => name === 'bcc' || name === 'resent-bcc')) return '5.6.0';
   if (!isOwn(mail, header, own)) return '5.7.1';
   if (isLoop(mail, header, host)) return '5.4.6';
@@ -59,7 +63,7 @@ function isOwn(mail: Uint8Array, header: MailHeader, own: readonly string[]): bo
   const senders = header.fields.filter(({ name }) => name === 'sender');
   const names = senders.length === 0 ? ['from'] : ['from', 'sender'];
   return names.every((name) => {
-    const address = onlyAddress(mail, header, name);
+    const address = certainAddress(mail, header, name);
     return address !== undefined && own.includes(canonical(address) ?? '');
   });
 }

@@ -116,6 +116,29 @@ export function onlyAddress(mail: Uint8Array, { fields }: MailHeader, name: stri
   return found.length === 1 && only?.address ? plainAddress(only.address) : undefined;
 }
 
+/** A name, an address and a comment as mail programs write them; no two parts of it can hold the same text. */
+const phrase = /(?:"(?:[^"\\]|\\.)*"|[^"(),:;<>@[\]\\])*/su;
+const plain = /[^\s"(),:;<>@[\]\\]+@[^\s"(),:;<>@[\]\\]+/u;
+const comment = /(?:\s*\([^()<>@,;:\\"]*\))?/u;
+const oneMailbox = new RegExp(
+  `^(?:${phrase.source}<(${plain.source})>|(${plain.source}))${comment.source}$`,
+  'su',
+);
+
+/**
+ * As `onlyAddress`, where the field is one mailbox in one of its plain spellings: in what is spelt another way, readers find
+ * different addresses. For what we vouch for.
+ */
+export function certainAddress(mail: Uint8Array, header: MailHeader, name: string): string | undefined {
+  const address = onlyAddress(mail, header, name);
+  const [field] = header.fields.filter((one) => one.name === name);
+  const [, inBrackets, alone] = (field && oneMailbox.exec(fieldText(mail, field))) ?? [];
+  const written = inBrackets ?? alone;
+  return address !== undefined && written !== undefined && plainAddress(written) === address
+    ? address
+    : undefined;
+}
+
 /** Undefined for what no mail could be sent to. */
 function plainAddress(text: string): string | undefined {
   const at = text.lastIndexOf('@');

@@ -2,7 +2,7 @@
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { mediaTypes } from '../wire/registry.ts';
 import { createLineCheck } from './mail-lines.ts';
-import { claimedSender, readHeader } from './mail-header.ts';
+import { certainAddress, readHeader } from './mail-header.ts';
 import { canonicalOf } from './submission-mail.ts';
 
 /** A content that was read, or what is known of one that is too large to be copied. */
@@ -55,7 +55,7 @@ function plainMail(bytes: Uint8Array): Uint8Array | undefined {
 
 function isFrom(bytes: Uint8Array, sender: string): boolean {
   try {
-    const claimed = claimedSender(bytes, readHeader(bytes));
+    const claimed = certainAddress(bytes, readHeader(bytes), 'from');
     return claimed !== undefined && canonicalOf(claimed) === sender;
   } catch {
     return false;

@@ -4,7 +4,7 @@ import { base64urlnopad } from '@scure/base';
 import { sha256 } from '../crypto/kdf.ts';
 import { BeckonError } from '../errors.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
-import { claimedSender, fieldText, readHeader, type MailHeader } from './mail-header.ts';
+import { certainAddress, fieldText, readHeader, type MailHeader } from './mail-header.ts';
 
 export interface ComposedMail {
   /** As it came, without its Bcc fields. */
@@ -52,7 +52,7 @@ function withoutHidden(bytes: Uint8Array, { fields }: MailHeader): readonly Uint
 }
 
 function claimed(bytes: Uint8Array, header: MailHeader): string | undefined {
-  const address = claimedSender(bytes, header);
+  const address = certainAddress(bytes, header, 'from');
   return address === undefined ? undefined : canonicalOf(address);
 }
 

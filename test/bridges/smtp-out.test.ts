@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import PostalMime from 'postal-mime';
-import { alice, random, start } from '../store/fixture.ts';
+import { checkMail } from '../../src/bridges/mail-check.ts';
+import { alice, pieces, random, start } from '../store/fixture.ts';
 import { letter, mailWorld, statesOf, submitted } from './mail-world.ts';
 
 test('mail leaves byte for byte below one trace of ours, once, and its content goes', async (t) => {
@@ -151,6 +152,15 @@ const faults: readonly (readonly [string, string, string])[] = [
   ['two addresses in From', letter.replace('alice@alpha.test', 'alice@alpha.test, bob@alpha.test'), '5.7.1'],
   ['no From', letter.replace('From:', 'X-From:'), '5.7.1'],
   ['another’s Sender', `Sender: bob@alpha.test\r\n${letter}`, '5.7.1'],
+  ['another’s From behind a CR that stands alone', `X-Note: x\rFrom: bob@bank.test\r\n${letter}`, '5.7.1'],
+  [
+    'a header section that ends at two CR, with another’s From',
+    `X-Note: x\rFrom: bob@bank.test\r\rPay.\r\n${letter}`,
+    '5.7.1',
+  ],
+  ['another’s Sender behind a CR', `X-Note: x\rSender: bob@bank.test\r\n${letter}`, '5.7.1'],
+  ['a Bcc behind a CR', `X-Note: x\rBcc: bob@bank.test\r\n${letter}`, '5.6.0'],
+  ['a NUL in the header', `X-Note: x\r\n\0From: bob@bank.test\r\n${letter}`, '5.6.0'],
   ['a Bcc', `Bcc: dave@delta.test\r\n${letter}`, '5.6.0'],
   ['no header', `\r\n${letter}`, '5.6.0'],
   ['a hundred and one Received fields', `${'Received: by x\r\n'.repeat(101)}${letter}`, '5.4.6'],
@@ -169,6 +179,50 @@ for (const [what, mail, code] of faults)
     t.is(sink.mails.length, 0);
     t.is(told.length, 1);
   });
+
+/** What each From, in a mail of Alice's, does. */
+async function checkedFrom(from: string): Promise<unknown> {
+  const mail = new TextEncoder().encode(letter.replace('alice@alpha.test', from));
+  return await checkMail(pieces(mail), ['alice@alpha.test'], 'post.hoster.test');
+}
+
+test('a From in which another reader could find another author does not leave', async (t) => {
+  for (const from of [
+    '<alice@alpha.test> <bob@bank.test>',
+    '<alice@alpha.test> bob@bank.test',
+    'alice@alpha.test bob@bank.test',
+    '"bob@bank.test" alice@alpha.test',
+    'bob@bank.test <alice@alpha.test>',
+    'bob@bank.test (x) <alice@alpha.test>',
+    '(<) bob@bank.test (>) <alice@alpha.test>',
+    '"x" <bob@bank.test> <alice@alpha.test>',
+    '"x\\" <bob@bank.test>, "y" <alice@alpha.test>',
+    'bob@bank.test: alice@alpha.test;',
+    'bob@bank.test:alice@alpha.test',
+    '<@bank.test,@bob:alice@alpha.test>',
+    'alice@alpha.test (x\\) <bob@bank.test>',
+    '<alice@alpha.test',
+    'alice@alpha.test,',
+    'a '.repeat(8000),
+    '"'.repeat(16_001),
+    `${'a'.repeat(16_000)}>`,
+  ])
+    t.is(await checkedFrom(from), '5.7.1', from);
+});
+
+test('From as mail programs write it leaves', async (t) => {
+  for (const from of [
+    '<alice@alpha.test>',
+    'Alice A. Smith <Alice@alpha.test>',
+    '"Smith, Alice \\"A.\\" (sales)" <alice@alpha.test>',
+    '=?utf-8?q?Al=C3=AFce?= <alice@alpha.test>',
+    "Zoë O'Neil\r\n <alice@alpha.test>",
+    'alice@alpha.test (Alice)',
+    'Alice <alice@alpha.test> (work)',
+    '"alice@alpha.test" <alice@alpha.test>',
+  ])
+    t.not(typeof (await checkedFrom(from)), 'string', from);
+});
 
 test('an alias may write, and be its own sender', async (t) => {
   const { store, sink, runner } = await mailWorld(t);
