@@ -17,7 +17,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Strangers } from './incoming-limits.ts';
 import { answer, type Answer, type Client, type MailHandler } from './incoming.ts';
 import type { MailRoom } from './mail-room.ts';
-import { receiveMail } from './receive-mail.ts';
+import { dueAfter, receiveMail } from './receive-mail.ts';
 
 export interface DoorLimits {
   /** Of one mail, bytes. */
@@ -178,16 +178,15 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   ): Promise<readonly Answer[]> {
     const guest = guests.get(session.id);
     const recipients = guest?.recipients ?? [];
-    const start = clock.monotonic();
     let length = 0;
     const onBytes = (more: number): void => {
       length += more;
       if (guest === undefined) return;
-      guest.due = start + limits.dataMs + (length / limits.bytesPerSecond) * 1000;
+      guest.due = dueAfter(guest.due, clock.monotonic(), more, limits);
       // Who goes on sending what was announced as too much is not waited for.
       if (length > limits.maxSize * 2 + 65_536) end(guest);
     };
-    onBytes(0);
+    if (guest !== undefined) guest.due = clock.monotonic() + limits.dataMs;
     const received = await receiveMail(data, { maxSize: limits.maxSize, room, onBytes });
     if (guest !== undefined) guest.due = Infinity;
     const answers =

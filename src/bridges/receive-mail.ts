@@ -20,6 +20,19 @@ export interface ReceiveLimits {
   readonly onBytes: (length: number) => void;
 }
 
+/**
+ * When data has to be here in full, once so many bytes more came: later by as long as they may take, and never further ahead than at its
+ * beginning. Who sends fast at first earns no time to hold the room of others. Milliseconds.
+ */
+export function dueAfter(
+  due: number,
+  now: number,
+  bytes: number,
+  { dataMs, bytesPerSecond }: { readonly dataMs: number; readonly bytesPerSecond: number },
+): number {
+  return Math.min(now + dataMs, due + (bytes / bytesPerSecond) * 1000);
+}
+
 /** Reads to the end of the data. Throws where the client goes before. */
 export async function receiveMail(
   data: Readable,

@@ -15,7 +15,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Strangers } from './incoming-limits.ts';
 import { greetAtOnce, type DoorLimits } from './incoming-server.ts';
 import type { MailRoom } from './mail-room.ts';
-import { receiveMail } from './receive-mail.ts';
+import { dueAfter, receiveMail } from './receive-mail.ts';
 import { refusal, reply, type Reply } from './smtp-reply.ts';
 import type { Login } from './submission-login.ts';
 import type { SubmissionSession } from './submission-session.ts';
@@ -208,14 +208,13 @@ export async function openSubmissionDoor(options: SubmissionDoorOptions): Promis
     guest: Guest | undefined,
   ): Promise<Reply | undefined> {
     if (guest === undefined) throw new Error('nobody hands it in');
-    const start = clock.monotonic();
     let length = 0;
     const onBytes = (more: number): void => {
       length += more;
-      guest.due = start + limits.dataMs + (length / limits.bytesPerSecond) * 1000;
+      guest.due = dueAfter(guest.due, clock.monotonic(), more, limits);
       if (length > limits.maxSize * 2 + 65_536) end(guest);
     };
-    onBytes(0);
+    guest.due = clock.monotonic() + limits.dataMs;
     const received = await receiveMail(data, { maxSize: limits.maxSize, room, onBytes });
     guest.due = Infinity;
     const given = received.outcome === 'mail' ? await handOn(guest, received) : troubles[received.outcome];

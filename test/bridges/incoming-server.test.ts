@@ -281,6 +281,22 @@ test('who is slow is ended: between commands, and in the data however steadily t
   t.deepEqual(house.taken, []);
 });
 
+test('who sends much at once and then drips is ended as soon: the room is for all', async (t) => {
+  const limits = { dataMs: 500, bytesPerSecond: 1000, sweepMs: 20 };
+  const house = await open(t, { limits });
+  const drip = await greeted(house);
+  await drip.say('MAIL FROM:<b@c.test>');
+  await drip.say('RCPT TO:<anna@here.test>');
+  await drip.say('DATA');
+  drip.write('much of it at once, and hardly more\r\n'.repeat(2000));
+  const timer = setInterval(() => drip.write('x'), 20);
+  t.teardown(() => clearInterval(timer));
+  t.regex(await drip.answer(), /^421/);
+  await drip.ended();
+  while (house.room.used() > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.deepEqual(house.taken, []);
+});
+
 test('a mail whose client goes before its end is nowhere', async (t) => {
   const house = await open(t);
   const one = await greeted(house);
