@@ -130,6 +130,9 @@ export function createNativeRecipients(parts: NativeRecipientsParts): NativeReci
     const outcome = await directory.user(address);
     if (outcome.kind === 'changed') return { kind: 'later', code: 'trust_changed' };
     if (outcome.kind === 'later') return { kind: 'later', code: outcome.reason };
+    // Nobody signed that they are gone: what is for them must not leave in clear text.
+    if (outcome.kind === 'unknown' && outcome.pinned === true)
+      return { kind: 'later', code: 'pinned_native' };
     if (outcome.kind === 'none' || outcome.kind === 'unknown') return { kind: 'unknown' };
     if (outcome.kind === 'legacy') return outcome;
     if (outcome.domain.leaving) return { kind: 'unknown' };

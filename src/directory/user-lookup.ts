@@ -64,7 +64,7 @@ export function createUserLookup(options: UserLookupOptions): UserLookup {
     const fetched = await remote.getUserAnswer(domain, addressHash(address));
     if (fetched.kind === 'found') return take(address, domain, pin, fetched.bytes);
     if (fetched.kind === 'gone' && fetched.code !== 'not_found')
-      return { kind: 'unknown', reason: 'no_such_user' };
+      return { kind: 'unknown', reason: 'no_such_user', ...(pin === undefined ? {} : { pinned: true }) };
     // What was shown once waits, also when its domain falls silent.
     if (pin?.offered) return changedUser(pin, pin.offered);
     if (cached) return { ...cached, stale: true };

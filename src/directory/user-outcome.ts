@@ -65,6 +65,8 @@ export interface ChangedUser extends ChangedPeer {
 export interface UnknownUser {
   readonly kind: 'unknown';
   readonly reason: 'no_such_user' | 'user_gone';
+  /** There was one before, and the domain did not sign that they are gone. */
+  readonly pinned?: true;
 }
 
 export type UserOutcome = NativeUser | LegacyUser | LaterUser | ChangedUser | UnknownUser | NoDomain;

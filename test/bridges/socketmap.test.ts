@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
-import type { FoundRecipient } from '../../src/bridges/native-recipients.ts';
+import { createNativeRecipients, type FoundRecipient } from '../../src/bridges/native-recipients.ts';
+import { systemClock } from '../../src/clock.ts';
 import { createNetstringReader, netstring } from '../../src/bridges/netstring.ts';
 import { openSocketmap, type SocketmapLimits } from '../../src/bridges/socketmap.ts';
 import { bind } from '../../src/http/bind.ts';
@@ -97,6 +98,24 @@ test('who was native and is not shown to be now: the mail waits, and does not le
   t.regex(String(broken), /^TEMP /);
   t.false(String(broken).includes('disk'));
   t.regex(String(slow), /^TEMP /);
+});
+
+test('a user elsewhere who was known, and whom their domain disowns without signing it, is not one who never was', async (t) => {
+  const nothing = { get: async () => undefined };
+  const gone = (pinned: boolean) =>
+    createNativeRecipients({
+      keysOf: () => undefined,
+      users: nothing,
+      aliases: nothing,
+      listed: { watch: () => () => undefined },
+      bucketBits: async () => 0,
+      directory: {
+        user: async () => ({ kind: 'unknown', reason: 'no_such_user', ...(pinned ? { pinned } : {}) }),
+      },
+      clock: systemClock,
+    });
+  t.deepEqual(await gone(true).find('eve@beta.test'), { kind: 'later', code: 'pinned_native' });
+  t.deepEqual(await gone(false).find('eve@beta.test'), { kind: 'unknown' });
 });
 
 test('the table of recipients knows users here alone', async (t) => {

@@ -106,6 +106,15 @@ for (const [reason, route] of Object.entries(rejections)) {
   });
 }
 
+test('who was known and is unknown of a sudden, without a signature, is told apart', async (t) => {
+  const { users, site, clock, serve } = await start(t);
+  serve();
+  t.like(await users.user(address), { kind: 'native' });
+  site.routes.set(path, failed(404, 'user_unknown'));
+  clock.advance(7200);
+  t.deepEqual(await users.user(address), { kind: 'unknown', reason: 'no_such_user', pinned: true });
+});
+
 test('a 404 of ours without a readable problem still means unknown', async (t) => {
   const { users, site } = await start(t);
   site.routes.set(path, answer(404, ours));
