@@ -20,11 +20,12 @@ import type { Metrics } from '../metrics.ts';
 import type { DeliveredMessage, DeliveryStore, NewDelivery } from '../store/api/deliveries.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { Owner } from '../store/api/terms.ts';
+import type { UsageLimits } from '../store/api/transit.ts';
 import type { UploadStore } from '../store/api/uploads.ts';
 import { context } from '../wire/context.ts';
 import { encodeMailExtensions } from '../wire/mail.ts';
 import { sizeClass } from '../wire/padding.ts';
-import { mediaTypes, sizes, times } from '../wire/registry.ts';
+import { mailKinds, mediaTypes, sizes, times } from '../wire/registry.ts';
 import { bridgeSender, wayTo, type BridgeSender, type Way } from './bridge-sender.ts';
 import type { Deliver, Delivered, DeliverTo, MailToDeliver } from './deliver-api.ts';
 import type { NativeRecipient, NativeRecipients } from './native-recipients.ts';
@@ -51,6 +52,9 @@ export const onceLife = 8 * 86_400;
 
 /** What is written at a time, at least, in bytes: the store takes parts of twice as much. */
 const partSize = 16 * 1024 * 1024;
+
+/** Of all storage, what mail from outside may fill it up to: the rest is left to users, and to what they are told. */
+const shareOfMail = 0.75;
 
 /** One recipient on the way through. */
 interface Addressed {
@@ -81,7 +85,11 @@ export function createDeliver(parts: DeliverParts): Deliver {
   }
 
   /** The whole ciphertext in memory where it is small, else as an upload of the bridge user's. */
-  async function encrypted(owner: Owner, content: readonly Uint8Array[]): Promise<Encrypted> {
+  async function encrypted(
+    owner: Owner,
+    content: readonly Uint8Array[],
+    limits: UsageLimits,
+  ): Promise<Encrypted> {
     const length = content.reduce((sum, piece) => sum + piece.length, 0);
     const size = payloadSize(length);
     const contentKey = new Secret(random(32));
@@ -96,7 +104,7 @@ export function createDeliver(parts: DeliverParts): Deliver {
       return { ...encryption.result(), contentKey, source: { payload } };
     }
     const upload = random(16);
-    await uploads.open(owner, upload, size, { totalBytes: parts.maxBytes() });
+    await uploads.open(owner, upload, size, limits);
     const stream = encryption.stream[Symbol.asyncIterator]();
     for (let received = 0; received < size;)
       ({ received } = await uploads.write(owner, upload, received, atMost(stream, partSize)));
@@ -111,7 +119,9 @@ export function createDeliver(parts: DeliverParts): Deliver {
     addressed: readonly (Addressed & { readonly outcome: NativeRecipient })[],
   ): Promise<readonly Delivered[]> {
     const owner = { domain: sender.domain, user: sender.addressHash };
-    const payload = await encrypted(owner, content);
+    const isMail = addressed.some(({ to }) => to.mail.kind === mailKinds.mail);
+    const limits = { totalBytes: Math.floor(parts.maxBytes() * (isMail ? shareOfMail : 1)) };
+    const payload = await encrypted(owner, content, limits);
     const elsewhere = await parts.transitOf(sender.domain);
     const now = expiry.seconds();
     const messages = addressed.map(({ to, once, outcome }) =>
@@ -123,11 +133,7 @@ export function createDeliver(parts: DeliverParts): Deliver {
       }),
     );
     const { source, payloadHash: hash } = payload;
-    const before = await deliveries.deliver(
-      owner,
-      { source, hash, messages },
-      { totalBytes: parts.maxBytes() },
-    );
+    const before = await deliveries.deliver(owner, { source, hash, messages }, limits);
     payload.contentKey.wipe();
     await note(messages, now);
     return messages.map(({ message }, i) => {

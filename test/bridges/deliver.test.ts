@@ -202,6 +202,24 @@ test('no room: it may come another time, and nothing is left over', async (t) =>
   t.is((await hand(mailText))[0]?.outcome, 'stored');
 });
 
+test('mail from outside leaves a quarter of the storage to users: it cannot keep them from sending, or hearing of their mail', async (t) => {
+  const { addUser, deliver, limit, store } = await bridgedHome(t);
+  const ann = await addUser('ann@alpha.test');
+  const hand = async (kind: number) => {
+    const to = { address: ann.address, mail: { ...mailFor(ann.address), kind }, once: random(32) };
+    const [outcome] = await deliver({ from: 'alpha.test', to: [to], content: [bytes(mailText)] });
+    return outcome?.outcome;
+  };
+  const most = 200_000;
+  limit(most);
+  while ((await hand(0)) === 'stored');
+  const { bytes: used } = await store.transit.usage('alpha.test');
+  t.true(used > most / 2 && used <= (most * 3) / 4, String(used));
+  t.is(await hand(1), 'stored', 'a report');
+  const owner = { domain: 'alpha.test', user: addressHash(ann.address) };
+  await t.notThrowsAsync(store.uploads.open(owner, random(16), 20_000, { totalBytes: most }));
+});
+
 test('a domain without a bridge delivers nothing', async (t) => {
   const { addUser, deliver, setKeys } = await bridgedHome(t);
   const ann = await addUser('ann@alpha.test');
