@@ -100,3 +100,10 @@ export class BeckonError extends Error {
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof BeckonError ? error.code : 'internal';
 }
+
+/** What a log may say of a failure: our own words; of what a library threw its name and code, since its words may quote what it was given. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof BeckonError) return error.message;
+  if (!(error instanceof Error)) return typeof error;
+  return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name;
+}

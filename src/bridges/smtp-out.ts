@@ -12,7 +12,7 @@
  */
 import type { Clock } from '../clock.ts';
 import { Secret } from '../crypto/secret.ts';
-import { BeckonError, codeOf } from '../errors.ts';
+import { BeckonError, codeOf, reasonOf } from '../errors.ts';
 import { traceHandleText } from '../keys/fingerprints.ts';
 import type { Log } from '../log.ts';
 import { openMail } from '../message/mail-submission.ts';
@@ -104,7 +104,7 @@ export function createMailOut(parts: MailOutParts): MailOut {
         try {
           if ((await begin()) === 0 || active.size >= parallel) await wait(signal);
         } catch (error) {
-          log.error('mail could not be sent', { code: codeOf(error), reason: String(error) });
+          log.error('mail could not be sent', { code: codeOf(error), reason: reasonOf(error) });
           await sleepUntil(1, queue, signal);
         }
       }
@@ -132,7 +132,7 @@ async function work(parts: MailOutParts, queued: QueuedMail): Promise<void> {
     if (mail !== undefined && due.length > 0) await attempt(parts, mail, due);
     await report(parts, queued);
   } catch (error) {
-    log.warn('a mail could not be worked on', { code: codeOf(error), reason: String(error) });
+    log.warn('a mail could not be worked on', { code: codeOf(error), reason: reasonOf(error) });
     const next = clock.seconds() + mailGap(1, draw);
     const all = queued.recipients.map((_, index) => [index, { next }] as const);
     // Where even that fails, the disk did, and the process ends.

@@ -9,7 +9,7 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { BeckonError } from '../errors.ts';
+import { BeckonError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import type { FoundRecipient, NativeRecipients } from './native-recipients.ts';
@@ -67,7 +67,7 @@ export async function openSocketmap(parts: SocketmapParts): Promise<Socketmap> {
     serve(socket, answer, limits);
   });
   server.maxConnections = limits.connections;
-  server.on('error', (error) => log.warn('socketmap failed', { reason: String(error) }));
+  server.on('error', (error) => log.warn('socketmap failed', { reason: reasonOf(error) }));
   const port = await parts.bind(server);
   return {
     port,
@@ -153,7 +153,7 @@ function createAnswer({ recipients, serves, transport, log }: SocketmapParts, an
     try {
       return await table(address.text, serves(address.domain));
     } catch (error) {
-      log.warn('socketmap could not answer', { reason: String(error) });
+      log.warn('socketmap could not answer', { reason: reasonOf(error) });
       return 'TEMP the look-up failed';
     }
   };
