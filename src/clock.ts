@@ -54,3 +54,23 @@ export function createSteadyClock(clock: Clock): Clock {
 export function earlierOf(one: Clock, other: Clock): Clock {
   return { seconds: () => Math.min(one.seconds(), other.seconds()), monotonic: one.monotonic };
 }
+
+/** So many milliseconds, or until `subscribe` tells that there is something, or the signal aborts. */
+export function sleepUnlessWoken(
+  ms: number,
+  subscribe: (wake: () => void) => () => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      unsubscribe();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    const unsubscribe = subscribe(done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
+}

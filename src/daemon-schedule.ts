@@ -1,6 +1,6 @@
 /** Scheduled work of the daemon: at its times, never twice at once, and over before the parts it uses are. */
 import { schedule } from 'node-cron';
-import { codeOf } from './errors.ts';
+import { codeOf, reasonOf } from './errors.ts';
 import type { Log } from './log.ts';
 
 export interface Task {
@@ -24,7 +24,7 @@ export function startSchedule(tasks: readonly Task[], log: Log): Schedule {
     try {
       await run();
     } catch (error) {
-      log.error(`${name} failed`, { code: codeOf(error), reason: String(error) });
+      log.error(`${name} failed`, { code: codeOf(error), reason: reasonOf(error) });
     }
   }
 

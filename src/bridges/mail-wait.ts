@@ -1,4 +1,5 @@
 /** Sleeping until mail is due. */
+import { sleepUnlessWoken } from '../clock.ts';
 import type { MailQueueStore } from '../store/api/mail-queue.ts';
 
 /** Longest sleep, so that a clock that jumped is noticed, in seconds. */
@@ -12,16 +13,5 @@ export async function sleepUntil(
   signal: AbortSignal,
 ): Promise<void> {
   const ms = Math.min(Math.max(seconds ?? longest, shortest), longest) * 1000;
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      unsubscribe();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    const unsubscribe = queue.subscribe(done);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
+  await sleepUnlessWoken(ms, (wake) => queue.subscribe(wake), signal);
 }

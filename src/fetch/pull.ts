@@ -7,8 +7,8 @@
  * 4. pull     one message (`pull-one.ts`); nobody is asked again in this round who did not answer
  * 5. note     pulled, given up, or when it is tried next: gaps double
  */
-import type { Clock } from '../clock.ts';
-import { codeOf } from '../errors.ts';
+import { sleepUnlessWoken, type Clock } from '../clock.ts';
+import { codeOf, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { createRate } from '../rate.ts';
@@ -150,7 +150,7 @@ export function createPulling(parts: PullParts): Pulling {
   function start(group: string, members: readonly QueuedPull[]): void {
     const work = pullGroup(group, members)
       .catch((error: unknown) => {
-        log.error('pull.failed', { code: codeOf(error), reason: String(error) });
+        log.error('pull.failed', { code: codeOf(error), reason: reasonOf(error) });
       })
       .finally(() => underWay.delete(group));
     underWay.set(group, work);
@@ -191,18 +191,7 @@ export function createPulling(parts: PullParts): Pulling {
     const next = await pulls.nextDue();
     const ms = next === undefined ? longestSleep : (next - steady.seconds()) * 1000;
     const wait = Math.min(Math.max(ms, underWay.size > 0 ? 1000 : shortestSleep), longestSleep);
-    await new Promise<void>((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        unsubscribe();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = setTimeout(done, wait);
-      const unsubscribe = pulls.subscribe(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-    });
+    await sleepUnlessWoken(wait, (wake) => pulls.subscribe(wake), signal);
   }
 
   return {

@@ -10,8 +10,8 @@
  * 5. send     by UDP while the turn and the credit allow it, else through the HTTPS door
  * 6. note     when each ref comes up again
  */
-import type { Clock } from '../clock.ts';
-import { codeOf } from '../errors.ts';
+import { sleepUnlessWoken, type Clock } from '../clock.ts';
+import { codeOf, reasonOf } from '../errors.ts';
 import type { VerifiedDomain } from '../keys/domain-record.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import { usableKey } from '../keys/published-key.ts';
@@ -102,7 +102,11 @@ export function createSend(parts: SendParts): Send {
   async function sleep(signal: AbortSignal): Promise<void> {
     const next = await outbox.nextDue();
     const ms = next === undefined ? longestSleep : (next - steady.seconds()) * 1000;
-    await wait(Math.min(Math.max(ms, shortestSleep), longestSleep), outbox, signal);
+    await sleepUnlessWoken(
+      Math.min(Math.max(ms, shortestSleep), longestSleep),
+      (wake) => outbox.subscribe(wake),
+      signal,
+    );
   }
 
   return {
@@ -113,28 +117,12 @@ export function createSend(parts: SendParts): Send {
           const taken = await turn();
           if (taken < batch) await sleep(signal);
         } catch (error) {
-          log.error('sending failed', { code: codeOf(error), reason: String(error) });
-          await wait(1000, outbox, signal);
+          log.error('sending failed', { code: codeOf(error), reason: reasonOf(error) });
+          await sleepUnlessWoken(1000, (wake) => outbox.subscribe(wake), signal);
         }
       }
     },
   };
-}
-
-/** Until the time is over, something new is committed, or the signal aborts. */
-async function wait(ms: number, outbox: Outbox, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      unsubscribe();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    const unsubscribe = outbox.subscribe(done);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }
 
 async function notifyGroup(parts: SendParts, group: OutboxGroup): Promise<void> {
