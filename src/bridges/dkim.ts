@@ -2,14 +2,13 @@
 import { Readable } from 'node:stream';
 import { dkimSign } from 'mailauth/lib/dkim/sign.js';
 import type { Clock } from '../clock.ts';
-import { BeckonError } from '../errors.ts';
 import type { DkimKey } from '../keys/dkim-key.ts';
 
-/** The header field with its CRLF, to be put on top. Reads the message once. Throws `internal` where nothing can be signed. */
+/** The header field with its CRLF, to be put on top; undefined for what has no header that could be signed. Reads the message once. */
 export async function dkimField(
   message: AsyncIterable<Uint8Array>,
   { domain, key, clock }: { readonly domain: string; readonly key: DkimKey; readonly clock: Clock },
-): Promise<Uint8Array> {
+): Promise<Uint8Array | undefined> {
   const signer = {
     signingDomain: domain,
     selector: key.selector,
@@ -23,7 +22,6 @@ export async function dkimField(
     signTime: new Date(clock.seconds() * 1000),
     strict: true,
   });
-  if (signatures === '' || errors.length > 0)
-    throw new BeckonError('internal', 'the mail could not be signed for its domain');
+  if (signatures === '' || errors.length > 0) return undefined;
   return new TextEncoder().encode(signatures);
 }

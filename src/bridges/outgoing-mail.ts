@@ -30,7 +30,7 @@ export function createOutgoing({ carry, dkimOf, clock }: OutgoingParts): Transpo
     const key = domain === undefined ? undefined : dkimOf(domain);
     if (domain === undefined || key === undefined) return { ...job, open };
     const field = await dkimField(open(), { domain, key, clock });
-    return { ...job, open: () => behind(field, open()) };
+    return { ...job, open: field === undefined ? open : () => behind(field, open()) };
   }
 
   return async (job) => {
