@@ -35,7 +35,8 @@ export async function createThrowawayAuthority(days = 30): Promise<ThrowawayAuth
   const validity = { notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + days * dayMs) };
   const authority = await X509CertificateGenerator.createSelfSigned({
     ...validity,
-    name: 'CN=Beckon throwaway authority',
+    // Names of their own: who trusts two of one name may try the wrong one only.
+    name: `CN=Beckon throwaway authority ${crypto.randomUUID()}`,
     keys,
     signingAlgorithm: algorithm,
     extensions: [
