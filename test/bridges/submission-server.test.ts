@@ -1,0 +1,149 @@
+/** The door for old mail programs, by who does not behave. wire-spec/bridges.md section 5. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { createStrangers, defaultStrangerLimits } from '../../src/bridges/incoming-limits.ts';
+import { defaultDoorLimits, type DoorLimits } from '../../src/bridges/incoming-server.ts';
+import { createMailRoom } from '../../src/bridges/mail-room.ts';
+import { reply } from '../../src/bridges/smtp-reply.ts';
+import type { LoginAttempt } from '../../src/bridges/submission-login.ts';
+import { openSubmissionDoor } from '../../src/bridges/submission-server.ts';
+import type { Headless } from '../../src/bridges/headless.ts';
+import { systemClock } from '../../src/clock.ts';
+import { bind } from '../../src/http/bind.ts';
+import { silentLog } from '../../src/log.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createTestAuthority } from '../support/certificates.ts';
+import { openLine, type SmtpLine } from './smtp-line.ts';
+
+const host = 'post.here.test';
+const authority = await createTestAuthority();
+const certificate = await authority.issue([host]);
+const plain = (password: string): string => `AUTH PLAIN ${btoa(`\0alice@here.test\0${password}`)}`;
+
+/** One user, whose password is `right`. */
+async function open(
+  t: ExecutionContext,
+  { implicitTls = false, limits }: { implicitTls?: boolean; limits?: Partial<DoorLimits> } = {},
+) {
+  const attempts: LoginAttempt[] = [];
+  const taken: string[] = [];
+  const ended: string[] = [];
+  const room = createMailRoom(10_000_000);
+  const door = await openSubmissionDoor({
+    implicitTls,
+    host,
+    login: async (attempt) => {
+      attempts.push(attempt);
+      const address = attempt.user;
+      return attempt.password === 'right'
+        ? { outcome: 'in', headless: {} as Headless, address }
+        : { outcome: 'wrong', waitMs: 0 };
+    },
+    sessionOf: () => ({
+      sender: async () => undefined,
+      recipient: async () => undefined,
+      reset: () => undefined,
+      async take({ recipients, bytes }) {
+        taken.push(`${recipients.join(' ')} ${Buffer.from(bytes).toString('latin1')}`);
+        return reply(250, '2.6.0 sent');
+      },
+      end: async () => void ended.push('session'),
+    }),
+    limits: { ...defaultDoorLimits, maxSize: 100_000, closeMs: 300, ...limits },
+    room,
+    strangers: createStrangers(defaultStrangerLimits, systemClock),
+    certificate,
+    bind: (server) => bind(server, { kind: 'tcp', host: '127.0.0.1', port: 0 }),
+    clock: systemClock,
+    log: silentLog,
+    metrics: createMetrics(),
+  });
+  const lines: SmtpLine[] = [];
+  t.teardown(async () => {
+    for (const line of lines) line.close();
+    await door.close();
+  });
+  return {
+    door,
+    room,
+    attempts,
+    taken,
+    ended,
+    /** Has said hello. */
+    async line(): Promise<SmtpLine> {
+      const line = await openLine(door.port);
+      lines.push(line);
+      await line.answer();
+      await line.say('EHLO program.test');
+      return line;
+    },
+  };
+}
+
+/** Under TLS, and logged in. */
+async function inside(line: SmtpLine): Promise<SmtpLine> {
+  await line.say('STARTTLS');
+  await line.startTls(authority.cert, host);
+  await line.say('EHLO program.test');
+  await line.say(plain('right'));
+  return line;
+}
+
+const to = ['bob@else.test'];
+
+test('commands in clear text behind STARTTLS are never run, and no password is taken without TLS', async (t) => {
+  const house = await open(t);
+  const line = await house.line();
+  t.regex(await line.say(plain('right')), /^(502|530|538|503)/);
+  t.deepEqual(house.attempts, []);
+  line.write(
+    `STARTTLS\r\nEHLO evil.test\r\n${plain('right')}\r\nMAIL FROM:<evil@evil.test>\r\n${'NOOP\r\n'.repeat(150)}`,
+  );
+  t.regex(await line.answer(), /^220/);
+  await line.startTls(authority.cert, host);
+  t.regex(await line.say('MAIL FROM:<alice@here.test>'), /^(503|530)/);
+  const hello = await line.say('EHLO program.test');
+  t.false(hello.includes('STARTTLS'));
+  t.regex(hello, /AUTH PLAIN LOGIN/);
+  t.regex(await line.say('MAIL FROM:<alice@here.test>'), /^530/);
+  t.deepEqual(house.attempts, []);
+  t.regex(await line.say(plain('right')), /^235/);
+  t.is(await line.mail({ from: 'alice@here.test', to }, 'x'), '250 2.6.0 sent');
+  t.deepEqual(house.taken, ['bob@else.test x\r\n']);
+  t.is(house.attempts.length, 1);
+});
+
+test('who is slow is ended, before and after the password, and in the data; the keys of the session go', async (t) => {
+  const limits = { stepMs: 1000, dataMs: 1000, bytesPerSecond: 1000, sweepMs: 20 };
+  const house = await open(t, { limits });
+  const [idle, babbling, asked] = [await house.line(), await house.line(), await house.line()];
+  const drip = await inside(await house.line());
+  await asked.say('STARTTLS');
+  await asked.startTls(authority.cert, host);
+  await asked.say('EHLO program.test');
+  t.regex(await asked.say('AUTH LOGIN'), /^334/);
+  for (const words of ['MAIL FROM:<alice@here.test>', 'RCPT TO:<bob@else.test>', 'DATA'])
+    await drip.say(words);
+  const timer = setInterval(() => {
+    drip.write('x');
+    babbling.write('NOOP\r\n');
+  }, 20);
+  t.teardown(() => clearInterval(timer));
+  for (const line of [idle, asked, drip]) t.regex(await line.answer(), /^421/);
+  await Promise.all([idle, asked, drip, babbling].map((line) => line.ended()));
+  clearInterval(timer);
+  while (house.room.used() > 0 || house.door.connections() > 0 || house.ended.length === 0)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  t.deepEqual([house.taken, house.ended], [[], ['session']]);
+});
+
+test('who never begins TLS, or does not go on with it, is ended', async (t) => {
+  const limits = { idleMs: 300, stepMs: 300, sweepMs: 20 };
+  const silent = connect((await open(t, { implicitTls: true, limits })).door.port, '127.0.0.1');
+  silent.on('error', () => undefined);
+  await once(silent, 'close');
+  const line = await (await open(t, { limits })).line();
+  t.regex(await line.say('STARTTLS'), /^220/);
+  await line.ended();
+});
