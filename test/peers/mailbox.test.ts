@@ -153,11 +153,12 @@ test.serial(
       for (const auth of ['PLAIN', 'LOGIN']) {
         const head = `From: Alice <${alice.address}>\r\nTo: ${bob.address}\r\n`;
         const rest = `Subject: ${over}-${auth}\r\nX-Odd:   two  spaces \r\n\r\n.a dot\r\n..two\r\ntrailing \r\n\ttab\r\n`;
-        await writeFile(file, `${head}Bcc: eve@beta.test,\r\n mallory@beta.test\r\n${rest}`);
+        // swaks puts a line end behind what it reads.
+        await writeFile(file, `${head}Bcc: eve@beta.test,\r\n mallory@beta.test\r\n${rest.slice(0, -2)}`);
         t.regex(await swaks(over, auth, password), /^ ?<~\s+250 2\.6\.0 sent/m);
         const [entry] = await bob.arrivals();
         t.like(entry, { from: alice.address, mediaType: 'message/rfc822' });
-        t.is((await contentOf(bob, entry!.number)).trimEnd(), `${head}${rest}`.trimEnd(), `${over} ${auth}`);
+        t.is(await contentOf(bob, entry!.number), `${head}${rest}`, `${over} ${auth}`);
       }
     const error = await t.throwsAsync(swaks('tls', 'PLAIN', `${password}!`));
     t.regex(String((error?.cause as { stdout?: string } | undefined)?.stdout), /^<~\* 535 5\.7\.8 /m);
