@@ -4,7 +4,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Server } from 'node:http';
 import { constants, type Http2SecureServer, type Http2ServerRequest } from 'node:http2';
 import type { Socket } from 'node:net';
-import { BeckonError } from '../errors.ts';
+import { BeckonError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { HttpLimits } from './limits.ts';
 import {
@@ -96,7 +96,7 @@ export function problemHandler(form: 'cbor' | 'json' | 'admin', log: Log) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const shown = show(error);
     if (shown.status === 500)
-      log.error('request failed', { route: request.routeOptions.url, reason: String(error) });
+      log.error('request failed', { route: request.routeOptions.url, reason: reasonOf(error) });
     return send(reply, shown);
   };
 }

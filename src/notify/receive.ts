@@ -9,7 +9,7 @@
  * 6. store    one write to the pending table
  */
 import type { Clock } from '../clock.ts';
-import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import { BeckonError, codeOf, reasonOf, type ErrorCode } from '../errors.ts';
 import type { VerifiedDomain } from '../keys/domain-record.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import type { Log } from '../log.ts';
@@ -91,7 +91,7 @@ export function createReceive(parts: ReceiveParts): Receive {
       const code = codeOf(error);
       drop(code);
       if (code === 'internal' || code === 'storage_failed')
-        log.error('receive failed', { reason: String(error) });
+        log.error('receive failed', { reason: reasonOf(error) });
     });
     underWay.add(tracked);
     void tracked.finally(() => underWay.delete(tracked));
