@@ -9,7 +9,7 @@ import { createPush, type BeginPush, type Push } from './bridges/push.ts';
 import { createKeepCopy } from './bridges/sent-copy.ts';
 import { sendByMail } from './bridges/submission-by-mail.ts';
 import { createLogin } from './bridges/submission-login.ts';
-import type { SubmissionDoor } from './bridges/submission-server.ts';
+import type { Door } from './bridges/incoming-server.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
@@ -124,7 +124,7 @@ async function openDoors(parts: GatewaySideParts): Promise<Doors> {
     log,
   });
   const keepCopy = createKeepCopy(deliver, clock);
-  const doors: SubmissionDoor[] = [];
+  const doors: Door[] = [];
   const limits = { ...defaultDoorLimits, maxSize: config.smtpIn.maxSize };
   const [room, strangers] = [createMailRoom(roomForMail), createStrangers(defaultStrangerLimits, clock)];
 

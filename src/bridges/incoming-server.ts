@@ -18,6 +18,7 @@ import type { Strangers } from './incoming-limits.ts';
 import { answer, type Answer, type Client, type MailHandler } from './incoming.ts';
 import type { MailRoom } from './mail-room.ts';
 import { dueAfter, receiveMail } from './receive-mail.ts';
+import { refusal } from './smtp-reply.ts';
 
 export interface DoorLimits {
   /** Of one mail, bytes. */
@@ -316,10 +317,6 @@ function worst(answers: readonly Answer[]): Answer {
   const refused = answers.find(({ code }) => code >= 500);
   const [first] = answers;
   return later ?? refused ?? first ?? answer(451, '4.3.0 try again later');
-}
-
-function refusal({ code, text }: Answer): Error {
-  return Object.assign(new Error(text), { responseCode: code });
 }
 
 async function settle(outcome: Promise<Error | null>, done: (error?: Error | null) => void): Promise<void> {

@@ -8,7 +8,7 @@ export function reply(code: number, text: string): Reply {
   return { code, text };
 }
 
-/** As the SMTP library takes one that is no success. */
+/** As the SMTP library takes one that is no success, at every door. */
 export function refusal({ code, text }: Reply): Error {
   return Object.assign(new Error(text), { responseCode: code });
 }

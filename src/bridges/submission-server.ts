@@ -13,7 +13,7 @@ import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Strangers } from './incoming-limits.ts';
-import { greetAtOnce, type DoorLimits } from './incoming-server.ts';
+import { greetAtOnce, type Door, type DoorLimits } from './incoming-server.ts';
 import type { MailRoom } from './mail-room.ts';
 import { dueAfter, receiveMail } from './receive-mail.ts';
 import { refusal, reply, type Reply } from './smtp-reply.ts';
@@ -39,13 +39,6 @@ export interface SubmissionDoorOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Pick<Metrics, 'mails'>;
-}
-
-export interface SubmissionDoor {
-  readonly port: number;
-  connections(): number;
-  renew(certificate: { readonly cert: string; readonly key: string }): void;
-  close(): Promise<void>;
 }
 
 interface Guest {
@@ -84,7 +77,7 @@ const troubles = {
 const unknownCommands = ['VRFY', 'HELP', 'WIZ', 'SHELL', 'KILL', 'XCLIENT', 'XFORWARD'];
 
 /** Throws what binding throws. */
-export async function openSubmissionDoor(options: SubmissionDoorOptions): Promise<SubmissionDoor> {
+export async function openSubmissionDoor(options: SubmissionDoorOptions): Promise<Door> {
   const { implicitTls, host, login, sessionOf, limits, room, strangers, clock, log, metrics } = options;
   const { wait = sleep } = options;
   const guests = new Map<string, Guest>();
