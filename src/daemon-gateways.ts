@@ -9,7 +9,7 @@ import { createPush, type BeginPush, type Push } from './bridges/push.ts';
 import { createKeepCopy } from './bridges/sent-copy.ts';
 import { sendByMail } from './bridges/submission-by-mail.ts';
 import { createLogin } from './bridges/submission-login.ts';
-import type { Door } from './bridges/incoming-server.ts';
+import type { Door } from './bridges/smtp-door.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
@@ -106,7 +106,7 @@ async function openDoors(parts: GatewaySideParts): Promise<Doors> {
   const [{ createHeadless }, { defaultDoorLimits }, { openSubmissionDoor }, { createSubmissionSession }] =
     await Promise.all([
       import('./bridges/headless.ts'),
-      import('./bridges/incoming-server.ts'),
+      import('./bridges/smtp-door.ts'),
       import('./bridges/submission-server.ts'),
       import('./bridges/submission-session.ts'),
     ]);

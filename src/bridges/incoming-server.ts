@@ -1,56 +1,30 @@
 /**
- * A door for mail: SMTP from everywhere, or LMTP from the MTA of this machine (RFC 5321, 2033).
+ * A door for mail: SMTP from everywhere, or LMTP from the MTA of this machine (RFC 5321, 2033). What it shares with that of mail programs is in
+ * smtp-door.ts.
  *
- *  1. who connects is counted, and greeted at once
- *  2. the envelope: each recipient is asked for before it is taken; VRFY and EXPN are not known here
- *  3. the data in memory, within limits of size, room and time
- *  4. handed on, and answered: one for all over SMTP, one each over LMTP
- *
- * Commands that came in clear text behind STARTTLS are never run: the parser of that time is closed with them.
+ *  1. the envelope: each recipient is asked for before it is taken; VRFY and EXPN are not known here
+ *  2. the data in memory
+ *  3. handed on, and answered: one for all over SMTP, one each over LMTP
  */
 import type { Server } from 'node:net';
-import { SMTPServer, type SMTPServerSession } from 'smtp-server';
-import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
+import type { SMTPServerSession } from 'smtp-server';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Strangers } from './incoming-limits.ts';
 import { answer, type Answer, type Client, type MailHandler } from './incoming.ts';
 import type { MailRoom } from './mail-room.ts';
-import { dueAfter, receiveMail } from './receive-mail.ts';
+import type { receiveMail } from './receive-mail.ts';
+import {
+  createSmtpDoor,
+  dataTroubles,
+  unknownCommands,
+  type Door,
+  type DoorCertificate,
+  type DoorLimits,
+  type Guest,
+} from './smtp-door.ts';
 import { refusal } from './smtp-reply.ts';
-
-export interface DoorLimits {
-  /** Of one mail, bytes. */
-  readonly maxSize: number;
-  readonly connections: number;
-  readonly recipients: number;
-  /** Recipients of one connection that may be refused. */
-  readonly strays: number;
-  /** Without a byte. */
-  readonly idleMs: number;
-  /** From one step to the next: a recipient, the beginning of the data, a mail. */
-  readonly stepMs: number;
-  /** Data has so long, and longer the more has come. */
-  readonly dataMs: number;
-  readonly bytesPerSecond: number;
-  readonly sweepMs: number;
-  /** For what is under way when the door closes. */
-  readonly closeMs: number;
-}
-
-/** RFC 5321 section 4.5.3.2 lets a server wait for five minutes. */
-export const defaultDoorLimits: Omit<DoorLimits, 'maxSize'> = {
-  connections: 500,
-  recipients: 100,
-  strays: 20,
-  idleMs: 300_000,
-  stepMs: 300_000,
-  dataMs: 300_000,
-  bytesPerSecond: 4096,
-  sweepMs: 1000,
-  closeMs: 5000,
-};
 
 export interface DoorOptions {
   readonly kind: 'smtp' | 'lmtp';
@@ -61,8 +35,8 @@ export interface DoorOptions {
   readonly room: MailRoom;
   /** Over SMTP only. */
   readonly strangers?: Strangers;
-  /** PEM; without it STARTTLS is not offered. */
-  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
+  /** Without it STARTTLS is not offered. */
+  readonly certificate?: DoorCertificate | undefined;
   /** Binds, and gives the port. */
   readonly bind: (server: Server) => Promise<number>;
   readonly clock: Clock;
@@ -70,95 +44,45 @@ export interface DoorOptions {
   readonly metrics: Pick<Metrics, 'mails'>;
 }
 
-export interface Door {
-  readonly port: number;
-  connections(): number;
-  renew(certificate: { readonly cert: string; readonly key: string }): void;
-  close(): Promise<void>;
-}
-
-/** What is known of one connection. */
-interface Guest {
-  readonly connection: SMTPConnection;
-  /** When the present step has to be done, monotonic milliseconds. */
-  due: number;
-  /** As they were taken; the library counts one that is repeated once. */
-  recipients: string[];
-  strays: number;
-}
-
 /** Throws what binding throws. */
 export async function openDoor(options: DoorOptions): Promise<Door> {
-  const { kind, host, handler, limits, room, strangers, certificate, clock, log, metrics } = options;
-  const guests = new Map<string, Guest>();
-  const handing = new Set<Promise<unknown>>();
-  const known = new Map<string, SMTPConnection>();
-  let closing = false;
-
-  const server = new SMTPServer({
-    name: host,
-    banner: 'Beckon',
-    lmtp: kind === 'lmtp',
-    size: limits.maxSize,
-    maxClients: limits.connections,
-    maxRecipients: limits.recipients,
-    socketTimeout: limits.idleMs,
-    closeTimeout: limits.closeMs,
-    authOptional: true,
-    disableReverseLookup: true,
-    // Of the MTA on this machine, which tells us whom it has the mail from.
-    useXForward: kind === 'lmtp',
-    disabledCommands: [
-      ...unknownCommands,
-      ...(certificate === undefined ? ['STARTTLS'] : []),
-      ...(kind === 'lmtp' ? [] : ['XFORWARD']),
-    ],
-    ...certificate,
-    minVersion: 'TLSv1.2',
-    logger: false,
-    onConnect: (session, done) => done(entered(session)),
-    onMailFrom: (_address, session, done) => {
-      const guest = guests.get(session.id);
-      if (guest !== undefined) guest.recipients = [];
-      step(session);
-      done(
-        mayHandIn(session) ? null : refusal(answer(451, '4.7.1 too many mails from there: come again later')),
-      );
-    },
-    onRcptTo: ({ address }, session, done) => void settle(asked(address, session), done),
-    onData: (data, session, done) => {
-      void reply(taken(data, session), done);
-    },
-    onClose: (session) => {
-      known.delete(session.id);
-      if (guests.delete(session.id)) strangers?.leave(session.remoteAddress);
+  const { kind, handler, limits, strangers, metrics } = options;
+  const door = createSmtpDoor({
+    ...options,
+    name: kind,
+    strangers,
+    certificate: options.certificate,
+    guest: (guest) => guest,
+    options: {
+      lmtp: kind === 'lmtp',
+      authOptional: true,
+      // Of the MTA on this machine, which tells us whom it has the mail from.
+      useXForward: kind === 'lmtp',
+      disabledCommands: [...unknownCommands, 'AUTH', ...(kind === 'lmtp' ? [] : ['XFORWARD'])],
+      onMailFrom: (_address, session, done) => {
+        const guest = door.guestOf(session);
+        if (guest !== undefined) guest.recipients = [];
+        door.step(guest);
+        done(
+          mayHandIn(session)
+            ? null
+            : refusal(answer(451, '4.7.1 too many mails from there: come again later')),
+        );
+      },
+      onRcptTo: ({ address }, session, done) => void settle(asked(address, session), done),
+      onData: (data, session, done) => void reply(taken(data, session), done),
     },
   });
-  greetAtOnce(server, (connection) => known.set(connection.id, connection));
-  server.on('error', (error) => log.debug('mail connection failed', { door: kind, reason: codeOf(error) }));
-
-  function entered({ id, remoteAddress }: SMTPServerSession): Error | null {
-    const connection = known.get(id);
-    if (connection === undefined || strangers?.enter(remoteAddress) === false)
-      return refusal(answer(421, '4.7.0 too many connections from there: come again later'));
-    guests.set(id, { connection, due: clock.monotonic() + limits.stepMs, recipients: [], strays: 0 });
-    return null;
-  }
-
-  function step(session: SMTPServerSession): void {
-    const guest = guests.get(session.id);
-    if (guest !== undefined) guest.due = clock.monotonic() + limits.stepMs;
-  }
 
   function mayHandIn({ remoteAddress }: SMTPServerSession): boolean {
     return strangers?.mayHandIn(remoteAddress) ?? true;
   }
 
   async function asked(address: string, session: SMTPServerSession): Promise<Error | null> {
-    const guest = guests.get(session.id);
+    const guest = door.guestOf(session);
     if (guest === undefined) return refusal(answer(421, '4.3.0 closing'));
     const refused = await handler.recipient(address, guest.recipients);
-    step(session);
+    door.step(guest);
     if (refused === undefined) {
       guest.recipients.push(address);
       return null;
@@ -177,48 +101,37 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     data: Parameters<typeof receiveMail>[0],
     session: SMTPServerSession,
   ): Promise<readonly Answer[]> {
-    const guest = guests.get(session.id);
-    const recipients = guest?.recipients ?? [];
-    let length = 0;
-    const onBytes = (more: number): void => {
-      length += more;
-      if (guest === undefined) return;
-      guest.due = dueAfter(guest.due, clock.monotonic(), more, limits);
-      // Who goes on sending what was announced as too much is not waited for.
-      if (length > limits.maxSize * 2 + 65_536) end(guest);
-    };
-    if (guest !== undefined) guest.due = clock.monotonic() + limits.dataMs;
-    const received = await receiveMail(data, { maxSize: limits.maxSize, room, onBytes });
-    if (guest !== undefined) guest.due = Infinity;
+    const guest = door.guestOf(session);
+    if (guest === undefined) throw new Error('nobody hands it in');
+    const { recipients } = guest;
+    const received = await door.receive(guest, data);
     const answers =
       received.outcome === 'mail'
-        ? await handOn(received, session, recipients)
-        : recipients.map(() => troubles[received.outcome]);
-    step(session);
-    log.debug('mail', { door: kind, bytes: length, recipients: answers.length, received: received.outcome });
+        ? await handOn(guest, received, session)
+        : recipients.map(() => dataTroubles[received.outcome]);
+    door.step(guest);
     for (const { code } of answers)
       metrics.mails.inc({ door: kind, outcome: code < 300 ? 'taken' : code < 500 ? 'later' : 'refused' });
     return answers;
   }
 
   async function handOn(
+    guest: Guest,
     received: { readonly bytes: Uint8Array; release(): void },
     session: SMTPServerSession,
-    recipients: readonly string[],
   ): Promise<readonly Answer[]> {
     const { mailFrom } = session.envelope;
-    if (closing) return recipients.map(() => answer(421, '4.3.0 closing'));
-    const handed = handler.take({
-      client: clientOf(session, kind),
-      reversePath: mailFrom === false ? '' : mailFrom.address,
-      recipients,
-      bytes: received.bytes,
-    });
-    handing.add(handed);
+    const { recipients } = guest;
     try {
-      return await handed;
+      if (door.closing()) return recipients.map(() => answer(421, '4.3.0 closing'));
+      const mail = {
+        client: clientOf(session, kind),
+        reversePath: mailFrom === false ? '' : mailFrom.address,
+        recipients,
+        bytes: received.bytes,
+      };
+      return await door.hold(guest, handler.take(mail));
     } finally {
-      handing.delete(handed);
       received.release();
     }
   }
@@ -240,64 +153,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
     return shown as never;
   }
 
-  function end(guest: Guest): void {
-    guest.connection.send(421, '4.4.2 too slow, or too much');
-    guest.connection.close();
-  }
-
-  const sweep = setInterval(() => {
-    const now = clock.monotonic();
-    for (const guest of guests.values()) if (now > guest.due) end(guest);
-  }, limits.sweepMs);
-
-  const port = await options.bind(server.server).catch((error: unknown) => {
-    clearInterval(sweep);
-    throw error;
-  });
-  return {
-    port,
-    connections: () => guests.size,
-    renew: (next) => server.updateSecureContext(next),
-    async close() {
-      closing = true;
-      clearInterval(sweep);
-      const closed = new Promise<void>((resolve) => server.close(resolve));
-      for (const { connection } of guests.values()) if (isIdle(connection)) connection.close();
-      await closed;
-      await Promise.all(handing);
-    },
-  };
-}
-
-const unknownCommands = ['AUTH', 'VRFY', 'HELP', 'WIZ', 'SHELL', 'KILL', 'XCLIENT'];
-
-const troubles = {
-  too_large: answer(552, '5.3.4 the mail is larger than its limit'),
-  no_room: answer(452, '4.3.1 no room now: come again later'),
-  bare_line_end: answer(550, '5.6.0 a line ends with CR or LF alone (RFC 5321 section 2.3.8)'),
-} as const;
-
-/** The library waits for 100 ms to see who talks too soon; who does is told so all the same. */
-export function greetAtOnce(server: SMTPServer, meet: (connection: SMTPConnection) => void): void {
-  server.connect = (socket, options) => {
-    const connection = new SMTPConnection(server, socket, options);
-    const ready = connection.connectionReady.bind(connection);
-    let greeted = false;
-    connection.connectionReady = (next) => {
-      if (greeted) return;
-      greeted = true;
-      ready(next);
-    };
-    server.connections.add(connection);
-    meet(connection);
-    connection.on('error', (error: Error) => server.emit('error', error));
-    connection.init();
-    connection.connectionReady();
-  };
-}
-
-export function isIdle({ session }: SMTPConnection): boolean {
-  return session.envelope === undefined || session.envelope.rcptTo.length === 0;
+  return await door.open();
 }
 
 function clientOf(session: SMTPServerSession, kind: 'smtp' | 'lmtp'): Client {
@@ -321,8 +177,4 @@ function worst(answers: readonly Answer[]): Answer {
 
 async function settle(outcome: Promise<Error | null>, done: (error?: Error | null) => void): Promise<void> {
   done(await outcome.catch(() => refusal(answer(451, '4.3.0 try again later'))));
-}
-
-function codeOf(error: Error): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown';
 }

@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Deliver } from './deliver-api.ts';
 import { createStrangers, defaultStrangerLimits, type StrangerLimits } from './incoming-limits.ts';
-import { defaultDoorLimits, openDoor, type Door, type DoorLimits } from './incoming-server.ts';
+import { openDoor } from './incoming-server.ts';
 import type { MailCertificate } from './mail-certificate.ts';
 import { createMailIn } from './mail-in.ts';
 import type { MailPolicy } from './mail-policy.ts';
@@ -13,6 +13,7 @@ import { createFindMailRecipient, type FindMailRecipientParts } from './mail-rec
 import { createMailRoom } from './mail-room.ts';
 import { createCheckMail, type MailResolver } from './mail-verdicts.ts';
 import type { NativeRecipients } from './native-recipients.ts';
+import { defaultDoorLimits, type Door, type DoorLimits } from './smtp-door.ts';
 
 type Bind = (server: Server) => Promise<number>;
 

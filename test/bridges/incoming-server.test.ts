@@ -8,14 +8,10 @@ import {
   defaultStrangerLimits,
   type StrangerLimits,
 } from '../../src/bridges/incoming-limits.ts';
-import {
-  defaultDoorLimits,
-  openDoor,
-  type Door,
-  type DoorLimits,
-} from '../../src/bridges/incoming-server.ts';
+import { openDoor } from '../../src/bridges/incoming-server.ts';
 import { answer, type Answer, type IncomingMail } from '../../src/bridges/incoming.ts';
 import { createMailRoom } from '../../src/bridges/mail-room.ts';
+import { defaultDoorLimits, type Door, type DoorLimits } from '../../src/bridges/smtp-door.ts';
 import { systemClock } from '../../src/clock.ts';
 import { bind } from '../../src/http/bind.ts';
 import { silentLog } from '../../src/log.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { createStrangers, defaultStrangerLimits } from '../../src/bridges/incoming-limits.ts';
-import { defaultDoorLimits, type DoorLimits } from '../../src/bridges/incoming-server.ts';
+import { defaultDoorLimits, type DoorLimits } from '../../src/bridges/smtp-door.ts';
 import { createMailRoom } from '../../src/bridges/mail-room.ts';
 import { reply } from '../../src/bridges/smtp-reply.ts';
 import type { LoginAttempt } from '../../src/bridges/submission-login.ts';
