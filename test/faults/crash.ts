@@ -4,7 +4,9 @@
  *  1. both daemons are killed at random moments and started again, while everybody sends, reads and takes back
  *  2. then nobody sends any more; one after the other they are started on a clock so far ahead that no message waits for its next
  *     turn, and everybody reads until what was acknowledged is where it belongs
- *  3. what was acknowledged is compared with what arrived, and the stores are searched for what is there by half
+ *  3. what is not there yet may wait for a program that does not ask again so soon: everybody opens theirs anew, and reads once more
+ *  4. what was acknowledged is compared with what arrived, and the stores are searched for what is there by half; of what is missing is
+ *     told where it is
  */
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -15,6 +17,7 @@ import type { Hoster } from '../network/hoster.ts';
 import { startTownWith } from '../network/town.ts';
 import { createCorrespondent, type Correspondent, type Sending } from './correspondent.ts';
 import { createProcesses, type Processes } from './process.ts';
+import { outcomeOf, whereAre, type Missing } from './where.ts';
 
 export interface CrashOptions {
   /** Of each of the two daemons. */
@@ -33,6 +36,8 @@ export interface CrashReport {
   readonly takenBack: number;
   readonly unacknowledged: number;
   readonly errors: Readonly<Record<string, number>>;
+  /** What came only once its recipient opened the program anew, and why. */
+  readonly late: readonly string[];
   /** Whatever is not as it must be. */
   readonly wrong: readonly string[];
 }
@@ -85,13 +90,13 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   }
   await Promise.all([...work, ...killing]);
 
-  const wrong = [...(await settle(everybody, town.hosters(), processes))];
-  for (const { hoster, people } of sides) {
-    await hoster.stop();
-    wrong.push(...(await halfStates(hoster, people)));
-  }
+  const { late, misplaced: lost } = await settle(everybody, town.hosters(), processes);
+  const wrong = lost.map(({ line }) => line);
+  for (const { hoster } of sides) await hoster.stop();
+  wrong.push(...(await whereAre(lost, town.hosters())));
+  for (const { hoster, people } of sides) wrong.push(...(await halfStates(hoster, people)));
   wrong.push(...processes.logged.filter((line) => line.includes('"level":50')));
-  return report(options, everybody, wrong);
+  return report(options, everybody, { late, wrong });
 }
 
 async function killAgainAndAgain(
@@ -106,27 +111,46 @@ async function killAgainAndAgain(
   }
 }
 
-/** Reads until all is as it must be, or there were turns enough; gives what is wrong then. */
+interface Misplaced extends Missing {
+  readonly line: string;
+}
+
+interface Settled {
+  readonly late: readonly string[];
+  readonly misplaced: readonly Misplaced[];
+}
+
+/** Everybody reads until all is as it must be, or there were turns enough; and then once more with programs that are opened anew. */
 async function settle(
   people: readonly Correspondent[],
   hosters: readonly Hoster[],
   processes: Processes,
-): Promise<readonly string[]> {
-  for (let turn = 1; ; turn++) {
-    processes.putAhead(turn * nextTurn);
-    const wrong: string[] = [];
-    for (const hoster of hosters) {
-      // The others are up: what this one sends arrives.
-      await hoster.restart();
-      wrong.splice(0, Infinity, ...(await readAll(people)));
-      if (wrong.length === 0) return wrong;
+): Promise<Settled> {
+  let turn = 0;
+  const untilRight = async (last: number): Promise<readonly Misplaced[]> => {
+    let found: readonly Misplaced[] = [];
+    while (turn < last) {
+      processes.putAhead(++turn * nextTurn);
+      for (const hoster of hosters) {
+        // The others are up: what this one sends arrives.
+        await hoster.restart();
+        found = await readAll(people);
+        if (found.length === 0) return found;
+      }
     }
-    if (turn === turns) return wrong;
-  }
+    return found;
+  };
+  const found = await untilRight(turns);
+  if (found.length === 0) return { late: [], misplaced: [] };
+  const late = await Promise.all(
+    found.map(async ({ line, from, to }) => `${line}; the recipient: ${await outcomeOf(to, from.address)}`),
+  );
+  for (const { person } of people) await person.restart();
+  return { late, misplaced: await untilRight(turns + 2) };
 }
 
 /** Everybody reads until all is as it must be, or for a while; gives what is wrong then. */
-async function readAll(people: readonly Correspondent[]): Promise<readonly string[]> {
+async function readAll(people: readonly Correspondent[]): Promise<readonly Misplaced[]> {
   for (const end = performance.now() + patience; ;) {
     await Promise.all(people.map((somebody) => somebody.read()));
     const wrong = (await Promise.all(people.map((somebody) => misplaced(somebody, people)))).flat();
@@ -136,19 +160,22 @@ async function readAll(people: readonly Correspondent[]): Promise<readonly strin
 }
 
 /** What somebody sent that is not where it belongs. */
-async function misplaced(sender: Correspondent, people: readonly Correspondent[]): Promise<string[]> {
-  const listed = new Map((await sender.person.client().sent()).map((entry) => [entry.number, entry]));
+async function misplaced(
+  sender: Correspondent,
+  people: readonly Correspondent[],
+): Promise<readonly Misplaced[]> {
+  const from = sender.person;
+  const listed = new Map((await from.client().sent()).map((entry) => [entry.number, entry]));
   return sender.sendings.flatMap((sending) =>
-    sending.to.flatMap((to) => {
-      const read = people.find(({ person }) => person.address === to)?.texts.get(sending.text) ?? 0;
-      const state = listed
-        .get(sending.number ?? -1)
-        ?.recipients.find((recipient) => recipient.to === to)?.state;
+    sending.to.flatMap((address) => {
+      const recipient = people.find(({ person }) => person.address === address);
+      const { number = -1, text } = sending;
+      const state = listed.get(number)?.recipients.find(({ to }) => to === address)?.state;
+      const read = recipient?.texts.get(text) ?? 0;
+      if (recipient === undefined || isRight(sending, address, read, state)) return [];
       const place = `${state ?? 'unlisted'}, read ${read} times`;
-      if (isRight(sending, to, read, state)) return [];
-      return [
-        `${sending.text.trimEnd().slice(0, 40)} to ${to}: ${place}, ${JSON.stringify(sending.retracted)}`,
-      ];
+      const line = `${text.trimEnd().slice(0, 40)} to ${address}: ${place}, ${JSON.stringify(sending.retracted)}`;
+      return [{ from, number: sending.number, to: recipient.person, line }];
     }),
   );
 }
@@ -189,7 +216,11 @@ async function halfStates(hoster: Hoster, people: readonly Correspondent[]): Pro
   return wrong;
 }
 
-function report({ kills }: CrashOptions, people: readonly Correspondent[], wrong: string[]): CrashReport {
+function report(
+  { kills }: CrashOptions,
+  people: readonly Correspondent[],
+  { late, wrong }: { readonly late: readonly string[]; readonly wrong: string[] },
+): CrashReport {
   const sendings = people.flatMap((somebody) => somebody.sendings);
   const acknowledged = sendings.filter(({ number }) => number !== undefined);
   const copies = (list: readonly Sending[]): number => list.reduce((sum, { to }) => sum + to.length, 0);
@@ -209,6 +240,7 @@ function report({ kills }: CrashOptions, people: readonly Correspondent[], wrong
     takenBack: copies(takenBack),
     unacknowledged: read - confirmed.length,
     errors: Object.fromEntries(errors),
+    late,
     wrong,
   };
 }
