@@ -83,7 +83,7 @@ export function createOpenOne({ session, network, source, clock, learn }: OpenPa
     const { bytes, isCopy } = await source.object(received);
     const { message, other } = await openForMe(bytes, received, drop);
     if (correspondent !== undefined) expectSame(correspondent, message.senderAddress);
-    const recordOf = createRecordOf(network, isCopy);
+    const recordOf = createRecordOf(network, received.senderDomain, isCopy);
     const sender = await senderOf(message.senderAddress, drop, recordOf);
     const verified = await verify(message, sender, drop, recordOf);
     if (other !== undefined) return misdirected(received, verified.envelope, other);
@@ -122,7 +122,7 @@ export function createOpenOne({ session, network, source, clock, learn }: OpenPa
     const known = await recordOf(address);
     if (drop.kind !== 'introduced' || !isBehind(known, introductionOf(drop))) return known;
     await network.users.expire(address);
-    return await createRecordOf(network, false)(address);
+    return await createRecordOf(network, splitAddress(address).domain, false)(address);
   }
 
   async function verify(
@@ -228,12 +228,17 @@ function expectSame(handedTo: string, claimed: string): void {
 type RecordOf = (address: string) => Promise<VerifiedUser>;
 
 /**
- * What is here already opens though nobody can be asked any more: under the newest record that was seen of the pinned identity. `isCopy`: it
- * is.
+ * Records, which the domain that just served a message is asked for at once, whatever failed before. What is here already opens though nobody can be
+ * asked any more: under the newest record that was seen of the pinned identity. `isCopy`: it is.
  */
-function createRecordOf(network: Pick<ClientNetwork, 'users'>, isCopy: boolean): RecordOf {
+function createRecordOf(
+  network: Pick<ClientNetwork, 'users'>,
+  senderDomain: string,
+  isCopy: boolean,
+): RecordOf {
   return async (address) => {
-    const outcome = await network.users.user(address);
+    const domainAnswers = !isCopy && splitAddress(address).domain === senderDomain;
+    const outcome = await network.users.user(address, { domainAnswers });
     if (outcome.kind === 'native') return outcome.user;
     if (outcome.kind === 'changed') throw new Held('trust_changed', 'the identity of the sender changed');
     const seen = isCopy ? await network.users.lastSeen(address) : undefined;

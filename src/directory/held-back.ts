@@ -2,8 +2,11 @@
 import type { Clock } from '../clock.ts';
 
 export interface HeldBack<T> {
-  /** The last outcome, while it is too early to ask again. */
-  get(name: string): T | undefined;
+  /**
+   * The last outcome, while it is too early to ask again. `answers`: whom it is about answers now, as the caller saw: what failed is held back for the
+   * first seconds only, however often it failed before.
+   */
+  get(name: string, answers?: boolean): T | undefined;
   /** Holds back for a fixed time, in seconds. */
   hold(name: string, outcome: T, seconds: number): void;
   /** Holds back for 5 s, doubling with each failure in a row, up to 15 minutes. */
@@ -20,6 +23,8 @@ interface Held<T> {
   readonly outcome: T;
   /** Monotonic, milliseconds. */
   readonly until: number;
+  /** The same where it is known to answer. */
+  readonly soon: number;
   readonly failures: number;
 }
 
@@ -28,15 +33,18 @@ export function createHeldBack<T>(clock: Clock): HeldBack<T> {
 
   function set(name: string, outcome: T, seconds: number, failures: number): void {
     held.delete(name);
-    held.set(name, { outcome, until: clock.monotonic() + seconds * 1000, failures });
+    const now = clock.monotonic();
+    const soon = failures === 0 ? seconds : firstSeconds;
+    held.set(name, { outcome, until: now + seconds * 1000, soon: now + soon * 1000, failures });
     const oldest = held.keys().next();
     if (held.size > maxNames && oldest.done !== true) held.delete(oldest.value);
   }
 
   return {
-    get(name) {
+    get(name, answers = false) {
       const entry = held.get(name);
-      return entry !== undefined && clock.monotonic() < entry.until ? entry.outcome : undefined;
+      const until = answers ? entry?.soon : entry?.until;
+      return until !== undefined && clock.monotonic() < until ? entry?.outcome : undefined;
     },
     hold: (name, outcome, seconds) => set(name, outcome, seconds, 0),
     fail(name, outcome) {

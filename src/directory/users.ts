@@ -42,9 +42,10 @@ export interface UsersOptions {
 export interface Users {
   /**
    * What a canonical `local@domain` is. Throws `address_invalid` or `domain_invalid` for any other text; all else is an
-   * outcome. That a native user's record has the keys to write to is for `keysToWriteTo` to say.
+   * outcome. That a native user's record has the keys to write to is for `keysToWriteTo` to say. `domainAnswers`: the caller just had an answer of
+   * the address's domain, so that look-ups which failed while it was down do not put this one off.
    */
-  user(address: string): Promise<UserOutcome>;
+  user(address: string, how?: { readonly domainAnswers: boolean }): Promise<UserOutcome>;
   /** The next look-up reads the record again, however young what is known of it is. */
   expire(address: string): Promise<void>;
   /** The pin of an address that was native before. */
@@ -171,10 +172,10 @@ export function createUsers(options: UsersOptions): Users {
   }
 
   return {
-    async user(address) {
+    async user(address, { domainAnswers } = { domainAnswers: false }) {
       const name = userName(address);
       return (
-        heldBack.get(name) ??
+        heldBack.get(name, domainAnswers) ??
         shared(name, async () => {
           const domain = await domains.domain(splitAddress(address).domain);
           return inTurn(name, () => ofDomain(address, domain));

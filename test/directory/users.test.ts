@@ -298,6 +298,31 @@ test('while the domain cannot be asked the record serves until its listing expir
   t.deepEqual(await users.user(address), { kind: 'later', reason: 'unavailable' });
 });
 
+test('failures put the next look-up off ever longer, but for who has just had an answer of the domain', async (t) => {
+  const { users, site, clock, serve } = await start(t);
+  site.routes.set(path, failed(503, 'unavailable'));
+  const unavailable = { kind: 'later', reason: 'unavailable' } as const;
+  for (const seconds of [5, 10, 20]) {
+    t.deepEqual(await users.user(address), unavailable);
+    clock.advance(seconds);
+  }
+  t.deepEqual(await users.user(address), unavailable);
+  t.is(site.asked(path), 4);
+  serve();
+  const answers = { domainAnswers: true };
+  t.deepEqual(
+    await users.user(address, answers),
+    unavailable,
+    'not at once: who answers may still fail at this',
+  );
+  clock.advance(5);
+  t.deepEqual(await users.user(address), unavailable);
+  t.is(site.asked(path), 4);
+  t.like(await users.user(address, answers), { kind: 'native' });
+  t.like(await users.user(address), { kind: 'native' });
+  t.is(site.asked(path), 5);
+});
+
 test('confirm pins before first sight, marks a pin, and refuses another identity', async (t) => {
   const { users, keys, discover } = await start(t);
   await users.confirm(address, keys.identityFingerprint);

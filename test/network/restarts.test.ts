@@ -73,6 +73,31 @@ test("the sender's daemon is down when the recipient fetches: the message waits,
   t.like(await ann.client().sent(), [{ recipients: [{ state: 'accepted' }] }]);
 });
 
+test('a sender whose domain was down time and again is looked up as soon as it serves a message', async (t) => {
+  await using town = await startTown();
+  const ann = await town.enroll('ann@alpha.test');
+  const bob = await town.enroll('bob@beta.test');
+  await bob.client().trust.show('nobody@alpha.test');
+  await town.hoster('alpha').stop();
+  for (const seconds of [5, 10, 20, 40, 80]) {
+    t.like((await bob.send([ann.address], 'are you there?')).recipients, [{ code: 'discovery_later' }]);
+    town.clock.advance(seconds);
+  }
+  t.like((await bob.send([ann.address], 'are you there?')).recipients, [{ code: 'discovery_later' }]);
+  await town.hoster('alpha').start();
+  t.like(
+    (await bob.send([ann.address], 'so soon?')).recipients,
+    [{ code: 'discovery_later' }],
+    'it is not asked for a while',
+  );
+  await ann.send([bob.address], 'I was away');
+  await turnByTurn(town, async () => (await bob.client().sync()).entries.length > 0);
+  town.clock.advance(5);
+  t.like(await bob.client().open(1), { status: 'opened' });
+  t.is(await bob.read(1), 'I was away');
+  t.like((await bob.send([ann.address], 'good')).recipients, [{ outcome: 'native' }]);
+});
+
 test("the accept is lost with the sender's daemon, and told at the next occasion", async (t) => {
   await using town = await startTown();
   const ann = await town.enroll('ann@alpha.test');
