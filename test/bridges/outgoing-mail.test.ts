@@ -1,6 +1,7 @@
 /** What goes out: signed as it goes, and fit for who takes it. */
 import test from 'ava';
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js';
+import { oversigned, oversignedIfThere } from '../../src/bridges/dkim.ts';
 import { createDkimKey, dkimName } from '../../src/keys/dkim-key.ts';
 import { createOutgoing } from '../../src/bridges/outgoing-mail.ts';
 import type { MailJob, Transport } from '../../src/bridges/transport.ts';
@@ -74,6 +75,36 @@ test('a changed mail does not pass: the check can fail', async (t) => {
   await transport(jobOf(`${header}\r\nhello\r\n`));
   const changed = Buffer.from(carried[0]?.bytes.toString().replace('hello', 'hallo') ?? '');
   t.notDeepEqual(await verified(changed), [['alpha.test', 'pass']]);
+});
+
+test('a field that is put on top breaks the signature, whether the mail has one of its name or not', async (t) => {
+  const { carried, transport } = recording();
+  await transport(
+    jobOf(
+      `${header}Message-ID: <1@alpha.test>\r\nReceived: from here\r\nReceived: from there\r\n\r\nhello\r\n`,
+    ),
+  );
+  const text = carried[0]?.bytes.toString() ?? '';
+  const names =
+    /\bh=([^;]*);/s
+      .exec(text)?.[1]
+      ?.toLowerCase()
+      .split(/[\s:]+/) ?? [];
+  t.deepEqual(await verified(carried[0]?.bytes), [['alpha.test', 'pass']]);
+  t.deepEqual(await verified(Buffer.from(`Received: by a relay\r\n${text}`)), [['alpha.test', 'pass']]);
+  for (const name of [...oversigned, ...oversignedIfThere]) {
+    const there = text.includes(`\n${name}: `) ? 1 : 0;
+    t.is(names.filter((one) => one === name.toLowerCase()).length, there + 1, name);
+    const added = Buffer.from(`${name}: eve@evil.test\r\n${text}`);
+    t.notDeepEqual(await verified(added), [['alpha.test', 'pass']], name);
+  }
+});
+
+test('servers on the way may add a date and an id to a mail that has none', async (t) => {
+  const { carried, transport } = recording();
+  await transport(jobOf('From: alice@alpha.test\r\n\r\nhello\r\n'));
+  const added = `Date: Sat, 21 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@mx.test>\r\n${carried[0]?.bytes.toString()}`;
+  t.deepEqual(await verified(Buffer.from(added)), [['alpha.test', 'pass']]);
 });
 
 test('long lines are encoded, and signed as encoded', async (t) => {

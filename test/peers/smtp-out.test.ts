@@ -1,4 +1,5 @@
 /** Mail straight to a real Postfix: its certificate as DNSSEC names it (Knot, Unbound), and as a policy of MTA-STS demands. */
+import { spawn } from 'node:child_process';
 import { createHash, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
@@ -112,6 +113,20 @@ const naming =
     },
   ];
 
+/** What another implementation of DKIM says of a mail that went through Postfix. Debian's Python, whatever else is installed. */
+async function checkedByDkimpy(mail: string): Promise<string> {
+  const script = [
+    'import dkim, sys',
+    'mail = sys.stdin.buffer.read()',
+    'print(dkim.verify(mail, dnsfunc=lambda name, timeout=5: sys.argv[1].encode()))',
+  ].join('\n');
+  const python = spawn('/usr/bin/python3', ['-c', script, dkim.txt], { stdio: ['pipe', 'pipe', 'inherit'] });
+  python.stdin.end(mail.replaceAll('\n', '\r\n'));
+  let said = '';
+  for await (const piece of python.stdout) said += String(piece);
+  return said.trim();
+}
+
 async function delivered(postfix: Postfix): Promise<string | undefined> {
   for (let tries = 0; tries < 100; tries++) {
     const [mail] = await postfix.received('carol');
@@ -128,6 +143,8 @@ test('a certificate that DNSSEC names: delivered over TLS, byte for byte', async
   t.true(mail?.endsWith(body.replaceAll('\r\n', '\n')), await postfix.log());
   t.regex(mail ?? '', /with ESMTPS/);
   t.regex(mail ?? '', /DKIM-Signature: .* d=alpha\.test;/s);
+  t.is(await checkedByDkimpy(mail ?? ''), 'True');
+  t.is(await checkedByDkimpy(`From: eve@evil.test\n${mail}`), 'False');
 });
 
 test('another certificate than DNSSEC names: nothing is delivered', async (t) => {
