@@ -15,7 +15,7 @@ import type { DomainKeys } from '../keys/domain-keys.ts';
 import { traceHandleBytes, traceHandleText } from '../keys/fingerprints.ts';
 import { signLetter } from '../message/letter.ts';
 import { sealMessage } from '../message/message.ts';
-import { encryptPayload, payloadSize, type PayloadSummary } from '../message/payload.ts';
+import { encryptPayload, encryptWhole, payloadSize, type PayloadSummary } from '../message/payload.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DeliveredMessage, DeliveryStore, NewDelivery } from '../store/api/deliveries.ts';
 import type { EventStore } from '../store/api/events.ts';
@@ -93,16 +93,11 @@ export function createDeliver(parts: DeliverParts): Deliver {
     const length = content.reduce((sum, piece) => sum + piece.length, 0);
     const size = payloadSize(length);
     const contentKey = new Secret(random(32));
-    const encryption = encryptPayload(contentKey, inTurn(content), length, random);
     if (size <= sizes.payloadInCommit) {
-      const payload = new Uint8Array(size);
-      let at = 0;
-      for await (const piece of encryption.stream) {
-        payload.set(piece, at);
-        at += piece.length;
-      }
-      return { ...encryption.result(), contentKey, source: { payload } };
+      const { payload, summary } = encryptWhole(contentKey, content, random);
+      return { ...summary, contentKey, source: { payload } };
     }
+    const encryption = encryptPayload(contentKey, inTurn(content), length, random);
     const upload = random(16);
     await uploads.open(owner, upload, size, limits);
     const stream = encryption.stream[Symbol.asyncIterator]();

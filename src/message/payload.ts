@@ -11,9 +11,10 @@ import {
   SEALED_CHUNK,
   ciphertextLength,
   decryptStream,
+  encryptBytes,
   encryptStream,
 } from '../crypto/chunked.ts';
-import { createSha256, type IncrementalHash } from '../crypto/kdf.ts';
+import { createSha256, sha256, type IncrementalHash } from '../crypto/kdf.ts';
 import type { Random } from '../crypto/random.ts';
 import { constantTimeEqual, type Secret } from '../crypto/secret.ts';
 import { BeckonError } from '../errors.ts';
@@ -22,6 +23,8 @@ import { padmeLength } from '../wire/padding.ts';
 import { sizes } from '../wire/registry.ts';
 
 const zeros = new Uint8Array(256 * 1024);
+/** What is no longer is encrypted in one piece, of its own size: buffers for streams are larger than most messages. */
+const onePiece = 256 * 1024;
 const payloadContext = context('payload');
 
 /** The exact size in bytes of the payload of `plaintextLength` bytes. */
@@ -64,6 +67,12 @@ export function encryptPayload(
   let summary: PayloadSummary | undefined;
 
   async function* stream(): AsyncGenerator<Uint8Array, void, undefined> {
+    if (plaintextLength <= onePiece) {
+      const whole = encryptWhole(contentKey, await gathered(source, plaintextLength), random);
+      ({ summary } = whole);
+      yield whole.payload;
+      return;
+    }
     const padded = hashedAndPadded(source, plaintextLength, plaintextHash);
     for await (const piece of encryptStream(contentKey.expose(), payloadContext, padded, random)) {
       payloadHash.update(piece);
@@ -85,6 +94,49 @@ export function encryptPayload(
       return summary;
     },
   };
+}
+
+/** A payload that is encrypted in memory at once. */
+export interface WholePayload {
+  readonly payload: Uint8Array;
+  readonly summary: PayloadSummary;
+}
+
+/** As `encryptPayload`, of content that is there in full. */
+export function encryptWhole(
+  contentKey: Secret,
+  pieces: readonly Uint8Array[],
+  random: Random,
+): WholePayload {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const padded = new Uint8Array(paddedLength(length));
+  let at = 0;
+  for (const piece of pieces) {
+    padded.set(piece, at);
+    at += piece.length;
+  }
+  const payload = encryptBytes(contentKey.expose(), payloadContext, padded, random);
+  const summary = {
+    plaintextLength: length,
+    plaintextHash: sha256(padded.subarray(0, length)),
+    payloadSize: payload.length,
+    payloadHash: sha256(payload),
+  };
+  padded.fill(0);
+  return { payload, summary };
+}
+
+/** Throws `payload_mismatch` unless the pieces are `length` bytes. Copies: a source may use its buffer again. */
+async function gathered(source: AsyncIterable<Uint8Array>, length: number): Promise<readonly Uint8Array[]> {
+  const pieces: Uint8Array[] = [];
+  let got = 0;
+  for await (const piece of source) {
+    got += piece.length;
+    if (got > length) throw mismatch('the content is longer than announced');
+    pieces.push(piece.slice());
+  }
+  if (got < length) throw mismatch('the content is shorter than announced');
+  return pieces;
 }
 
 async function* hashedAndPadded(
