@@ -22,6 +22,9 @@ const NONE = new Uint8Array(0);
 /** Where libsodium finds and writes short values: handing it a new array each time costs more than a hash, a copy does not. */
 const scratch = new Uint8Array(new ArrayBuffer(32));
 const scratchKey = new Uint8Array(new ArrayBuffer(32));
+const scratchPoint = new Uint8Array(new ArrayBuffer(32));
+const scratchSigner = new Uint8Array(new ArrayBuffer(64));
+const scratchSignature = new Uint8Array(new ArrayBuffer(64));
 const scratchNonces = new Map([12, 24].map((length) => [length, new Uint8Array(new ArrayBuffer(length))]));
 
 /** A Buffer as what it holds: small ones share a pool, so their bytes are copied out of it. */
@@ -29,9 +32,28 @@ function plain(buffer: Uint8Array): Uint8Array {
   return new Uint8Array(buffer);
 }
 
+/** Randomness that nobody has yet: asking the system for each short value costs more than the value. What is handed out is erased. */
+const stock = new Uint8Array(new ArrayBuffer(1024));
+/** Longer values are asked for one by one. */
+const STOCK_MAX = 64;
+let stockUsed = stock.length;
+
 export function randomBytes(length: number): Uint8Array {
+  if (length <= STOCK_MAX) return fromStock(length);
   const bytes = new Uint8Array(length);
-  if (length > 0) sodium.randombytes_buf(bytes);
+  sodium.randombytes_buf(bytes);
+  return bytes;
+}
+
+function fromStock(length: number): Uint8Array {
+  if (stockUsed + length > stock.length) {
+    sodium.randombytes_buf(stock);
+    stockUsed = 0;
+  }
+  const end = stockUsed + length;
+  const bytes = stock.slice(stockUsed, end);
+  stock.fill(0, stockUsed, end);
+  stockUsed = end;
   return bytes;
 }
 
@@ -98,38 +120,56 @@ export function sha3(data: Uint8Array): Uint8Array {
 }
 
 export function x25519(scalar: Uint8Array, point: Uint8Array): Uint8Array | undefined {
+  scratchKey.set(scalar);
+  scratchPoint.set(point);
   try {
-    sodium.crypto_scalarmult(scratch, scalar, point);
+    sodium.crypto_scalarmult(scratch, scratchKey, scratchPoint);
+    return scratch.slice();
   } catch {
     return undefined;
+  } finally {
+    scratch.fill(0);
+    scratchKey.fill(0);
   }
-  const shared = scratch.slice();
-  scratch.fill(0);
-  return shared;
 }
 
 export function x25519Base(scalar: Uint8Array): Uint8Array {
-  const point = new Uint8Array(32);
-  sodium.crypto_scalarmult_base(point, scalar);
-  return point;
+  scratchKey.set(scalar);
+  sodium.crypto_scalarmult_base(scratchPoint, scratchKey);
+  scratchKey.fill(0);
+  return scratchPoint.slice();
 }
 
 export function ed25519Public(seed: Uint8Array): Uint8Array {
-  const publicKey = new Uint8Array(32);
-  const secretKey = new Uint8Array(64);
-  sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
-  secretKey.fill(0);
+  scratchKey.set(seed);
+  sodium.crypto_sign_seed_keypair(scratchPoint, scratchSigner, scratchKey);
+  scratchKey.fill(0);
+  scratchSigner.fill(0);
+  return scratchPoint.slice();
+}
+
+/**
+ * Public keys of the seeds that signed: deriving one costs as much as signing. Never used with another seed, which would give the private
+ * key away: `of` is the hash of what the array held then, and it may be wiped or written to since.
+ */
+const signers = new WeakMap<Uint8Array, { readonly of: Uint8Array; readonly publicKey: Uint8Array }>();
+
+function signerPublic(seed: Uint8Array): Uint8Array {
+  const of = sha256(seed);
+  const known = signers.get(seed);
+  if (known !== undefined && equalBytes(known.of, of)) return known.publicKey;
+  const publicKey = ed25519Public(seed);
+  signers.set(seed, { of, publicKey });
   return publicKey;
 }
 
 export function ed25519Sign(seed: Uint8Array, message: Uint8Array): Uint8Array {
-  const publicKey = new Uint8Array(32);
-  const secretKey = new Uint8Array(64);
-  const signature = new Uint8Array(64);
-  sodium.crypto_sign_seed_keypair(publicKey, secretKey, seed);
-  sodium.crypto_sign_detached(signature, message, secretKey);
-  secretKey.fill(0);
-  return signature;
+  const publicKey = signerPublic(seed);
+  scratchSigner.set(seed);
+  scratchSigner.set(publicKey, seed.length);
+  sodium.crypto_sign_detached(scratchSignature, message, scratchSigner);
+  scratchSigner.fill(0);
+  return scratchSignature.slice();
 }
 
 export function ed25519Verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
@@ -146,7 +186,12 @@ type AeadDecrypt = typeof sodium.crypto_aead_chacha20poly1305_ietf_decrypt;
 function aeadSeal(encrypt: AeadEncrypt) {
   return (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array => {
     const sealed = new Uint8Array(plaintext.length + TAG);
-    encrypt(sealed, plaintext, aad, null, nonce, key);
+    scratchKey.set(key);
+    try {
+      encrypt(sealed, plaintext, aad, null, scratchNonce(nonce), scratchKey);
+    } finally {
+      scratchKey.fill(0);
+    }
     return sealed;
   };
 }
@@ -260,18 +305,23 @@ export function mlkemEncapsulate(publicKey: Uint8Array): Encapsulated {
   return { sharedSecret: plain(sharedKey), ciphertext: plain(ciphertext) };
 }
 
-/** Importing a key costs as much as encapsulating: a server seals to the same ones again and again. */
-const encapsulationKeys = new Map<string, KeyObject>();
+/** Importing a key costs as much as encapsulating: a server seals to the same ones again and again. By the seed at a key's end. */
+const encapsulationKeys = new Map<string, { readonly bytes: Uint8Array; readonly key: KeyObject }>();
 const mostEncapsulationKeys = 512;
+const MLKEM_SEED = 32;
 
 function encapsulationKey(publicKey: Uint8Array): KeyObject {
-  const name = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1');
+  const name = latin1(publicKey.subarray(publicKey.length - MLKEM_SEED));
   const known = encapsulationKeys.get(name);
-  if (known !== undefined) return known;
+  if (known !== undefined && Buffer.compare(known.bytes, publicKey) === 0) return known.key;
   const key = createPublicKey({ key: withPrefix(PUBLIC_PREFIX, publicKey), format: 'der', type: 'spki' });
   if (encapsulationKeys.size >= mostEncapsulationKeys) encapsulationKeys.clear();
-  encapsulationKeys.set(name, key);
+  encapsulationKeys.set(name, { bytes: publicKey.slice(), key });
   return key;
+}
+
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1');
 }
 
 /** OpenSSL's encapsulation takes no randomness from outside. */
