@@ -53,7 +53,7 @@ async function start(t: ExecutionContext, answer: Answer, cert = certificate) {
     allow: ['127.0.0.0/8'],
     caFiles: [caFile],
     port: (server.address() as { port: number }).port,
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
   });
   const cache = memoryCache();
   const policyOf = createMailPolicies({

@@ -66,14 +66,14 @@ async function direct(t: ExecutionContext, world: World): Promise<Transport> {
     return reply(query, { answers, authorities, flags: RECURSION_AVAILABLE | ad, rcode: exists ? 0 : 3 });
   });
   t.teardown(() => liar[Symbol.asyncDispose]());
-  const resolver = createResolver({ servers: [liar.address], timeoutMs: 3000, tries: 1 });
+  const resolver = createResolver({ servers: [liar.address], timeoutMs: 60_000, tries: 1 });
   const send = createSmtp({
     resolver,
     allow: ['127.0.0.0/8'],
     caFiles: [caFile],
     hello: 'post.alpha.test',
-    connectMs: 5000,
-    idleMs: 5000,
+    connectMs: 60_000,
+    idleMs: 60_000,
   });
   return createDirect({ resolver, policyOf, send, random: () => 0.5, port });
 }

@@ -38,7 +38,7 @@ interface Scene {
   readonly forged: readonly DnsRecord[];
 }
 
-async function scene(t: ExecutionContext, patienceMs = 20_000): Promise<Scene> {
+async function scene(t: ExecutionContext): Promise<Scene> {
   const world = await startWorld(t);
   const site = await world.addSite();
   const forged = [...site.zone.filter(({ type }) => type !== 'SRV'), mx];
@@ -46,7 +46,7 @@ async function scene(t: ExecutionContext, patienceMs = 20_000): Promise<Scene> {
   world.probe.port = site.server.port;
   const { https, clock, log, dns } = world;
   const { resolver } = dns;
-  const confirm = createConfirmLegacy({ resolver, https, clock, log, patienceMs, ...world.probe });
+  const confirm = createConfirmLegacy({ resolver, https, clock, log, patienceMs: 60_000, ...world.probe });
   return { world, site, confirm, forged };
 }
 
@@ -129,8 +129,8 @@ test('no address, a refused connection and an address that is not dialled do not
 });
 
 test('silence is asked again, and then leaves it open', async (t) => {
-  const { site, confirm, world } = await scene(t, 3000);
-  site.routes.set(path, () => {});
+  const { site, confirm, world } = await scene(t);
+  site.routes.set(path, world.silent);
   t.deepEqual(await confirm('a.test', legacy), unconfirmed);
   t.is(site.asked(), 2);
   t.true(world.logged.includes('warn directory.legacy_unconfirmed'));
@@ -150,14 +150,17 @@ test('a server that takes connections and never speaks leaves it open', async (t
   await once(silent, 'listening');
   const { port } = silent.address() as { port: number };
   const { https, clock, log, dns } = world;
-  const confirm = createConfirmLegacy({ resolver: dns.resolver, https, clock, log, port, patienceMs: 700 });
+  const confirm = createConfirmLegacy({ resolver: dns.resolver, https, clock, log, port, patienceMs: 300 });
   t.deepEqual(await confirm('a.test', legacy), unconfirmed);
 });
 
 test('silence once is not held against it', async (t) => {
-  const { site, confirm } = await scene(t, 3000);
+  const { site, confirm, world } = await scene(t);
   const sound = site.routes.get(path);
-  site.routes.set(path, () => void site.routes.set(path, sound ?? failed(404, 'not_found')));
+  site.routes.set(path, (response) => {
+    site.routes.set(path, sound ?? failed(404, 'not_found'));
+    world.silent(response);
+  });
   t.deepEqual(await confirm('a.test', legacy), contradicted);
   t.is(site.asked(), 2);
 });

@@ -31,6 +31,7 @@ import type { MemoryCache } from '../support/directory-cache.ts';
 import { loopback, startDns } from '../support/dns-server.ts';
 import type { TestDns } from '../support/dns-server.ts';
 import { startHttps } from '../support/https-server.ts';
+import { createSilence } from '../support/silence.ts';
 import type { TestHttps } from '../support/https-server.ts';
 
 const authority = await createTestAuthority();
@@ -93,6 +94,8 @@ export interface Site {
 export interface World {
   readonly dns: TestDns;
   readonly https: Https;
+  /** Says nothing, or nothing more, until the other side has waited long enough. */
+  readonly silent: Route;
   /** Where domains are asked that DNS calls legacy. */
   readonly probe: { port: number };
   readonly clock: TestClock;
@@ -110,18 +113,17 @@ export interface World {
   restarted(): { domains: Domains; users: Users };
 }
 
-/** `allow`: what may be dialled; `patienceMs`: how long a server may be silent, `dnsMs`: and a name server. */
-export async function startWorld(
-  t: ExecutionContext,
-  { allow = ['127.0.0.0/8'], patienceMs = 5000, dnsMs = 3000 } = {},
-): Promise<World> {
-  const dns = await startDns([], dnsMs);
-  const https = createHttps({
-    resolver: dns.resolver,
-    allow,
-    caFiles: [caFile],
-    timeouts: { connectMs: 5000, patienceMs },
-  });
+/** `allow`: what may be dialled. Sound servers may take as long as the slowest machine: silence is `silent`. */
+export async function startWorld(t: ExecutionContext, { allow = ['127.0.0.0/8'] } = {}): Promise<World> {
+  const dns = await startDns();
+  const { https, silent } = createSilence(
+    createHttps({
+      resolver: dns.resolver,
+      allow,
+      caFiles: [caFile],
+      timeouts: { connectMs: 60_000, patienceMs: 60_000 },
+    }),
+  );
   const clock = testClock();
   const cache = memoryCache();
   const logged: string[] = [];
@@ -185,6 +187,7 @@ export async function startWorld(
   return {
     dns,
     https,
+    silent,
     probe,
     clock,
     cache,

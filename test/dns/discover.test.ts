@@ -160,7 +160,7 @@ for (const [what, records, name, type] of faults)
       dns.fail(name, fault, type);
       t.deepEqual(await discover(dns), { kind: 'later', reason: fault });
     }
-    await using hasty = await startDns(records, 150);
+    await using hasty = await startDns(records);
     hasty.fail(name, 'silent', type);
     t.deepEqual(await discover(hasty), { kind: 'later', reason: 'timeout' });
   });

@@ -83,7 +83,7 @@ for (const [fault, reason] of [
   ['malformed', 'malformed'],
 ] as const) {
   test(`${fault} is later, never absence`, async (t) => {
-    await using dns = await testDns(fault === 'silent' ? 150 : undefined);
+    await using dns = await testDns();
     dns.fail('a.test', fault);
     for (const outcome of [
       await dns.resolver.srv('a.test'),
@@ -98,8 +98,14 @@ for (const [fault, reason] of [
     await using broken = await testDns();
     await using sound = await testDns();
     broken.fail('a.test', fault);
-    const resolver = createResolver({ servers: [broken.address, sound.address], timeoutMs: 1000, tries: 1 });
-    t.is((await resolver.mx('a.test')).kind, 'found');
+    const servers = [broken.address, sound.address];
+    // Silence is waited for; on a machine that is slow the sound server is silent for long, too.
+    for (const timeoutMs of [100, 1000, 10_000, 60_000]) {
+      const { kind } = await createResolver({ servers, timeoutMs, tries: 1 }).mx('a.test');
+      if (kind === 'later' && timeoutMs < 60_000) continue;
+      t.is(kind, 'found');
+      break;
+    }
     t.true(broken.questions.includes('MX a.test'));
   });
 }
@@ -107,7 +113,7 @@ for (const [fault, reason] of [
 test('a definite answer of the first server stands', async (t) => {
   await using empty = await startDns([]);
   await using full = await testDns();
-  const resolver = createResolver({ servers: [empty.address, full.address], timeoutMs: 3000, tries: 1 });
+  const resolver = createResolver({ servers: [empty.address, full.address], timeoutMs: 60_000, tries: 1 });
   t.deepEqual(await resolver.mx('a.test'), { kind: 'absent', reason: 'nxdomain', dnssec: false });
   t.deepEqual(full.questions, []);
 });
@@ -125,9 +131,8 @@ test('no address of one family and no answer for the other is later', async (t) 
 });
 
 test('nobody listening is later', async (t) => {
-  const dns = await testDns();
-  await dns.close();
-  t.deepEqual(await dns.resolver.mx('a.test'), { kind: 'later', reason: 'unreachable' });
+  const { mx } = createResolver({ servers: ['127.0.0.1:1'], timeoutMs: 60_000, tries: 1 });
+  t.deepEqual(await mx('a.test'), { kind: 'later', reason: 'unreachable' });
 });
 
 test('a name that cannot be asked for is later', async (t) => {
@@ -135,4 +140,4 @@ test('a name that cannot be asked for is later', async (t) => {
   t.deepEqual(await dns.resolver.mx(`${'a'.repeat(64)}.test`), { kind: 'later', reason: 'failed' });
 });
 
-const testDns = (timeoutMs?: number) => startDns(records, timeoutMs);
+const testDns = () => startDns(records);

@@ -56,7 +56,6 @@ export function servesPayload(payload: Uint8Array, hash = sha256(payload)): Rout
 
 export interface PullWorldOptions {
   readonly allow?: string[];
-  readonly patienceMs?: number;
   readonly attemptMs?: number;
   readonly limits?: PullLimits;
   readonly terms?: Partial<PullTerms>;
@@ -65,7 +64,7 @@ export interface PullWorldOptions {
 export type PullWorld = Awaited<ReturnType<typeof startPullWorld>>;
 
 export async function startPullWorld(t: ExecutionContext, options: PullWorldOptions = {}) {
-  const world = await startWorld(t, { patienceMs: 30_000, dnsMs: 20_000, ...options });
+  const world = await startWorld(t, options);
   const { clock, domains, https, log } = world;
   const { store, dir, reopen } = await opened(t, { clock });
   const keyRing = createKeyRing();

@@ -9,15 +9,7 @@ import { startHttps } from '../support/https-server.ts';
 import { createTestAuthority } from '../support/certificates.ts';
 import { sameBytes } from '../support/bytes.ts';
 import { freshDrop } from './fixture.ts';
-import {
-  day,
-  garbled,
-  servesPayload,
-  startPullWorld,
-  user,
-  type Announced,
-  type PullWorldOptions,
-} from './pull-world.ts';
+import { day, garbled, servesPayload, startPullWorld, user, type Announced } from './pull-world.ts';
 
 const octets = 'application/octet-stream';
 const etagOf = (payload: Uint8Array) => `"${base64urlnopad.encode(sha256(payload))}"`;
@@ -98,9 +90,15 @@ test.serial(
   },
 );
 
+/** Those that are waited for. */
+const slow = ['a payload that drips', 'silence', 'silence in the middle'];
+
 /** What a hostile or broken domain may do about one message, and what becomes of it. */
 const hostile: Readonly<
-  Record<string, readonly [outcome: 'refused' | 'later', act: (m: Announced) => [string, Route][]]>
+  Record<
+    string,
+    readonly [outcome: 'refused' | 'later', act: (m: Announced, silent: Route) => [string, Route][]]
+  >
 > = {
   'a redirect for the message': ['later', (m) => [[m.path, redirect]]],
   'a redirect for the payload': ['later', (m) => [[`${m.path}/payload`, redirect]]],
@@ -135,9 +133,9 @@ const hostile: Readonly<
   'nothing that was there before': ['refused', (m) => [[m.path, failed(404, 'message_gone')]]],
   'an envelope that does not open': ['refused', (m) => [[m.path, found(garbled(m.object))]]],
   'something that is no message': ['refused', (m) => [[m.path, found(random(5000))]]],
-  'a payload that drips': ['later', (m) => [[`${m.path}/payload`, dripping(m.payload)]]],
-  silence: ['later', (m) => [[m.path, () => undefined]]],
-  'silence in the middle': ['later', (m) => [[`${m.path}/payload`, stalling(m.payload)]]],
+  'a payload that drips': ['later', (m, silent) => [[`${m.path}/payload`, dripping(m.payload, silent)]]],
+  silence: ['later', (m, silent) => [[m.path, silent]]],
+  'silence in the middle': ['later', (m, silent) => [[`${m.path}/payload`, stalling(m.payload, silent)]]],
   'a line that breaks': ['later', (m) => [[m.path, (response) => response.destroy()]]],
 };
 
@@ -152,29 +150,30 @@ function unending(etag: string): Route {
   };
 }
 
-function dripping(payload: Uint8Array): Route {
+/** Until there is no patience left. */
+function dripping(payload: Uint8Array, impatient?: Route): Route {
   return (response) => {
     response.writeHead(200, { 'content-type': octets, etag: etagOf(payload) });
-    const timer = setInterval(() => response.write(Uint8Array.of(0)), 10);
+    let drops = 0;
+    const timer = setInterval(() => {
+      response.write(Uint8Array.of(0));
+      if (++drops === 10) impatient?.(response);
+    }, 10);
     response.on('close', () => clearInterval(timer));
   };
 }
 
-function stalling(payload: Uint8Array): Route {
+function stalling(payload: Uint8Array, silent: Route): Route {
   return (response) => {
     response.writeHead(200, { 'content-type': octets, etag: etagOf(payload) });
-    response.write(payload.subarray(0, 100));
+    response.write(payload.subarray(0, 100), () => silent(response));
   };
 }
 
-/** Those that are waited for have little time. */
-const slow = ['a payload that drips', 'silence', 'silence in the middle'];
-const fast = Object.keys(hostile).filter((name) => !slow.includes(name));
-
 /** Each domain does one of these, at once; what they cost, and what becomes of another meanwhile. */
-function costOneAttempt(names: readonly string[], options: PullWorldOptions = {}) {
+function costOneAttempt(names: readonly string[]) {
   return async (t: ExecutionContext): Promise<void> => {
-    const world = await startPullWorld(t, options);
+    const world = await startPullWorld(t);
     const good = await world.addSite('good.test');
     const fine = world.offer(good);
     const bad = [];
@@ -182,7 +181,7 @@ function costOneAttempt(names: readonly string[], options: PullWorldOptions = {}
       const [outcome, act] = hostile[name] as (typeof hostile)[string];
       const site = await world.addSite(`bad${i}.test`);
       const evil = world.offer(site);
-      for (const [path, route] of act(evil)) site.routes.set(path, route);
+      for (const [path, route] of act(evil, world.silent)) site.routes.set(path, route);
       await world.delegate(evil);
       bad.push({ name, outcome, site, evil });
     }
@@ -211,12 +210,24 @@ function costOneAttempt(names: readonly string[], options: PullWorldOptions = {}
 
 test.serial(
   'redirects, pages of a proxy, bytes without end, of another size or hash: each costs one attempt, and others are pulled beside them',
-  costOneAttempt(fast),
+  costOneAttempt(Object.keys(hostile).filter((name) => !slow.includes(name))),
 );
 test.serial(
   'silence and dripping cost one attempt each, and no longer than the patience',
-  costOneAttempt(slow, { patienceMs: 3000, attemptMs: 6000 }),
+  costOneAttempt(slow),
 );
+
+test.serial('an attempt has its end, however steadily bytes come', async (t) => {
+  const world = await startPullWorld(t, { attemptMs: 200 });
+  const site = await world.addSite();
+  const message = world.offer(site);
+  site.routes.set(`${message.path}/payload`, dripping(message.payload));
+  await world.delegate(message);
+  await world.pulling.turn();
+  t.is(await world.copyOf(message), undefined);
+  t.is(site.asked(message.path), 1);
+  t.is(await world.store.pulls.nextDue(), start + 300);
+});
 
 /** Of header and envelope. */
 function sealedSize({ object }: Announced): number {
@@ -285,10 +296,10 @@ test.serial(
 test.serial(
   'a domain that is silent is asked once in a round, whatever it announced, and has one connection at a time',
   async (t) => {
-    const world = await startPullWorld(t, { patienceMs: 2000 });
+    const world = await startPullWorld(t);
     const [bad, good] = [await world.addSite('x.a.test'), await world.addSite('y.a.test')];
     const many = Array.from({ length: 5 }, () => world.offer(bad));
-    for (const { path } of many) bad.routes.set(path, () => undefined);
+    for (const { path } of many) bad.routes.set(path, world.silent);
     const fine = world.offer(good);
     for (const message of [...many, fine]) await world.delegate(message);
     await world.pulling.turn();

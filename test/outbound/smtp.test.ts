@@ -44,8 +44,8 @@ async function start(t: ExecutionContext, allow: readonly string[] = ['127.0.0.0
     allow,
     caFiles: [caFile],
     hello: 'post.alpha.test',
-    connectMs: 5000,
-    idleMs: 5000,
+    connectMs: 60_000,
+    idleMs: 60_000,
   });
 }
 

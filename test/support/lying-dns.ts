@@ -78,10 +78,9 @@ async function listen() {
     const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
     const udp = createSocket('udp4').bind(port, '127.0.0.1');
     // A free TCP port may be taken for UDP.
-    const free = await Promise.race([
-      once(udp, 'listening').then(() => true),
-      once(udp, 'error').then(() => false),
-    ]);
+    const free = await new Promise<boolean>((resolve) => {
+      udp.once('listening', () => resolve(true)).once('error', () => resolve(false));
+    });
     if (free) return { port, server, udp };
     server.close();
   }
