@@ -37,7 +37,10 @@ function ok({ code, out, err }: Run): string {
 const run = (user: string, ...args: readonly string[]): Promise<Run> => hosters.as(user, args);
 
 async function json<T>(user: string, ...args: readonly string[]): Promise<T> {
-  return JSON.parse((await run(user, ...args, '--json')).out) as T;
+  const { out, err } = await run(user, ...args, '--json');
+  // Also what ends with a warning says its JSON.
+  if (out === '') throw new Error(`nothing came: ${err}`);
+  return JSON.parse(out) as T;
 }
 
 /** Another pin than a client has made: as if the domain had listed something else until now. */
