@@ -9,6 +9,7 @@ import { createBridgeUsers } from './admin/bridge-users.ts';
 import { createEffectiveSettings } from './admin/domain-settings.ts';
 import { createKeyKeeper } from './admin/key-keeper.ts';
 import { keySealer } from './admin/key-sealer.ts';
+import { createReseal } from './bridges/mail-reseal.ts';
 import { createSteadyClock, earlierOf, systemClock, type Clock } from './clock.ts';
 import { restartNeeded, type Config } from './config.ts';
 import { createSha256 } from './crypto/kdf.ts';
@@ -129,6 +130,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     publish: (domain) => publisher.published(domain).finally(() => fetching.watches.review()),
     rotation: () => config.keys.rotate,
     bridges: createBridgeUsers({ store, settings }),
+    beforeForgetting: createReseal({ queue: store.mailQueue, clock, random: systemRandom, log }),
     clock,
     random: systemRandom,
     log,

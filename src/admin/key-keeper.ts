@@ -37,6 +37,8 @@ export interface KeyKeeperParts {
   readonly publish: (domain: string) => Promise<unknown>;
   /** How long a key is used, seconds. */
   readonly rotation: () => number;
+  /** Before private halves are overwritten, once their successors are on disk: for what waits under them. Does not throw. */
+  readonly beforeForgetting?: (keys: DomainKeys, forgotten: readonly KeyPair[]) => Promise<void>;
   /** The bridge users of domains that have one; absent: none has. */
   readonly bridges?: BridgeUsers;
   readonly clock: Clock;
@@ -83,7 +85,9 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
       keyRing.set(after);
       if (after.bridge !== before.bridge) await bridges?.list(after);
       await publish(domain);
-      for (const key of forgottenKeys(before, after)) key.secret.wipe();
+      const forgotten = forgottenKeys(before, after);
+      await parts.beforeForgetting?.(after, forgotten);
+      for (const key of forgotten) key.secret.wipe();
       return after;
     });
   }

@@ -8,7 +8,10 @@ import { mailDate } from './mail-mapping.ts';
 export type ReportKind = 'failed' | 'delayed' | 'delivered';
 
 export interface ReportedRecipient {
-  readonly address: string;
+  /** Undefined where it cannot be known any more: the sealed part does not open. */
+  readonly address: string | undefined;
+  /** Among the recipients of the mail, from 1. */
+  readonly place: number;
   /** Enhanced status code (RFC 3463). */
   readonly status: string;
   /** Who said so, where it was a server. */
@@ -50,7 +53,7 @@ const subjects = {
 /** The report as a mail (RFC 5322). */
 export async function composeReport(report: Report): Promise<Uint8Array> {
   const { kind, from, to, now, messageId, header } = report;
-  const utf8 = !isAscii([from, to, ...report.recipients.map(({ address }) => address)].join(''));
+  const utf8 = !isAscii([from, to, ...report.recipients.map(({ address }) => address ?? '')].join(''));
   const node = new MimeNode('multipart/report; report-type=delivery-status');
   node.setHeader({
     from: { name: 'Mail bridge', address: from },
@@ -71,8 +74,8 @@ export async function composeReport(report: Report): Promise<Uint8Array> {
 
 function words({ kind, recipients, until }: Report): string {
   const list = recipients.map(
-    ({ address, status, host }) =>
-      `    ${address}: ${meaningOf(status)} (${status}${host === undefined ? '' : `, says ${host}`})`,
+    ({ address, place, status, host }) =>
+      `    ${address ?? `recipient ${place}`}: ${address === undefined ? sealedAway : meaningOf(status)} (${status}${host === undefined ? '' : `, says ${host}`})`,
   );
   const first = {
     failed: 'This mail was not delivered to',
@@ -80,7 +83,9 @@ function words({ kind, recipients, until }: Report): string {
     delivered: 'This mail was taken by the mail server of',
   }[kind];
   const last = {
-    failed: 'It is not tried again. Whoever runs your domain can have it tried again for 14 days.',
+    failed: recipients.some(({ address }) => address === undefined)
+      ? 'It cannot be tried again: send it once more.'
+      : 'It is not tried again. Whoever runs your domain can have it tried again for 14 days.',
     delayed: `It is tried again, until ${until === undefined ? 'five days are over' : mailDate(until)}. You need not send it again.`,
     delivered: 'What happens behind that server is not known here.',
   }[kind];
@@ -91,8 +96,9 @@ function statusFields(report: Report, utf8: boolean): string {
   const { kind, host, handle, created, recipients, until, now } = report;
   const groups = [
     [`Reporting-MTA: dns; ${host}`, `Original-Envelope-Id: ${handle}`, `Arrival-Date: ${mailDate(created)}`],
-    ...recipients.map(({ address, status, host: by, reply }) => [
-      `Final-Recipient: ${utf8 ? 'utf-8' : 'rfc822'}; ${address}`,
+    ...recipients.map(({ address, place, status, host: by, reply }) => [
+      // RFC 3464 wants a field, and there is no address: a type of our own.
+      `Final-Recipient: ${address === undefined ? `x-place; ${place}` : `${utf8 ? 'utf-8' : 'rfc822'}; ${address}`}`,
       `Action: ${actions[kind]}`,
       `Status: ${status}`,
       ...(by === undefined ? [] : [`Remote-MTA: dns; ${by}`]),
@@ -125,6 +131,8 @@ const meanings: Readonly<Record<string, string>> = {
   '7.5': 'the server does not prove who it is',
   '7.8': 'the smarthost does not let us in',
 };
+
+const sealedAway = 'the key that it was sealed to for the way out is gone';
 
 function meaningOf(status: string): string {
   const own = meanings[status.slice(2)];

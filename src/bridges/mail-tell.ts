@@ -8,6 +8,7 @@ import {
   type QueuedMail,
   type QueuedRecipient,
 } from '../store/api/mail-queue.ts';
+import type { Owner } from '../store/api/terms.ts';
 import { mailNotify, type MailSubmission } from '../wire/mail-submission.ts';
 import { mailKinds } from '../wire/registry.ts';
 import type { Deliver } from './deliver-api.ts';
@@ -20,6 +21,8 @@ export interface TellParts {
   readonly deliver: Deliver;
   /** Address of the bridge user of a domain; undefined where it has none. */
   readonly bridgeAddress: (domain: string) => string | undefined;
+  /** Where a user is told of mail whose sealed part cannot be opened any more; undefined where they are gone. */
+  readonly addressOf: (owner: Owner) => Promise<string | undefined>;
   readonly host: string;
   readonly clock: Clock;
   readonly draw: () => number;
@@ -47,7 +50,7 @@ export function createTell(parts: TellParts): Tell {
 
   async function send(
     mail: QueuedMail,
-    submission: MailSubmission,
+    submission: MailSubmission | undefined,
     group: { readonly kind: ReportKind; readonly indexes: readonly number[] },
     header: Uint8Array,
   ): Promise<boolean> {
@@ -58,7 +61,8 @@ export function createTell(parts: TellParts): Tell {
     const now = clock.seconds();
     const last = said.get(nameOf(mail));
     const once = onceOf(mail, group);
-    const to = submission.reversePath;
+    const to = submission?.reversePath ?? (await parts.addressOf(mail.owner));
+    if (to === undefined) return true;
     const content = await composeReport({
       kind,
       from,
@@ -68,7 +72,8 @@ export function createTell(parts: TellParts): Tell {
       created: mail.created,
       recipients: indexes.map((index) => ({
         ...last?.get(index),
-        address: submission.recipients[index] ?? '',
+        address: submission?.recipients[index],
+        place: index + 1,
         status: mail.recipients[index]?.code ?? '4.0.0',
       })),
       ...(kind === 'delayed' ? { until: mail.since + mailLife } : {}),
@@ -108,7 +113,9 @@ export function createTell(parts: TellParts): Tell {
           kindOf(recipient, mail, now) === kind ? [index] : [],
         );
         if (indexes.length === 0) continue;
-        const wanted = submission !== undefined && (submission.notify & mailNotify[bits[kind]]) !== 0;
+        // Where nobody knows any more what was wished for, only what failed is told.
+        const wanted =
+          submission === undefined ? kind === 'failed' : (submission.notify & mailNotify[bits[kind]]) !== 0;
         const done = !wanted || (await send(mail, submission, { kind, indexes }, await header()));
         const change = done
           ? { told: kind === 'delayed' ? mailNotify.delay : allTold }

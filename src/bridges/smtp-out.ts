@@ -182,7 +182,7 @@ async function outcomesOf(
 ): Promise<Outcomes> {
   const alike = (outcome: MailOutcome): Outcomes => new Map(due.map((index) => [index, outcome]));
   const opened = open(parts, queued);
-  if (typeof opened === 'string') return alike({ kind: 'failed', status: opened });
+  if (typeof opened === 'string') return new Map(due.map((index) => [index, unopened(queued, index)]));
   const checked = await checkContent(parts, opened);
   if (typeof checked === 'string') return alike({ kind: 'failed', status: checked });
   const outcomes = new Map<number, MailOutcome & { readonly notBefore?: number }>();
@@ -198,6 +198,13 @@ async function outcomesOf(
   const job = { from: opened.submission.reversePath, open: () => outgoing(parts, opened) };
   for (const [index, outcome] of await parts.routes.carry(allowed, job)) outcomes.set(index, outcome);
   return outcomes;
+}
+
+/** Keys change while mail waits, and then it is sealed to the next one: only what is still shut at the next try fails. */
+function unopened({ recipients }: QueuedMail, index: number): MailOutcome {
+  return recipients[index]?.code === '4.7.0'
+    ? { kind: 'failed', status: '5.7.0' }
+    : { kind: 'later', status: '4.7.0' };
 }
 
 /** 5.7.0: the key that it was sealed to is gone, or it was never what its client said. */

@@ -95,9 +95,15 @@ export function selectKey<K extends KeyPair>(keys: readonly K[], use: KeyUse, no
  * where it must not be used any more (or not yet).
  */
 export function findKey(keys: readonly KeyPair[], use: KeyUse, id: Uint8Array, now: number): KeyPair {
-  const key = keys.find((candidate) => candidate.use === use && constantTimeEqual(candidate.id, id));
-  if (key === undefined) throw new BeckonError('key_unknown', 'no own key has this id');
+  const key = ownKey(keys, use, id);
   if ((key.status !== 'active' && key.status !== 'retired') || !inLife(key, now))
     throw new BeckonError('key_not_active', 'the key named is not in use');
+  return key;
+}
+
+/** The own key with this id, whatever its dates say. Throws `key_unknown`. */
+export function ownKey(keys: readonly KeyPair[], use: KeyUse, id: Uint8Array): KeyPair {
+  const key = keys.find((candidate) => candidate.use === use && constantTimeEqual(candidate.id, id));
+  if (key === undefined) throw new BeckonError('key_unknown', 'no own key has this id');
   return key;
 }

@@ -194,6 +194,19 @@ export function createMailQueue(parts: MailQueueParts): MailQueueTables {
       wake();
       return row;
     },
+    async sealedTo(domain, keyId) {
+      const found: { owner: Owner; id: Uint8Array }[] = [];
+      for (const { owner, id, content, keyId: key } of everything())
+        if (content !== undefined && owner.domain === domain && equal(key, keyId)) found.push({ owner, id });
+      return found;
+    },
+    async reseal(owner, id, from, { keyId, sealed }) {
+      await change(owner, id, (row) => {
+        if (row.sealed === undefined || !equal(row.keyId, from)) return row;
+        usage.change(owner, { messages: 0, bytes: sealed.length - row.sealed.length });
+        return { ...row, keyId, sealed };
+      });
+    },
     expire: (now, limit) =>
       engine.write(() => {
         const due = ends.keys({ to: ordered(now + 1), limit });

@@ -122,6 +122,7 @@ export async function mailWorld(t: ExecutionContext, options: MailWorldOptions =
       tell: createTell({
         queue: over.mailQueue,
         deliver,
+        addressOf: async () => 'alice@alpha.test',
         bridgeAddress: () => 'mail-bridge@alpha.test',
         host: 'post.hoster.test',
         clock,

@@ -3,9 +3,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import PostalMime from 'postal-mime';
+import { createReseal } from '../../src/bridges/mail-reseal.ts';
 import { checkMail } from '../../src/bridges/mail-check.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
+import { BeckonError } from '../../src/errors.ts';
+import type { DomainKeys } from '../../src/keys/domain-keys.ts';
+import { createKeyPair } from '../../src/keys/key-pair.ts';
+import { silentLog } from '../../src/log.ts';
 import { alice, pieces, random, start } from '../store/fixture.ts';
-import { letter, mailWorld, statesOf, submitted } from './mail-world.ts';
+import { bridgeKey, domain, letter, mailWorld, statesOf, submitted } from './mail-world.ts';
 
 test('mail leaves byte for byte below one trace of ours, once, and its content goes', async (t) => {
   const { store, sink, runner, told } = await mailWorld(t);
@@ -268,6 +274,60 @@ test('who is native gets no clear text, and who is to be looked up again waits',
     [['carol@gamma.test']],
   );
   t.deepEqual(await statesOf(store, mail), ['failed 5.7.1', 'queued 4.4.3', 'delivered 2.0.0']);
+});
+
+test('mail under a key that is forgotten leaves under its successor, dead letters too', async (t) => {
+  const next = createKeyPair(domain, 'bridge', systemRandom, { notBefore: start, notAfter: start + 1e7 });
+  let refused = true;
+  const keys = new Map([[Buffer.from(bridgeKey.id).toString('hex'), bridgeKey.secret]]);
+  const key = (_domain: string, id: Uint8Array) => {
+    const secret = keys.get(Buffer.from(id).toString('hex'));
+    if (secret === undefined) throw new BeckonError('key_unknown', 'no such key');
+    return secret;
+  };
+  const { store, sink, runner, clock } = await mailWorld(t, {
+    refuse: () => (refused ? 550 : undefined),
+    parts: { bridgeKey: key },
+  });
+  const dead = await submitted(store);
+  await runner().turn();
+  t.deepEqual(await statesOf(store, dead), ['failed 5.0.0']);
+  const waiting = await submitted(store);
+  const reseal = createReseal({ queue: store.mailQueue, clock, random: systemRandom, log: silentLog });
+  const after = { domain, keys: [next] } as unknown as DomainKeys;
+  await reseal(after, [{ ...next, id: random(8) }, bridgeKey]);
+  keys.clear();
+  keys.set(Buffer.from(next.id).toString('hex'), next.secret);
+  refused = false;
+  await store.mailQueue.retry(alice, dead.id, clock.seconds());
+  await runner().turn();
+  t.deepEqual(
+    [await statesOf(store, dead), await statesOf(store, waiting), sink.mails.length],
+    [['delivered 2.0.0'], ['delivered 2.0.0'], 2],
+  );
+});
+
+test('mail whose key is gone fails at the second try, and its sender is told by number', async (t) => {
+  const gone = () => {
+    throw new BeckonError('key_unknown', 'no such key');
+  };
+  const { store, runner, told, clock } = await mailWorld(t, { parts: { bridgeKey: gone } });
+  const mail = await submitted(store, letter, { recipients: ['carol@gamma.test', 'dave@gamma.test'] });
+  const out = runner();
+  await out.turn();
+  t.deepEqual([await statesOf(store, mail), told], [['queued 4.7.0', 'queued 4.7.0'], []]);
+  clock.advance(60);
+  await out.turn();
+  t.deepEqual(await statesOf(store, mail), ['failed 5.7.0', 'failed 5.7.0']);
+  t.is(told.length, 1);
+  t.like(told[0]?.to, { address: 'alice@alpha.test', mail: { kind: 1, reference: mail.id } });
+  const text = told[0]?.text ?? '';
+  t.regex(text, /Final-Recipient: x-place; 1\r\nAction: failed\r\nStatus: 5\.7\.0\r\n/);
+  t.regex(text, /Final-Recipient: x-place; 2\r\n/);
+  t.regex(text, /send it once more/);
+  clock.advance(3600);
+  await out.turn();
+  t.is(told.length, 1);
 });
 
 test('what is dropped does not leave any more', async (t) => {

@@ -139,7 +139,7 @@ test('what is refused comes back to the sender as a report from the domain’s o
   t.is(entry?.recipients[0]?.messages[0]?.handle, recipients[0]?.handles?.[0]);
 });
 
-test('what waits can be taken back, and is tried again where it is not', async (t) => {
+test('what waits can be taken back, and is tried again where it is not, though its key was revoked meanwhile', async (t) => {
   let isBusy = true;
   const { town, sink } = await townWithMail(t, { refuse: () => (isBusy ? 450 : undefined) });
   const ann = await town.enroll('ann@alpha.test');
@@ -150,6 +150,10 @@ test('what waits can be taken back, and is tried again where it is not', async (
   await town.hoster('alpha').catchUp();
   t.like((await ann.client().sent())[0]?.recipients[0], { state: 'queued', code: '4.0.0' });
   t.like(await ann.client().retract(first.number ?? 0), { recipients: [{ outcome: 'withdrawn' }] });
+  const { admin } = town.hoster('alpha');
+  const { keys } = await admin.domainKeys('alpha.test');
+  const key = keys.find(({ use, status }) => use === 'bridge' && status === 'active');
+  await admin.revokeKey('alpha.test', key?.id ?? '');
   await town.hoster('alpha').restart();
   isBusy = false;
   town.clock.advance(hour);

@@ -80,6 +80,18 @@ export interface MailQueueStore {
   drop(owner: Owner, id: Uint8Array, now: number): Promise<QueuedMail | undefined>;
   /** What is queued is due at once, and what failed is queued again while its content is there. Undefined where there is no such mail. */
   retry(owner: Owner, id: Uint8Array, now: number): Promise<QueuedMail | undefined>;
+  /** Mail of a domain whose content is sealed to this key. */
+  sealedTo(
+    domain: string,
+    keyId: Uint8Array,
+  ): Promise<readonly { readonly owner: Owner; readonly id: Uint8Array }[]>;
+  /** The same content sealed to another key; nothing happens where it is not sealed to `from` any more. */
+  reseal(
+    owner: Owner,
+    id: Uint8Array,
+    from: Uint8Array,
+    to: { readonly keyId: Uint8Array; readonly sealed: Uint8Array },
+  ): Promise<void>;
   /** Ends what time ends; how many rows that were, at most `limit`. */
   expire(now: number, limit: number): Promise<number>;
   /** Mail that waits: for `status`. */
