@@ -206,6 +206,7 @@ test('the lists of the registry are those of the code', (t) => {
   t.deepEqual(listAfter('README.md', 'User statuses'), { ...registry.userStatuses });
   t.deepEqual(listAfter('README.md', 'User flags'), { ...registry.userFlags });
   t.deepEqual(listAfter('README.md', 'Envelope flags'), { ...registry.envelopeFlags });
+  t.deepEqual(listAfter('README.md', 'Header flags'), { ...registry.headerFlags });
   t.deepEqual(listAfter('README.md', 'Introduction types'), { ...registry.introductionTypes });
   t.deepEqual(listAfter('README.md', 'Mail kinds'), { ...registry.mailKinds });
   t.deepEqual(listAfter('README.md', 'Gateway kinds'), { ...registry.gatewayKinds });
@@ -255,6 +256,7 @@ test('every constant of the registry is compared by these tests', (t) => {
     'gatewayCost',
     'gatewayKindNames',
     'gatewayKinds',
+    'headerFlags',
     'introductionTypes',
     'keyStatuses',
     'keyUses',

@@ -95,7 +95,7 @@ export interface Client {
    * other commands may work meanwhile. Throws `unsupported`, `rate_limited`, `unavailable`, network codes: then only asking helps.
    */
   watch(): Promise<Watching>;
-  /** Everything received, by number; parts stand under their cover. */
+  /** Everything received, by number; parts stand under their cover, and wait for it (`restUntil`) until it comes. */
   inbox(): readonly InboxEntry[];
   /** One entry, a part too. Throws `not_found`. */
   entry(number: number): InboxEntry;
@@ -106,7 +106,7 @@ export interface Client {
   open(number: number): Promise<InboxEntry>;
   /**
    * Writes the plaintext of a message into a sink, then accepts it; what was accepted and is kept at the own domain comes from there. Opens it first where needed. A cover has no content of its own:
-   * take its parts. Throws `not_found`, `message_gone`, `payload_mismatch` and other refusals, `unavailable`, network codes.
+   * take its parts. Throws `unavailable` for a part whose cover has not come yet, `not_found`, `message_gone`, `payload_mismatch` and other refusals, `unavailable`, network codes.
    */
   payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry>;
   /** Done with it, unread. Throws `not_found`. */
@@ -222,7 +222,7 @@ export interface Joined {
 }
 
 export interface SyncResult {
-  /** New or changed since the last time. */
+  /** New or changed since the last time, but for parts that wait for the rest of their message. */
   readonly entries: readonly InboxEntry[];
   /** What is wrong with the state that the user's devices share. */
   readonly troubles?: readonly StateTrouble[];
@@ -255,6 +255,11 @@ export interface InboxEntry {
   readonly sizeAtMost: number;
   readonly refusal?: string;
   readonly held?: string;
+  /**
+   * It is part of a message whose rest has not come yet: `waiting`, though it is opened, until that is there, or until then (unix seconds), when it
+   * stands by itself.
+   */
+  readonly restUntil?: number;
   /** Until when the own domain has a copy that it pulled: it can be had until then, though `expires` may be past. */
   readonly copyUntil?: number;
   /** Put off by the user until then. */

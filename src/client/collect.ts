@@ -122,7 +122,9 @@ function changedSince(before: ClientState, now: ClientState): SyncResult['entrie
       .map(({ number }) => number),
   );
   return inboxOf(now).filter(
-    ({ number, parts }) => changed.has(number) || parts?.some((part) => changed.has(part.number)),
+    ({ number, parts, restUntil }) =>
+      restUntil === undefined &&
+      (changed.has(number) || parts?.some((part) => changed.has(part.number)) === true),
   );
 }
 
@@ -130,6 +132,7 @@ function isSame(before: Received | undefined, now: Received): boolean {
   return (
     before?.status === now.status &&
     before.held === now.held &&
+    before.alone === now.alone &&
     before.opened?.parts?.length === now.opened?.parts?.length
   );
 }

@@ -158,6 +158,8 @@ export interface MessageFor {
   readonly payload: Uploaded;
   /** Whether its ref carries the route's introduction. */
   readonly introduces: boolean;
+  /** A cover is going to list it. */
+  readonly isPart: boolean;
   readonly now: number;
   readonly expires: number;
   readonly random: Random;
@@ -185,6 +187,7 @@ export function composeMessage(message: MessageFor): {
       mediaType,
     },
     expires,
+    isPart: message.isPart,
     replyDrop: route.replyDrop,
     ...(recipient.tag === undefined ? {} : { tag: recipient.tag }),
     now: message.now,

@@ -6,7 +6,7 @@ import { BeckonError, codeOf } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import { decodeCover } from '../message/cover.ts';
 import { decryptPayload, type ExpectedPayload } from '../message/payload.ts';
-import { mediaTypes } from '../wire/registry.ts';
+import { isCover } from './belonging.ts';
 import { isUnderWay, receivedKey } from './reduce.ts';
 import { isHeld, type Source } from './source.ts';
 import type { ClientEvent, ClientState, ListedPart, OpenedMessage, Received, ReceivedKey } from './state.ts';
@@ -14,10 +14,6 @@ import type { Session } from './store.ts';
 
 /** The most bytes of a cover's plaintext that are read. */
 const maxCover = 64 * 1024;
-
-export function isCover({ opened }: Received): boolean {
-  return opened?.mediaType === mediaTypes.cover;
-}
 
 /** Opened covers whose list was not fetched yet. */
 export function unlistedCovers(state: ClientState): readonly Received[] {

@@ -4,17 +4,19 @@ import { BeckonError } from '../errors.ts';
 import { traceHandle } from '../keys/fingerprints.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { InboxEntry, Reply } from './api.ts';
-import { isCover } from './cover.ts';
+import { aloneFrom, isCover, lacksCover, listedParts, partsOf, type PartOf } from './belonging.ts';
 import { correspondentOf } from './correspondent.ts';
-import { letterKey, receivedKey } from './reduce.ts';
-import type { ClientState, ListedPart, OpenedMessage, Received } from './state.ts';
+import { isUnderWay, letterKey, receivedKey } from './reduce.ts';
+import type { ClientState, OpenedMessage, Received, ReceivedKey } from './state.ts';
 
-/** Everything received, by number; what a cover lists stands under it alone. */
+/** Everything received, by number; what a cover lists stands under it alone, and a part that ended before its cover came nowhere. */
 export function inboxOf(state: ClientState): readonly InboxEntry[] {
-  const received = Object.values(state.received).sort((a, b) => a.number - b.number);
-  const listed = new Set(received.flatMap((cover) => partsOf(state, cover).map(({ part }) => part.number)));
   const lookup = lookupOf(state);
-  return received.filter(({ number }) => !listed.has(number)).map((entry) => describe(state, lookup, entry));
+  const isNothing = (one: Received): boolean => !isUnderWay(one) && lacksCover(one, lookup.listed);
+  return Object.values(state.received)
+    .filter((one) => !lookup.listed.has(receivedKey(one)) && !isNothing(one))
+    .toSorted((a, b) => a.number - b.number)
+    .map((entry) => describe(state, lookup, entry));
 }
 
 /** The entry with a number. Throws `not_found`. */
@@ -38,9 +40,16 @@ export function replyTo(state: ClientState, number: number): Reply {
   const received = receivedOf(state, number);
   const { opened } = received;
   if (opened === undefined) throw new BeckonError('request_invalid', 'this message is not opened yet');
+  expectWhole(state, received);
   const first = partsOf(state, received).find(({ part }) => part.opened !== undefined)?.part.opened;
   const from = opened.to === undefined ? {} : { from: opened.to };
   return { to: whomToAnswer(opened), ...from, parents: [(first ?? opened).letterId] };
+}
+
+/** Throws `unavailable` for a part of which no cover came yet: it is nothing by itself. */
+export function expectWhole(state: ClientState, received: Received): void {
+  if (lacksCover(received, listedParts(state)))
+    throw new BeckonError('unavailable', 'this is part of a message whose rest has not come yet');
 }
 
 /** Of mail, whom it asks to answer: a bridge is nobody to write to. */
@@ -49,20 +58,6 @@ function whomToAnswer({ sender, mail }: OpenedMessage): string {
   const asked = mail.kind === 'mail' ? (mail.replyTo ?? mail.from) : '';
   if (asked === '') throw new BeckonError('request_invalid', 'this mail names nobody to answer');
   return asked;
-}
-
-interface PartOf {
-  readonly listed: ListedPart;
-  readonly part: Received;
-}
-
-/** Only what came the same way from the same domain can belong together. */
-function partsOf(state: ClientState, cover: Received): readonly PartOf[] {
-  return (cover.opened?.parts ?? []).flatMap((listed) => {
-    const part = state.received[receivedKey({ pollKey: cover.pollKey, id: listed.id })];
-    const belongs = part !== undefined && part.id !== cover.id && part.senderDomain === cover.senderDomain;
-    return belongs ? [{ listed, part }] : [];
-  });
 }
 
 /** Who wrote it if its drop and its ref are right: nobody where they contradict each other. */
@@ -82,7 +77,7 @@ function describe(state: ClientState, lookup: Lookup, received: Received): Inbox
   const parts = partsOf(state, received);
   return {
     number: received.number,
-    status: received.status,
+    ...statusOf(lookup, received),
     ...(from === undefined ? {} : { from }),
     fromVerified: opened !== undefined,
     way: drop?.kind === 'introduced' ? 'introduction' : drop?.kind === 'card' ? 'card' : 'drop',
@@ -108,6 +103,13 @@ function describe(state: ClientState, lookup: Lookup, received: Received): Inbox
       ? { cover: true, parts: parts.map((found) => describePart(state, lookup, found)) }
       : {}),
   };
+}
+
+/** Of a part whose cover has not come nobody is to do anything yet. */
+function statusOf({ listed }: Lookup, received: Received): Pick<InboxEntry, 'status' | 'restUntil'> {
+  const { status } = received;
+  const waits = status === 'opened' && lacksCover(received, listed);
+  return waits ? { status: 'waiting', restUntil: aloneFrom(received) } : { status };
 }
 
 /** Before a part is opened, its cover says what it is. */
@@ -141,6 +143,8 @@ function openedFields(lookup: Lookup, opened: OpenedMessage): Partial<InboxEntry
 
 /** What entries are looked up by, made once for a listing. */
 interface Lookup {
+  /** Keys of what stands under a cover. */
+  readonly listed: ReadonlySet<ReceivedKey>;
   /** Numbers of own messages, by letter id. */
   readonly sent: ReadonlyMap<string, number>;
   /** By letter id, whoever the author is. */
@@ -156,6 +160,7 @@ function lookupOf(state: ClientState): Lookup {
     received.opened === undefined ? [] : [{ received, ...received.opened }],
   );
   return {
+    listed: listedParts(state),
     sent: new Map(
       state.sent.flatMap(({ number, letterIds, parts }) =>
         [...letterIds, ...parts.map(({ letterId }) => letterId)].map((id) => [id, number] as const),

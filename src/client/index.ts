@@ -12,7 +12,7 @@ import { createKeep } from './keep.ts';
 import { createDevices, renewPhrase } from './devices.ts';
 import { createEnroll } from './enroll.ts';
 import { createIgnoreSender, ignoredSenders } from './ignored.ts';
-import { claimedSender, entryOf, inboxOf, receivedOf, replyTo } from './inbox.ts';
+import { claimedSender, entryOf, expectWhole, inboxOf, receivedOf, replyTo } from './inbox.ts';
 import { createOpenOne } from './open.ts';
 import { createOwnDomain, type OwnDomain } from './own-domain.ts';
 import { createOwnKeys } from './own-keys.ts';
@@ -154,6 +154,7 @@ export async function createClient(parts: ClientParts): Promise<Client> {
   async function payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry> {
     await share.tryLearn();
     if (receivedOf(session.state(), number).status === 'waiting') await open(number);
+    expectWhole(session.state(), receivedOf(session.state(), number));
     await readPayload(receivedOf(session.state(), number), sink, progress);
     await deliverAccepts({ session, network });
     await share.tryShare();

@@ -275,7 +275,7 @@ function expectedOf(session: Session, received: Received, drop: OwnDrop): Expect
 }
 
 function describe(verified: VerifiedMessage): OpenedMessage {
-  const { envelope, letter, tag } = verified;
+  const { envelope, letter, tag, isPart } = verified;
   const { retracts, fileName } = letter;
   return {
     sender: envelope.sender,
@@ -288,6 +288,7 @@ function describe(verified: VerifiedMessage): OpenedMessage {
     mediaType: letter.mediaType,
     ...(fileName === undefined ? {} : { fileName }),
     ...(tag === undefined ? {} : { tag }),
+    ...(isPart ? { part: true as const } : {}),
     length: letter.plaintextLength,
     plaintextHash: bytesToJson(letter.plaintextHash),
     payloadSize: envelope.payloadSize,

@@ -16,7 +16,7 @@ import { pullEntry, type PullEntry } from '../wire/blind.ts';
 import { counts, times } from '../wire/registry.ts';
 import { encode } from '../wire/schema.ts';
 import type { Delegated, PulledSender, PulledSenders } from './api.ts';
-import { isCover } from './cover.ts';
+import { isCover } from './belonging.ts';
 import { receivedOf } from './inbox.ts';
 import type { OwnDomain, PullState } from './own-domain.ts';
 import { correspondentOf } from './correspondent.ts';

@@ -1,7 +1,12 @@
 /** What time ends: drops, and messages that were not read. */
 import { times } from '../wire/registry.ts';
 import { correspondentOf } from './correspondent.ts';
-import type { ClientState, OwnDrop, Received, Text64 } from './state.ts';
+import type { ClientState, OwnDrop, Received, ReceivedKey, Text64 } from './state.ts';
+
+/** The key of a message in `received`. */
+export function receivedKey({ pollKey, id }: Pick<Received, 'pollKey' | 'id'>): ReceivedKey {
+  return `${pollKey} ${id}`;
+}
 
 /** Whether there is still something to do about it. */
 export function isUnderWay(received: Received): boolean {

@@ -4,8 +4,9 @@ import { sizeClass } from '../wire/padding.ts';
 import { times } from '../wire/registry.ts';
 import { contentOf, withContent } from './blob.ts';
 import { joinContents } from './join.ts';
-import { erased, forgetPast, isUnderWay, noMoreKept } from './received-life.ts';
-export { isUnderWay, unopenedKept } from './received-life.ts';
+import { letAlone } from './belonging.ts';
+import { erased, forgetPast, isUnderWay, noMoreKept, receivedKey } from './received-life.ts';
+export { isUnderWay, receivedKey, unopenedKept } from './received-life.ts';
 import { reduceOwn, withoutOldKeys, withoutVoidDrops } from './reduce-own.ts';
 import type {
   CardDrop,
@@ -21,11 +22,6 @@ import type {
   Text64,
   TheirDrop,
 } from './state.ts';
-
-/** The key of a message in `received`. */
-export function receivedKey({ pollKey, id }: Pick<Received, 'pollKey' | 'id'>): ReceivedKey {
-  return `${pollKey} ${id}`;
-}
 
 /** The key of a letter in `letters`. */
 export function letterKey(author: string, letterId: Text64): string {
@@ -131,7 +127,7 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'content-kept':
       return { ...state, blob: event.blob };
     case 'time-passed':
-      return withoutOldKeys(forgetPast(state, event.now), event.now);
+      return withoutOldKeys(forgetPast(letAlone(state, event.now), event.now), event.now);
     default:
       return reduceOwn(state, event);
   }

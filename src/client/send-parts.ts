@@ -16,7 +16,14 @@ import { encodeCover } from '../message/cover.ts';
 import { encryptPayload, payloadSize } from '../message/payload.ts';
 import type { CoverPart } from '../wire/message.ts';
 import { mediaTypes, sizes } from '../wire/registry.ts';
-import { composeMessage, letterFor, type Route, type Sender, type Uploaded } from './compose.ts';
+import {
+  composeMessage,
+  letterFor,
+  type MessageFor,
+  type Route,
+  type Sender,
+  type Uploaded,
+} from './compose.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { Sent, SentPart } from './state.ts';
 import type { ContentOf, OnProgress, OutgoingPart } from './send-api.ts';
@@ -49,6 +56,10 @@ export interface Running {
   late: boolean;
 }
 
+/** What the recipient is to see first, and what is nothing without it. */
+const coverOrWhole = { introduces: true, isPart: false };
+const oneOfSeveral = { introduces: false, isPart: true };
+
 /** Sends what is not sent yet; `noted` says what was. Throws network codes, and what the domain refuses. */
 export function createSendParts(parts: SendPartsParts): (running: Running) => Promise<void> {
   const { unfinished, own, random } = parts;
@@ -72,10 +83,11 @@ export function createSendParts(parts: SendPartsParts): (running: Running) => Pr
     await reserveIds(running);
     const { noted, routes } = running;
     const cover = routes[noted.done - noted.parts.length];
-    if (cover !== undefined) return await seal(running, await coverFor(running, cover), [cover], true);
+    if (cover !== undefined)
+      return await seal(running, await coverFor(running, cover), [cover], coverOrWhole);
     const payload = await uploadedPart(running, noted.done);
     checkAgain(running, noted.done, payload);
-    await seal(running, payload, routes, noted.parts.length === 1);
+    await seal(running, payload, routes, noted.parts.length === 1 ? coverOrWhole : oneOfSeveral);
   }
 
   async function reserveIds(running: Running): Promise<void> {
@@ -176,7 +188,7 @@ export function createSendParts(parts: SendPartsParts): (running: Running) => Pr
     running: Running,
     payload: Uploaded,
     routes: readonly Route[],
-    introduces: boolean,
+    place: Pick<MessageFor, 'introduces' | 'isPart'>,
   ): Promise<void> {
     const { sender, noted, now } = running;
     const { parents, retracts, created } = noted;
@@ -191,7 +203,7 @@ export function createSendParts(parts: SendPartsParts): (running: Running) => Pr
         messageId: taken(ids),
         letter,
         payload,
-        introduces,
+        ...place,
         now,
         expires,
         random,

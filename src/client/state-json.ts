@@ -126,6 +126,7 @@ const opened = keeping(
     retracts: letterId,
     fileName: text,
     tag: text,
+    part: oneTrue,
     to: text,
     parts: arrayOf(listedPart),
     mail: bridgedMail,
@@ -145,7 +146,16 @@ const receivedFields = {
 } as const;
 const received = keeping(
   { ...receivedFields, number: count },
-  { refusal: text, held: text, deferred: count, blind: count, opened, kept, keptUntil: count },
+  {
+    refusal: text,
+    held: text,
+    deferred: count,
+    alone: oneTrue,
+    blind: count,
+    opened,
+    kept,
+    keptUntil: count,
+  },
 );
 
 export const sentPart = keeping(

@@ -19,7 +19,7 @@ import {
   type Letter,
   type PrivateHeader,
 } from '../wire/message.ts';
-import { times } from '../wire/registry.ts';
+import { headerFlags, times } from '../wire/registry.ts';
 import { decode } from '../wire/schema.ts';
 import { toOf } from './binding.ts';
 import { isAdoptable } from './drops.ts';
@@ -140,6 +140,8 @@ export interface VerifiedMessage {
   /** Only where it may be adopted. */
   readonly replyDrop?: Drop;
   readonly tag?: string;
+  /** Its sender says that a cover lists it, wire-spec/message.md section 6. */
+  readonly isPart: boolean;
 }
 
 /** The records that `verifyMessage` needs. */
@@ -167,7 +169,7 @@ export function verifyMessage(
   const letter = verifyLetter(header.letter, author);
   if (payloadSize(letter.plaintextLength) !== envelope.payloadSize)
     throw new BeckonError('payload_mismatch', 'letter and envelope disagree on the size');
-  const { replyDrop, tag } = header;
+  const { replyDrop, tag, flags = 0 } = header;
   const adopted =
     replyDrop !== undefined && !isAhead(envelope, now) && isAdoptable(replyDrop, sender.domain, now);
   return {
@@ -184,6 +186,7 @@ export function verifyMessage(
     },
     ...(adopted ? { replyDrop } : {}),
     ...(tag === undefined ? {} : { tag }),
+    isPart: (flags & headerFlags.part) !== 0,
   };
 }
 

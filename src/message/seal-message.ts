@@ -12,7 +12,7 @@ import { acceptTokenHash } from '../keys/fingerprints.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
 import { usableKey } from '../keys/published-key.ts';
 import { messageObject, type Drop, type Envelope, type PrivateHeader } from '../wire/message.ts';
-import { sizes } from '../wire/registry.ts';
+import { headerFlags, sizes } from '../wire/registry.ts';
 import { encode } from '../wire/schema.ts';
 import { toOf } from './binding.ts';
 import { sealEnvelope } from './envelope.ts';
@@ -50,6 +50,8 @@ export interface MessageToSeal {
   readonly expires: number;
   /** Bits of `envelopeFlags`. */
   readonly flags?: number;
+  /** A cover is going to list it, wire-spec/message.md section 6. */
+  readonly isPart?: boolean;
   readonly replyDrop?: Drop;
   /** What stood behind `+` in the address that the user typed. */
   readonly tag?: string;
@@ -112,6 +114,7 @@ function headerOf(
     ...(message.tag === undefined ? {} : { tag: message.tag }),
     recordFingerprint: message.recipient.recordFingerprint,
     letter: message.letter,
+    ...(message.isPart === true ? { flags: headerFlags.part } : {}),
   };
 }
 

@@ -55,6 +55,7 @@ export const privateHeader = record('private-header', {
   tag: optional(6, text(maxTagLength)),
   recordFingerprint: field(7, hash),
   letter: field(8, signedBytes(8 * 1024)),
+  flags: optional(9, uint(0xffff)),
 });
 export type PrivateHeader = ValueOf<typeof privateHeader>;
 

@@ -46,6 +46,8 @@ export const coseLabels = { algorithm: 1, keyId: 4 } as const;
 export const mailKinds = { mail: 0, report: 1, copy: 2 } as const;
 
 export const envelopeFlags = { retraction: 1, readReceipt: 2, escrowDisclosed: 4 } as const;
+/** Of a private header. `part`: a cover lists the message. */
+export const headerFlags = { part: 1 } as const;
 export const userFlags = { bridged: 1 } as const;
 
 /** Types of introductions: the high four bits of the bucket field. */
@@ -213,6 +215,7 @@ export const times = {
   transitDefault: 14 * 86_400,
   transitMin: 3600,
   transitMax: 90 * 86_400,
+  partWait: 86_400,
   dropMax: 90 * 86_400,
   dropRenewal: 7 * 86_400,
 } as const;

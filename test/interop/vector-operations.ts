@@ -136,6 +136,7 @@ export const operations: Record<string, Operation> = {
   },
   'open notification': async (i) =>
     hex((await openDatagram(b(i['datagram']), b(i['secret']), i['receiver'])).notification),
+  'part by itself': (i) => message.partByItself(i['firstSeen'], i['expires']),
   'trace handle': (i) => message.traceHandle(b(i['messageId'])),
   'payload size': (i) => message.payloadSize(i['plaintextLength']),
   'encrypt payload': (i) => hex(message.sealPayload(b(i['plaintext']), b(i['contentKey']), b(i['salt']))),

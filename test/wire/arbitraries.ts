@@ -367,8 +367,9 @@ export const codecs = {
         tag: short(64),
         recordFingerprint: hash,
         letter: blob(1, 300),
+        flags: fc.nat(0xffff),
       },
-      ['replyDrop', 'tag'],
+      ['replyDrop', 'tag', 'flags'],
     ),
   ),
   envelope: codec(

@@ -534,6 +534,7 @@ function addMessages(cases: Collection): void {
     acceptToken,
     authorship: 'sender',
     adopted: false,
+    part: false,
     ...over,
   });
   const forwarded = (audience?: string): Labels => ({
@@ -554,6 +555,14 @@ function addMessages(cases: Collection): void {
   const good: readonly (readonly [string, Fields, Fields])[] = [
     ['plain', made({}), output()],
     ['with a tag', made({ header: { 6: 'shop' } }), output({ tag: 'shop' })],
+    ['that a cover lists', made({ header: { 9: 1 } }), output({ part: true })],
+    [
+      'that a cover lists, with flags of later versions',
+      made({ header: { 9: 0xffff } }),
+      output({ part: true }),
+    ],
+    ['with no flag', made({ header: { 9: 0 } }), output()],
+    ['with a flag of a later version', made({ header: { 9: 2 } }), output()],
     ['with a reply drop', made({ header: { 5: replyDrop() } }), output({ adopted: true })],
     [
       'with a reply drop at another domain, not adopted',
@@ -660,6 +669,9 @@ function addMessages(cases: Collection): void {
     ],
     ['signature_invalid', 'whose letter was changed', made({ header: { 8: flipped(signedLetter()) } })],
     ['payload_mismatch', 'whose letter and envelope disagree on the size', fields({ 6: payload.length + 1 })],
+    ['cbor_type', 'whose flags are true', made({ header: { 9: true } })],
+    ['cbor_range', 'whose flags are above their range', made({ header: { 9: 65_536 } })],
+    ['cbor_type', 'whose flags are below their range', made({ header: { 9: -1 } })],
     ['cbor_type', 'whose letter is no signed object', made({ header: { 8: encode(map()) } })],
     ['cbor_trailing', 'with a byte behind', inputs(joined(plain, Uint8Array.of(0)))],
     ['cbor_too_large', 'of more than its limit', inputs(joined(plain, new Uint8Array(80_000)))],
@@ -675,6 +687,20 @@ function addMessages(cases: Collection): void {
 // --- section 6 ---
 
 function addCovers(cases: Collection): void {
+  for (const [name, firstSeen, expires, output] of [
+    ['a-day-after-it-was-seen', now, now + 14 * day, now + day],
+    ['a-day-after-it-was-seen-of-two', now, now + 2 * day, now + day],
+    ['halfway-to-its-end', now, now + 2 * day - 1, now + day - 1],
+    ['half-an-hour-of-one', now, now + 3600, now + 1800],
+    ['seen-at-its-end', now, now, now],
+  ] as const)
+    cases.positive(`part-by-itself-${name}`, {
+      spec: 'message.md section 6',
+      description: 'when a part whose cover did not come stands by itself',
+      operation: 'part by itself',
+      inputs: { firstSeen, expires },
+      output,
+    });
   const part = sampleNode('cover-part');
   const critical = map(...(part as ReturnType<typeof map>).pairs, [-1, 0]);
   cases.positive('cover-leaves-out-critical-parts', {

@@ -18,7 +18,7 @@ import {
   verifyUserRecord,
 } from './keys.ts';
 import { makeUserRecord } from './made-records.ts';
-import type { OpenedMessage, Ref, ReplyDrop } from './message.ts';
+import type { Kind, OpenedMessage, Ref, ReplyDrop } from './message.ts';
 import { openMessage, sealMessage } from './message.ts';
 import { ed25519Public, exchange, publicOf, random, sha256 } from './primitives.ts';
 
@@ -99,6 +99,7 @@ export async function writeTo(
   text: Uint8Array,
   replyDrop: ReplyDrop | null,
   now: number,
+  what: Kind = {},
 ) {
   const domain = to.domain.domain;
   const envelopeKey = newestActive(to.domain.keys, use.envelope, now);
@@ -107,7 +108,7 @@ export async function writeTo(
   const pollHash = recipientHash(to.drop?.pollKey ?? first?.pollKey ?? new Uint8Array(), domain);
   const author = { ...person, signer: person.signer };
   const target = { record: to.record, domain, envelopeKey, pollHash, sealingKey };
-  const sealed = await sealMessage(author, target, id, text, replyDrop, now);
+  const sealed = await sealMessage(author, target, id, text, replyDrop, now, what);
   return { ...sealed, pollHash, introduction: first?.introduction };
 }
 

@@ -5,6 +5,7 @@ import {
   bytesAt,
   decodeFields,
   encodeFields,
+  listAt,
   numberAt,
   plain,
   refuse,
@@ -90,6 +91,12 @@ export interface SealedMessage {
   readonly expires: number;
 }
 
+export interface Kind {
+  readonly mediaType?: string;
+  /** A cover is going to list it. */
+  readonly part?: boolean;
+}
+
 /** A message of one payload to one recipient. */
 export async function sealMessage(
   author: Author,
@@ -98,6 +105,7 @@ export async function sealMessage(
   plaintext: Uint8Array,
   replyDrop: ReplyDrop | null,
   now: number,
+  what: Kind = {},
 ): Promise<SealedMessage> {
   const contentKey = random(32);
   const envelopeKey = random(32);
@@ -112,7 +120,7 @@ export async function sealMessage(
     6: now,
     7: sha256(plaintext),
     8: plaintext.length,
-    9: 'message/rfc822',
+    9: what.mediaType ?? 'message/rfc822',
   });
   const content = encodeFields({
     1: contentKey,
@@ -122,6 +130,7 @@ export async function sealMessage(
     5: replyDrop ? dropFields(replyDrop, now) : undefined,
     7: target.record.recordFingerprint,
     8: sign(author.signer, 'letter', author.domain, letter),
+    9: what.part ? 1 : undefined,
   });
   const ref = { recipientDomain: target.domain, recipientHash: target.pollHash, id };
   const header = await sealHeader(content, target.sealingKey, ref);
@@ -130,7 +139,7 @@ export async function sealMessage(
     2: author.address,
     3: target.pollHash,
     4: id,
-    5: 'message/rfc822',
+    5: what.mediaType ?? 'message/rfc822',
     6: payload.length,
     7: sha256(payload),
     8: now,
@@ -213,6 +222,8 @@ export interface OpenedMessage {
   readonly sender: string;
   readonly acceptToken: Bytes;
   readonly replyDrop: ReplyDrop | null;
+  /** Section 6: it is nothing without a cover that lists it. */
+  readonly part: boolean;
   /** Checks both signatures and the addressee, with the records of the sender (its own author) and of oneself. */
   verify(sender: UserRecord, own: UserRecord): void;
   /** The content of the fetched payload. */
@@ -246,6 +257,7 @@ export async function openMessage(
     sender,
     acceptToken: bytesAt(header, 4, 32),
     replyDrop: header.has(5) ? readDrop(asFields(header.get(5))) : null,
+    part: header.has(9) && numberAt(header, 9) % 2 === 1,
     verify(from, own) {
       refuse(from.address !== sender || from.address !== textAt(letter, 1), 'message_mismatch');
       refuse(!same(bytesAt(letter, 2, 32), from.identityFingerprint), 'fingerprint_mismatch');
@@ -288,6 +300,31 @@ function readDrop(drop: Fields): ReplyDrop | null {
     pollKey: bytesAt(drop, 2, 32),
     sealingKey: bytesAt(drop, 4, 1216),
   };
+}
+
+/** Section 6: what a cover lists. */
+export function coverOf(parts: readonly { id: Uint8Array; expires: number; content: Uint8Array }[]): Bytes {
+  const listed = parts.map(
+    ({ id, expires, content }) =>
+      new Map<number, unknown>([
+        [1, id],
+        [2, expires],
+        [3, 'message/rfc822'],
+        [4, content.length],
+      ]),
+  );
+  return encodeFields({ 1: listed });
+}
+
+/** The ids that a cover lists. */
+export function listedBy(cover: Uint8Array): readonly Bytes[] {
+  return listAt(decodeFields(cover), 1).map((part) => bytesAt(asFields(part), 1, 32));
+}
+
+/** Section 6: when a part whose cover did not come is a message by itself. */
+export function partByItself(firstSeen: number, expires: number): number {
+  const day = 24 * 60 * 60;
+  return firstSeen + Math.min(day, Math.floor((expires - firstSeen) / 2));
 }
 
 /** Section 1. */

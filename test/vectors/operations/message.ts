@@ -1,5 +1,6 @@
 /** Operations of wire-spec/message.md. */
 import { xwingPublic } from '../../../src/crypto/xwing.ts';
+import { aloneFrom } from '../../../src/client/belonging.ts';
 import { identityFingerprint, keyId, traceHandle } from '../../../src/keys/fingerprints.ts';
 import type { KeyPair } from '../../../src/keys/key-pair.ts';
 import type { VerifiedUser } from '../../../src/keys/user-answer.ts';
@@ -103,6 +104,7 @@ function receive(inputs: Inputs): unknown {
     authorship: verified.authorship,
     adopted: verified.replyDrop !== undefined,
     tag: verified.tag,
+    part: verified.isPart,
   };
 }
 
@@ -143,4 +145,6 @@ export const message: Readonly<Record<string, Operation>> = {
       inputs.number('now'),
     ).signed.payload,
   'receive message': receive,
+  'part by itself': (inputs) =>
+    aloneFrom({ firstSeen: inputs.number('firstSeen'), expires: inputs.number('expires') }),
 };
