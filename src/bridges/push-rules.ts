@@ -22,8 +22,8 @@ export function placeOf(
 }
 
 /** Somebody whom the user does not know: nothing of it was fetched. */
-export function isIntroduction({ status, way }: InboxEntry): boolean {
-  return status === 'waiting' && way === 'introduction';
+export function isIntroduction({ status, way, restUntil }: InboxEntry): boolean {
+  return status === 'waiting' && way === 'introduction' && restUntil === undefined;
 }
 
 function fits({ kind, match }: PushRule, entry: InboxEntry): boolean {

@@ -6,24 +6,39 @@ import { safeLine, shortLine } from './safe-text.ts';
 
 const longestName = 60;
 
-/** The lines of several entries; what one sender introduced is one line until it is opened. `now` in unix seconds. */
+/** The lines of several entries; what one sender introduced is one line until it is opened, and parts that wait for their rest. `now` in unix seconds. */
 export function inboxLines(entries: readonly InboxEntry[], now: number): string[] {
-  const groups = Map.groupBy(entries, (entry) =>
-    isIntroduction(entry) ? `${entry.senderDomain} ${entry.from} ${entry.held}` : String(entry.number),
-  );
-  return [...groups.values()].flatMap(([first, ...more]) => {
+  const groups = Map.groupBy(entries, groupOf);
+  return [...groups.values()].flatMap((group) => {
+    const [first, ...more] = group;
     if (first === undefined) return [];
+    if (first.restUntil !== undefined) return [restLine(first, group, now)];
     const lines = entryLines(first, now);
     return more.length === 0 ? lines : [`${lines[0] ?? ''}, ${more.length + 1} messages`];
   });
 }
 
-function isIntroduction({ status, way }: InboxEntry): boolean {
-  return status === 'waiting' && way === 'introduction';
+function groupOf(entry: InboxEntry): string {
+  const { number, senderDomain, from, held, restUntil } = entry;
+  if (restUntil !== undefined) return `rest ${from}`;
+  return isIntroduction(entry) ? `${senderDomain} ${from} ${held}` : String(number);
+}
+
+function isIntroduction({ status, way, restUntil }: InboxEntry): boolean {
+  return status === 'waiting' && way === 'introduction' && restUntil === undefined;
+}
+
+/** Of parts whose cover has not come yet. */
+function restLine({ number, from = '' }: InboxEntry, parts: readonly InboxEntry[], now: number): string {
+  const until = Math.min(...parts.map(({ restUntil = now }) => restUntil));
+  const count = parts.length === 1 ? 'a part' : `${parts.length} parts`;
+  const left = formatDuration(Math.max(0, until - now));
+  return `${String(number).padStart(4)}  .  ${safeLine(from)}  ${count} of a message, waiting for the rest of it (shown without it in ${left})`;
 }
 
 /** One line, and one for each part. `now` in unix seconds. */
 export function entryLines(entry: InboxEntry, now: number): string[] {
+  if (entry.restUntil !== undefined) return [restLine(entry, [entry], now)];
   const { number, cover, parts = [] } = entry;
   const line = `${String(number).padStart(4)}  ${mark(entry)}  ${summary(entry, now)}`;
   return [line, ...(cover ? parts.map((part) => partLine(part, now)) : [])];

@@ -150,8 +150,8 @@ function shownOf(
 }
 
 /** What makes an entry worth showing again. */
-function fingerprint({ status, held, refusal, retractedBy, parts = [] }: InboxEntry): string {
-  return JSON.stringify([status, held, refusal, retractedBy, parts.map(({ status }) => status)]);
+function fingerprint({ status, held, refusal, restUntil, retractedBy, parts = [] }: InboxEntry): string {
+  return JSON.stringify([status, held, refusal, restUntil, retractedBy, parts.map(({ status }) => status)]);
 }
 
 function show(

@@ -10,6 +10,7 @@ import { BeckonError, type ErrorCode } from '../errors.ts';
 import type { Face } from './face.ts';
 import { AdvisedError } from './failure.ts';
 import { openFileSink } from './file-sink.ts';
+import { formatTime } from './format.ts';
 import type { Home } from './home.ts';
 import { createProgressBar } from './progress.ts';
 
@@ -26,6 +27,12 @@ export async function openEntry(client: Client, number: number): Promise<InboxEn
   const before = client.entry(number);
   const entry = before.status === 'waiting' ? await client.open(number) : before;
   if (entry.status === 'opened' || entry.status === 'accepted') return entry;
+  if (entry.restUntil !== undefined)
+    throw new AdvisedError(
+      'unavailable',
+      `message ${number} is part of one whose rest has not come yet`,
+      `look again: beckon inbox; without the rest it is shown from ${formatTime(entry.restUntil)} on`,
+    );
   const code = (entry.refusal ?? entry.held ?? 'message_gone') as ErrorCode;
   const reasons: Partial<Record<InboxEntry['status'], string>> = {
     waiting: `message ${number} cannot be opened now`,
@@ -39,7 +46,10 @@ export async function openEntry(client: Client, number: number): Promise<InboxEn
 
 /** While they wait, nobody can tell a message of several parts from its parts: then the whole is meant. Throws as `openEntry`. */
 export async function openWhole(client: Client, number: number): Promise<InboxEntry> {
-  const waited = client.entry(number).status === 'waiting';
+  const before = client.entry(number);
+  const waited = before.status === 'waiting';
+  // The rest of it may be there by now.
+  if (before.restUntil !== undefined) await client.sync();
   const opened = await openEntry(client, number);
   const whole = client.inbox().find(({ parts = [] }) => parts.some((part) => part.number === number));
   return waited && whole !== undefined ? await openEntry(client, whole.number) : opened;

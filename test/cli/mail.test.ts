@@ -152,6 +152,24 @@ test('hostile entries leave the terminal alone', (t) => {
   for (const line of lines) t.notRegex(line, /[\p{Cc}\p{Cf}]/u);
 });
 
+test('parts that wait for the rest of their message are one line, and nobody is introduced by them', (t) => {
+  const part = {
+    ...entry,
+    status: 'waiting',
+    way: 'introduction',
+    fileName: 'secret plan.txt',
+    restUntil: date + 7200,
+  } as const;
+  const others = [
+    { ...part, number: 9, restUntil: date + 3600 },
+    { ...part, number: 10, from: 'x@y.test' },
+  ];
+  t.deepEqual(inboxLines([part, ...others], date), [
+    '   7  .  alice@alpha.test  2 parts of a message, waiting for the rest of it (shown without it in 1 h)',
+    '  10  .  x@y.test  a part of a message, waiting for the rest of it (shown without it in 2 h)',
+  ]);
+});
+
 test('introductions claim, opened messages are verified, and both say what they are', (t) => {
   const claim = { ...entry, status: 'waiting', way: 'introduction', fromVerified: false } as const;
   t.regex(entryLines(claim, date)[0] ?? '', /\? {2}alice@alpha\.test wants to reach you \(claimed\)/);
