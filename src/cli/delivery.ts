@@ -74,11 +74,12 @@ export async function deliver(
   const letter = isWordless(delivery) ? undefined : await composeMail(words, () => id);
   const draft = letter && (await writeDraft(home, letter, parts.random));
   const text = letter && textPart(letter, draft && formatSource({ text: draft }));
-  const mail = await wholeMail(parts, { ...delivery, to: names }, words, id);
+  const keep = (kept: Uint8Array): Promise<string> => writeDraft(home, kept, parts.random);
+  const mail = await wholeMail(parts, { ...delivery, to: names }, words, { id, keep });
   const message = { ...(await outgoing(parts, { ...delivery, to: cards }, text)), mail };
   const result = await deliverMessage(parts, client, message);
   if (draft !== undefined && result.number !== undefined) await keepDraft(home, draft, result.number);
-  else await tidyDrafts(home, client);
+  await tidyDrafts(home, client);
   return result;
 }
 
@@ -118,20 +119,27 @@ export async function sendShown(
   resumed?: number,
 ): Promise<SendResult> {
   const others = (await numbersCutOff(client)).filter((number) => number !== resumed);
+  const cutOff = async (): Promise<number | undefined> =>
+    (await numbersCutOff(client)).find((number) => !others.includes(number));
   const bar = createProgressBar(face, 'sending');
   try {
     const result = await send(bar.show, (recipients) => showRecipients(face, recipients, client));
     await acknowledge(client, result);
     warnOfAlarms(face, client.alarms());
+    const kept = await cutOff();
+    if (kept !== undefined) face.note(`note    the mail is not at your domain yet: ${adviceFor(kept)}`);
     return result;
   } catch (error) {
-    const kept = (await numbersCutOff(client)).find((number) => !others.includes(number));
-    if (kept === undefined || !(error instanceof BeckonError)) throw error;
-    const advice = `beckon send --resume ${kept} goes on with it, --discard ${kept} drops it`;
-    throw new AdvisedError(error.code, error.message, advice, { cause: error });
+    const kept = await cutOff();
+    if (kept === undefined || !(error instanceof BeckonError) || error instanceof AdvisedError) throw error;
+    throw new AdvisedError(error.code, error.message, adviceFor(kept), { cause: error });
   } finally {
     bar.end();
   }
+}
+
+function adviceFor(number: number): string {
+  return `beckon send --resume ${number} goes on with it, --discard ${number} drops it`;
 }
 
 async function numbersCutOff(client: Client): Promise<readonly number[]> {
@@ -198,15 +206,10 @@ async function wholeMail(
   { face, random }: DeliveryParts,
   { to, files, subject, byMail = {} }: Delivery,
   draft: MailDraft,
-  id: Uint8Array,
+  { id, keep }: { readonly id: Uint8Array; readonly keep: (text: Uint8Array) => Promise<string> },
 ): Promise<MailSending> {
   const named = { ...draft, to: to.map(mailName), subject: subject ?? (await subjectOf(files)) };
-  const ids = [id];
-  return mailSending(
-    face,
-    { draft: named, files, random: (length) => ids.shift() ?? random(length) },
-    byMail,
-  );
+  return mailSending(face, { draft: named, files, id, random }, byMail, keep);
 }
 
 /** As mail has it, where mail can have it. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Client, TextFile } from '../client/api.ts';
 import { network, path, resolverAddress, type Kind } from '../config-values.ts';
 import type { HomeOption } from './command.ts';
+import { setSendingAside } from './drafts.ts';
 import type { Face } from './face.ts';
 import { AdvisedError, misused } from './failure.ts';
 import { homeDirectory, openHome, type Home } from './home.ts';
@@ -102,6 +103,14 @@ export async function withNewClient<T>(
   return result;
 }
 
+/** Nothing is lost: whoever knows what the file should say can mend it. */
+async function sayAside(face: Face, home: Home): Promise<void> {
+  const name = await setSendingAside(home);
+  face.warn(
+    `the list of what was not sent to its end is damaged: it is kept as ${name} in ${home.directory}; look at "beckon sent" for what is missing there`,
+  );
+}
+
 async function openAndLeave<T>(
   { face, createClient }: ClientParts,
   options: HomeOption,
@@ -112,7 +121,8 @@ async function openAndLeave<T>(
   const plain = await openHome(homeDirectory(face, options));
   try {
     const home = await protectedHome(face, plain, underPassphrase);
-    const client = await createClient(home, surroundings);
+    const sending = { ...home.sending, setAside: () => sayAside(face, home) };
+    const client = await createClient({ ...home, sending }, surroundings);
     try {
       return { result: await action(client, home), close: () => client.close() };
     } catch (error) {

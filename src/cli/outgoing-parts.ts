@@ -21,8 +21,14 @@ export function textPart(bytes: Uint8Array, source?: string): OutgoingPart {
   };
 }
 
-/** Where a content comes from, for a sending that goes on after a crash: a file as it was, or a text that is kept in the home directory. */
-export type Source = { readonly file: string; readonly modified: number } | { readonly text: string };
+/**
+ * Where a content comes from, for a sending that goes on after a crash: a file as it was, a text that is kept in the home directory, or what a
+ * whole mail is made of, which is kept there too.
+ */
+export type Source =
+  | { readonly file: string; readonly modified: number }
+  | { readonly text: string }
+  | { readonly mail: string };
 
 export function formatSource(source: Source): string {
   return JSON.stringify(source);
@@ -32,8 +38,9 @@ export function formatSource(source: Source): string {
 export function parseSource(written: string | undefined): Source | undefined {
   try {
     const value = JSON.parse(written ?? '') as Readonly<Record<string, unknown>>;
-    const { file, modified, text } = value;
+    const { file, modified, text, mail: whole } = value;
     if (typeof file === 'string' && typeof modified === 'number') return { file, modified };
+    if (typeof whole === 'string') return { mail: whole };
     return typeof text === 'string' ? { text } : undefined;
   } catch {
     return undefined;

@@ -22,6 +22,7 @@ const words: Readonly<Record<string, string>> = {
   left: 'their domain has left Beckon, and signed that',
   malformed: 'DNS gives broken answers',
   mx_malformed: 'the MX records of the domain are broken',
+  native_now: 'takes messages without mail by now: send it anew',
   network_failed: 'their domain does not answer',
   network_refused: 'their domain is at an address that is not dialled',
   no_mail: 'the domain takes neither messages nor mail',

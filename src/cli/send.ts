@@ -79,11 +79,14 @@ async function sendOrDrop(
   options: MessageOptions,
   { to, files }: SendWords,
 ): Promise<void> {
-  const { resume, discard, json, home: _, ...others } = options;
+  const { resume: typed, discard, json, home: _, ...others } = options;
+  // A file right behind it: of the only one that was cut off.
+  const isFile = typeof typed === 'string' && !/^\d+$/.test(typed);
+  const resume = isFile ? true : typed;
   const alone = to.length === 0 && Object.keys(others).length === 0;
   if (discard === undefined && resume !== undefined && alone) {
     const result = await withClient(parts, options, (client, home) =>
-      resumeSending(parts, client, home, resume, files),
+      resumeSending(parts, client, home, resume, isFile ? [parts.face.path(typed), ...files] : files),
     );
     return showDelivery(parts.face, result, json, 'try again later, or drop it: --discard');
   }

@@ -54,6 +54,8 @@ export interface TextFile {
   read(): Promise<string | undefined>;
   /** Atomic, and durable when it resolves. */
   write(text: string): Promise<void>;
+  /** Of what can be done without: keeps a damaged one under another name, so that work goes on without it. */
+  setAside?(): Promise<void>;
 }
 
 export interface Client {

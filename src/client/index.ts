@@ -94,14 +94,16 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     wait,
   });
   const ownDrops = createOwnDrops(session, secrets);
+  const unfinished = createUnfinishedStore(parts.sending ?? inMemory());
   const { send, sending } = createSend({
     session,
-    unfinished: createUnfinishedStore(parts.sending ?? inMemory()),
+    unfinished,
     network,
     own,
     replyDrop: ownDrops.replyDrop,
     mail: createSendMail({
       session,
+      unfinished,
       network,
       own,
       share,

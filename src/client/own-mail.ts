@@ -37,6 +37,8 @@ export interface OwnMails {
   }): Promise<OwnMail>;
   /** A page of what became of mail, in the order of the ids. Throws `unsupported` where no mail leaves. */
   mail(after?: string): Promise<OwnMailPage>;
+  /** Throws `not_found`. */
+  findMail(handle: string): Promise<OwnMail>;
   /** Takes back what is still queued. Throws `not_found`. */
   dropMail(handle: string): Promise<OwnMail>;
 }
@@ -64,6 +66,7 @@ export function ownMailCalls(call: Call): OwnMails {
       const query = after === undefined ? '' : `?after=${encodeURIComponent(after)}`;
       return call('GET', `mail${query}`, ownMailPage, undefined, maxMailPage);
     },
+    findMail: (of) => call('GET', `mail/${encodeURIComponent(of)}`, ownMail),
     dropMail: (of) => call('POST', `mail/${encodeURIComponent(of)}/drop`, ownMail),
   };
 }

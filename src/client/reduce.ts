@@ -105,8 +105,6 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
       return sentAgain(state, event.number, event.parts);
     case 'mail-sent':
       return withSent(state, event.number, (one) => ({ ...one, mail: event.mail }));
-    case 'mail-unsent':
-      return withoutMail(state, event.number);
     case 'mail-word':
       return mailWord(state, event);
     case 'drops-given-up':
@@ -160,13 +158,6 @@ function withContact(state: ClientState, address: string, change: Partial<Contac
 
 function withSent(state: ClientState, number: number, change: (sent: Sent) => Sent): ClientState {
   return { ...state, sent: state.sent.map((one) => (one.number === number ? change(one) : one)) };
-}
-
-/** A sending of which nothing went out is none. */
-function withoutMail(state: ClientState, number: number): ClientState {
-  const plain = withSent(state, number, ({ mail: _, ...one }) => one);
-  const isNothing = (one: Sent): boolean => one.number === number && one.parts.length === 0;
-  return { ...plain, sent: plain.sent.filter((one) => !isNothing(one)) };
 }
 
 /** The later word counts, whatever the clock says. */

@@ -55,6 +55,8 @@ export interface MailSending {
   ask(domains: readonly string[]): Promise<Readonly<Record<string, MailWord>>>;
   /** Tell when it was handed over, too. */
   readonly success?: boolean;
+  /** Where the mail can be had again, should it be cut off, in the caller's words. Called once, where somebody gets it, before anything leaves. */
+  source?(): Promise<string>;
 }
 
 export interface Progress {
@@ -123,9 +125,11 @@ export interface UnfinishedEntry {
   /** Bytes of ciphertext that the domain is known to have, of how many. */
   readonly done: number;
   readonly total: number;
+  /** Some of `to` get it as mail, from what the caller of `send` said. */
+  readonly mail?: { readonly source?: string };
 }
 
-/** The content of a part again. What changed meanwhile is sent as it is now, encrypted anew. */
+/** The content of a part again, or of the mail (of which no length is known). What changed meanwhile is sent as it is now, encrypted anew. */
 export type ContentOf = (part: UnfinishedPart) => Promise<Pick<OutgoingPart, 'length' | 'open'>>;
 
 /** To whom a content went. */

@@ -3,9 +3,10 @@
  *
  *  1. all recipients are resolved and shown; one who cannot be written to stops all, unless partial sending is wanted
  *  2. for each a route: a contact card, a drop they handed over or an introduction, and a reply drop, durable here and for the user's other devices before it is used
- *  3. it gets its number and is noted as unfinished: from here on it goes on after a crash
+ *  3. it gets its number and is noted as unfinished, with what goes by mail: from here on it goes on after a crash
  *  4. what `send-parts.ts` does: ids, uploads, commits, covers
  *  5. what was sent is written down, for other devices too
+ *  6. what `send-mail.ts` does: those who take mail only
  */
 import { base64urlnopad } from '@scure/base';
 import type { Clock } from '../clock.ts';
@@ -14,7 +15,7 @@ import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
 import { bytesToJson } from '../keys/key-file.ts';
 import type { UserKeys } from '../keys/user-keys.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
-import { mediaTypes, sizes, times } from '../wire/registry.ts';
+import { mediaTypes, times } from '../wire/registry.ts';
 import { routeTo, theirDrop, type Route, type Sender } from './compose.ts';
 import { checkOutgoing } from './outgoing.ts';
 import type { OwnDomain } from './own-domain.ts';
@@ -22,8 +23,9 @@ import type { ReplyDropFor } from './own-drops.ts';
 import { introducingKey, ownAddresses } from './own-records.ts';
 import { usedCards, type CardNetwork } from './read-card.ts';
 import { resolveRecipients, withinCards, type Recipient, type Resolved } from './recipients.ts';
+import { createNote } from './note-sending.ts';
 import { createSendParts, type Running } from './send-parts.ts';
-import type { SendMail } from './send-mail.ts';
+import type { SendMail, WithMail } from './send-mail.ts';
 import type { Share } from './share.ts';
 import type { ClientState, Sent, SentPart } from './state.ts';
 
@@ -38,7 +40,7 @@ import type {
   RecipientReport,
   SendResult,
 } from './send-api.ts';
-import { describeUnfinished, type Unfinished, type UnfinishedStore } from './unfinished.ts';
+import { describeUnfinished, isNativelySent, type Unfinished, type UnfinishedStore } from './unfinished.ts';
 
 export interface SendParts {
   readonly session: Session;
@@ -72,6 +74,9 @@ const passing: readonly ErrorCode[] = [
   'discovery_later',
   'tls_failed',
   'storage_failed',
+  // A content that is not where it was.
+  'usage',
+  'message_gone',
 ];
 
 /** Whom a sending reaches, and how. */
@@ -97,6 +102,7 @@ interface Wanted {
 export function createSend(parts: SendParts): { readonly send: Send; readonly sending: ClientSending } {
   const { session, unfinished, network, own, clock, random } = parts;
   const sendParts = createSendParts(parts);
+  const note = createNote(parts);
 
   const send: Send = async (message, progress, inform) => {
     const now = clock.seconds();
@@ -107,22 +113,30 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
       inform,
     );
     const reports = { recipients: resolved.map(({ report }) => report) };
-    if (ways === undefined && !byMail) return reports;
-    const result =
-      ways === undefined ? reports : await sendNatively(message, resolved, { ...ways, expires }, progress);
-    return byMail ? await parts.mail.send(message, resolved, result, progress) : result;
-  };
-
-  async function sendNatively(
-    message: Outgoing,
-    resolved: readonly Resolved[],
-    { expires, ...ways }: NonNullable<Reached['ways']> & { readonly expires: number },
-    progress: OnProgress | undefined,
-  ): Promise<SendResult> {
-    const noted = await note(message, resolved, { ...ways, expires });
+    const mail = byMail ? message.mail : undefined;
+    if (ways === undefined && mail === undefined) return reports;
+    const noted = await note(message, resolved, {
+      now,
+      expires,
+      ...ways,
+      routes: routesOf(ways?.routes ?? []),
+    });
     const contents = message.parts.values();
     const contentOf: ContentOf = async () => contents.next().value ?? nothing;
-    return await run({ ...ways, noted, contentOf, progress, late: false }, resolved);
+    const result =
+      ways === undefined
+        ? reports
+        : await run({ ...ways, noted, contentOf, progress, late: false }, resolved);
+    const left = await withMailLeft(noted);
+    return mail === undefined || left === undefined
+      ? result
+      : await parts.mail.send(left, mail.compose, resolved, result, progress);
+  };
+
+  /** As it is noted by now, where its mail is still to go. */
+  async function withMailLeft({ number }: Unfinished): Promise<WithMail | undefined> {
+    const found = (await unfinished.all(session.state())).find((one) => one.number === number);
+    return found?.mail === undefined ? undefined : { ...found, mail: found.mail };
   }
 
   const sending: ClientSending = {
@@ -138,27 +152,54 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
           sent.filter(({ plaintextHash }) => plaintextHash === sha256).map(({ to }) => ({ to, created })),
         ),
     async unfinished() {
-      return (await unfinished.all(session.state())).map(describeUnfinished);
+      const state = session.state();
+      return (await unfinished.all(state)).map((one) => describeUnfinished(one, state));
     },
     async resume(number, contentOf, progress, inform) {
-      const now = clock.seconds();
       const noted = await find(number);
-      const ends = noted.parts.slice(noted.done).map(({ expires }) => expires ?? noted.expires);
-      if (Math.min(noted.expires, ...ends) - now < times.transitMin)
-        throw new BeckonError('message_gone', 'what was cut off would end within an hour');
-      const wanted = { ...noted, from: noted.from ?? session.state().address, parts: noted.parts.length };
-      const { resolved, ways } = await reach(wanted, now, inform);
-      if (ways === undefined) return { recipients: resolved.map(({ report }) => report) };
-      const going = await onSameRoutes(noted, ways.routes);
-      return await run({ ...ways, noted: going, contentOf, progress, late: true }, resolved);
+      const before = await resumeNatively(noted, contentOf, progress, inform);
+      const left = await withMailLeft(noted);
+      const stopped = noted.parts.length > 0 && before.number === undefined;
+      return left === undefined || stopped
+        ? before
+        : await parts.mail.resume(left, contentOf, before, progress, inform);
     },
     async discard(number) {
       const noted = await find(number);
+      if (noted.mail !== undefined) await parts.mail.takeBack(noted.mail);
       await takeBack(noted);
       await unfinished.drop(number);
     },
   };
   return { send, sending };
+
+  /** What of it goes natively; nobody where that is done. */
+  async function resumeNatively(
+    noted: Unfinished,
+    contentOf: ContentOf,
+    progress: OnProgress | undefined,
+    inform: OnRecipients | undefined,
+  ): Promise<SendResult> {
+    const isSent = isNativelySent(noted, session.state());
+    if (isSent || noted.parts.length === 0) {
+      await parts.share.learn();
+      return isSent ? sentAlready(noted) : { recipients: [] };
+    }
+    const now = clock.seconds();
+    const ends = noted.parts.slice(noted.done).map(({ expires }) => expires ?? noted.expires);
+    if (Math.min(noted.expires, ...ends) - now < times.transitMin)
+      throw new BeckonError('message_gone', 'what was cut off would end within an hour');
+    const wanted = {
+      ...noted,
+      mail: undefined,
+      from: noted.from ?? session.state().address,
+      parts: noted.parts.length,
+    };
+    const { resolved, ways } = await reach(wanted, now, inform);
+    if (ways === undefined) return { recipients: resolved.map(({ report }) => report) };
+    const going = await onSameRoutes(noted, ways.routes);
+    return await run({ ...ways, noted: going, contentOf, progress, late: true }, resolved);
+  }
 
   /** Without ways where nothing is to be sent. */
   async function reach(wanted: Wanted, now: number, inform: OnRecipients | undefined): Promise<Reached> {
@@ -211,43 +252,6 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
     return routes;
   }
 
-  async function note(
-    message: Outgoing,
-    resolved: readonly Resolved[],
-    { before, routes, now, expires }: NonNullable<Reached['ways']> & { readonly expires: number },
-  ): Promise<Unfinished> {
-    const { nextNumber: number, address } = session.state();
-    await session.commit({ type: 'number-taken' });
-    const writable = resolved.filter(({ recipient }) => recipient !== undefined);
-    const noted: Unfinished = {
-      number,
-      address,
-      created: before?.created ?? now,
-      expires,
-      subject: message.subject,
-      to: writable.map(({ typed }) => typed),
-      addresses: writable.map(({ report: { address: canonical, to } }) => canonical ?? to),
-      from: message.from,
-      parents: (before ?? message).parents,
-      retracts: (before ?? message).retracts,
-      again: message.again,
-      parts: message.parts.map(({ mediaType, fileName, length, source, expires: end = expires }, index) => ({
-        mediaType,
-        length,
-        letterId: before?.letterIds[index] ?? bytesToJson(random(sizes.letterId)),
-        ...(fileName === undefined ? {} : { fileName }),
-        ...(source === undefined ? {} : { source }),
-        ...(end < expires ? { expires: end } : {}),
-      })),
-      routes: routesOf(routes),
-      ids: [],
-      done: 0,
-      sent: [],
-    };
-    await unfinished.save(noted);
-    return noted;
-  }
-
   async function find(number: number): Promise<Unfinished> {
     const found = (await unfinished.all(session.state())).find((one) => one.number === number);
     if (found === undefined) throw new BeckonError('not_found', 'nothing that was cut off has this number');
@@ -278,10 +282,11 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
     }
     const { noted } = running;
     const number = await writeDown(running);
-    await unfinished.drop(noted.number);
+    if (noted.mail === undefined) await unfinished.drop(noted.number);
+    else await unfinished.save({ ...noted, composed: undefined, upload: undefined });
     await parts.share.tryShare();
     const recipients = resolved.map(({ report }) => withHandles(report, noted.sent));
-    return { number, recipients, letterId: noted.parts[0]?.letterId ?? '', expires: noted.expires };
+    return { ...sentAlready(noted), number, recipients };
   }
 
   /** What went out and what may have; and what was uploaded counts no more, or, where the domain does not know how, for a day. */
@@ -322,6 +327,10 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
     );
     return number;
   }
+}
+
+function sentAlready({ number, parts, expires }: Unfinished): SendResult & { readonly number: number } {
+  return { number, recipients: [], letterId: parts[0]?.letterId ?? '', expires };
 }
 
 const nothing = { length: 0, open: async function* (): AsyncGenerator<Uint8Array> {} };

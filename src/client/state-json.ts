@@ -179,7 +179,7 @@ const sentFields = {
   created: count,
   parts: arrayOf(sentPart),
 } as const;
-const sentMail = keeping({
+export const sentMail = keeping({
   handle: text,
   to: arrayOf(text),
   plaintextHash: hash,

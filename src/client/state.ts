@@ -279,8 +279,6 @@ export type ClientEvent =
   | { readonly type: 'sent'; readonly sent: Omit<Sent, 'number'>; readonly number?: number }
   | { readonly type: 'sent-again'; readonly number: number; readonly parts: readonly SentPart[] }
   | { readonly type: 'mail-sent'; readonly number: number; readonly mail: SentMail }
-  /** It did not leave: the domain did not take it. */
-  | { readonly type: 'mail-unsent'; readonly number: number }
   | {
       readonly type: 'mail-word';
       readonly domain: string;

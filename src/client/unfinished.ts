@@ -3,14 +3,25 @@
  * written with every part of an upload, and the state is large.
  */
 import { bytesToJson } from '../keys/key-file.ts';
-import { BeckonError } from '../errors.ts';
+import { BeckonError, codeOf } from '../errors.ts';
 import { payloadSize } from '../message/payload.ts';
 import { sizes } from '../wire/registry.ts';
 import type { PayloadSource, Submission } from '../wire/submission.ts';
 import type { TextFile } from './api.ts';
-import { arrayOf, bytes64, count, keeping, objectOf, oneOf, text, text64, type Reader } from './json.ts';
-import { sentPart } from './state-json.ts';
-import type { ClientState, SentPart, Text64 } from './state.ts';
+import {
+  arrayOf,
+  bytes64,
+  count,
+  flag,
+  keeping,
+  objectOf,
+  oneOf,
+  text,
+  text64,
+  type Reader,
+} from './json.ts';
+import { sentMail, sentPart } from './state-json.ts';
+import type { ClientState, SentMail, SentPart, Text64 } from './state.ts';
 import type { UnfinishedEntry, UnfinishedPart } from './send-api.ts';
 
 export interface NotedPart extends UnfinishedPart {
@@ -36,6 +47,20 @@ export interface LeftBytes {
   readonly to: number;
   /** SHA-256 of the payload up to `to`. */
   readonly hash: Text64;
+}
+
+/** What of it goes over SMTP, until the domain has it. */
+export interface NotedMail {
+  /** In the order of the sealed part. */
+  readonly to: readonly string[];
+  /** Tell when it was handed over, too. */
+  readonly success?: boolean;
+  /** Where the whole mail comes from, in the caller's words. */
+  readonly source?: string;
+  /** Its upload, from before the first byte leaves; where it goes on it is given up. */
+  readonly upload?: Text64;
+  /** From before the domain is told: by its handle it is found there, should the answer be lost. */
+  readonly sent?: SentMail;
 }
 
 /** A commit byte for byte: repeated it is the same one. */
@@ -69,23 +94,39 @@ export interface Unfinished {
   readonly sent: readonly SentPart[];
   readonly upload?: NotedUpload | undefined;
   readonly composed?: NotedCommit | undefined;
+  readonly mail?: NotedMail | undefined;
 }
 
 export interface UnfinishedStore {
-  /** Those that are not sent by now, oldest first. Throws `state_invalid`. */
+  /** Those that are not sent by now, oldest first. Throws `state_invalid` where a damaged list cannot be set aside. */
   all(state: ClientState): Promise<readonly Unfinished[]>;
   /** Durable when it resolves. */
   save(one: Unfinished): Promise<void>;
   drop(number: number): Promise<void>;
 }
 
+/** How a damaged list shows: in the clear, and under a passphrase that opens the state. */
+const damages: readonly string[] = ['state_invalid', 'open_failed'];
+
 /** Over a text file, which holds keys of contents in the clear. */
 export function createUnfinishedStore(file: TextFile): UnfinishedStore {
   let known: Promise<readonly Unfinished[]> | undefined;
 
   function load(): Promise<readonly Unfinished[]> {
-    known ??= file.read().then((saved) => (saved === undefined ? [] : parse(saved)));
+    known ??= read();
     return known;
+  }
+
+  /** What can be read no more keeps nobody from sending: it is kept for whoever can mend it. */
+  async function read(): Promise<readonly Unfinished[]> {
+    try {
+      const saved = await file.read();
+      return saved === undefined ? [] : parse(saved);
+    } catch (error) {
+      if (file.setAside === undefined || !damages.includes(codeOf(error))) throw error;
+      await file.setAside();
+      return [];
+    }
   }
 
   async function replace(number: number, ...by: readonly Unfinished[]): Promise<void> {
@@ -108,7 +149,16 @@ function isOf({ address, number }: Unfinished, state: ClientState): boolean {
 }
 
 /** A crash came between writing it down as sent and forgetting it here. */
-function isSent({ sent, composed }: Unfinished, state: ClientState): boolean {
+function isSent(one: Unfinished, state: ClientState): boolean {
+  const { mail, parts } = one;
+  const isMailed =
+    mail === undefined ||
+    (mail.sent !== undefined && state.sent.some((sent) => sent.mail?.handle === mail.sent?.handle));
+  return isMailed && (parts.length === 0 || isNativelySent(one, state));
+}
+
+/** Whether all but its mail is written down as sent. */
+export function isNativelySent({ sent, composed }: Unfinished, state: ClientState): boolean {
   const handles = new Set([...sent, ...(composed?.sent ?? [])].map(({ handle }) => handle));
   return state.sent.some(({ parts, again = {} }) =>
     [...parts, ...Object.values(again)].some(({ handle }) => handles.has(handle)),
@@ -116,8 +166,9 @@ function isSent({ sent, composed }: Unfinished, state: ClientState): boolean {
 }
 
 /** As the user is shown it. */
-export function describeUnfinished(one: Unfinished): UnfinishedEntry {
-  const { number, subject, created, expires, addresses, parts, done, upload } = one;
+export function describeUnfinished(one: Unfinished, state: ClientState): UnfinishedEntry {
+  const { number, subject, created, expires, addresses, parts, done, upload, mail } = one;
+  const natively = isNativelySent(one, state) ? [] : addresses;
   const bytesOf = (some: readonly NotedPart[]): number =>
     some.reduce((sum, { length }) => sum + payloadSize(length), 0);
   const underWay =
@@ -127,10 +178,11 @@ export function describeUnfinished(one: Unfinished): UnfinishedEntry {
     subject,
     created,
     expires,
-    to: addresses,
+    to: [...natively, ...(mail?.to ?? [])],
     parts: parts.map(({ letterId: _, expires: __, ...part }) => part),
     done: bytesOf(parts.slice(0, done)) + underWay,
     total: bytesOf(parts),
+    ...(mail === undefined ? {} : { mail: mail.source === undefined ? {} : { source: mail.source } }),
   };
 }
 
@@ -185,6 +237,7 @@ const unfinished: Reader<Unfinished> = keeping(
     again: count,
     upload: keeping({ id: text64(16), contentKey: text64(32), salt: text64(24), left }),
     composed: keeping({ submission, sent: arrayOf(sentPart) }),
+    mail: keeping({ to: arrayOf(text) }, { success: flag, source: text, upload: text64(16), sent: sentMail }),
   },
 );
 const saved = objectOf({ format: oneOf(formatName), sendings: arrayOf(unfinished) });

@@ -1,25 +1,31 @@
 /** Sendings that are cut off, by the real binary and a real kill -9; and what a hoster takes down. */
 import { once } from 'node:events';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import PostalMime from 'postal-mime';
 import type { InboxEntry, SendResult, SentEntry } from '../../src/client/api.ts';
+import { eventually } from '../network/eventually.ts';
+import { startSmtpSink, type SmtpSink } from '../support/smtp-sink.ts';
 import { start, type Run } from './beckon.ts';
 import { enrolled, startHosters, type Hosters } from './hosters.ts';
 
 let hosters: Hosters;
+let sink: SmtpSink;
 /** Three parts of an upload. */
 const film = Buffer.alloc(17 << 20, 'a film in which nothing is the same twice: '.repeat(1021));
 
 test.before(async () => {
-  hosters = await startHosters(['alpha']);
+  sink = await startSmtpSink({ hideSTARTTLS: true });
+  hosters = await startHosters(['alpha'], undefined, { 'smtp_out.via': `smtp://127.0.0.1:${sink.port}` });
   await enrolled(hosters, 'alice', 'alpha');
   await enrolled(hosters, 'bob', 'alpha');
   await writeFile(join(hosters.dir.path, 'film.bin'), film);
 });
 test.after.always(async () => {
   await hosters?.[Symbol.asyncDispose]();
+  await sink?.close();
 });
 
 function ok({ code, out, err }: Run): string {
@@ -92,6 +98,10 @@ test.serial('what is dropped is taken back, and the text of it is gone', async (
   t.regex(early.err, /2 was not sent to its end \[not_found\]\nnext .*--discard 2/);
   const misused = await hosters.as('alice', ['send', '--resume', '2', 'bob@alpha.test']);
   t.is(misused.code, 2);
+  const path = (name: string): string => join(hosters.dir.path, name);
+  await rename(path('film.bin'), path('elsewhere.bin'));
+  t.regex((await hosters.as('alice', ['send', '--resume'])).err, /film\.bin is not where it was \[usage\]/);
+  await rename(path('elsewhere.bin'), path('film.bin'));
   t.regex(ok(await hosters.as('alice', ['send', '--discard'])), /^dropped 2/);
   t.deepEqual((await readdir(join(homeOf('alice'), 'messages'))).toSorted(), ['1', '3']);
   const sent = JSON.parse(ok(await hosters.as('alice', ['sent', '--json']))) as SentEntry[];
@@ -102,6 +112,59 @@ test.serial('what is dropped is taken back, and the text of it is gone', async (
   const entries = await inbox();
   t.deepEqual(entries.map(({ status }) => status).toSorted(), ['accepted', 'opened', 'withdrawn']);
 });
+
+test.serial(
+  'mail that was cut off goes on with the same text and files, wherever they are by now',
+  async (t) => {
+    const path = (name: string): string => join(hosters.dir.path, name);
+    await writeFile(path('clip.bin'), film);
+    const words = ['send', '--mail', 'dan@legacy.test', '-s', 'By mail', '--body', 'As mail.', 'clip.bin'];
+    // While it is uploaded.
+    t.true(await killedAfter(2, words));
+    t.regex(
+      ok(await hosters.as('alice', ['sent'])),
+      /dan@legacy\.test {2}not finished: the mail is not at your domain/,
+    );
+    await rename(path('clip.bin'), path('homes/clip.bin'));
+    const missing = await hosters.as('alice', ['send', '--resume']);
+    t.is(missing.code, 2);
+    t.regex(missing.err, /clip\.bin is not where it was \[usage\]\nnext .*--resume \d+ FILE/);
+    const resumed = await hosters.as('alice', ['send', '--resume', 'homes/clip.bin']);
+    t.regex(ok(resumed), /^dan@legacy\.test +mail +trace [a-z2-7]{16}\nsent as \d+\n$/);
+    const mail = await eventually('mail', () => sink.mails[0]);
+    const parsed = await PostalMime.parse(mail.bytes);
+    t.is(parsed.subject, 'By mail');
+    t.is(parsed.text?.trim(), 'As mail.');
+    const [file] = parsed.attachments;
+    t.true(film.equals(new Uint8Array(file?.content as ArrayBuffer)));
+    t.is(sink.mails.length, 1);
+    t.regex(ok(await hosters.as('alice', ['sent'])), /By mail\n +dan@legacy\.test {2}(queued|delivered)/);
+    const kept = await readdir(join(homeOf('alice'), 'messages'));
+    t.deepEqual(
+      kept.filter((name) => name.startsWith('draft-')),
+      [],
+    );
+  },
+);
+
+test.serial(
+  'a damaged list of what was cut off is kept aside with its texts, and stops nothing',
+  async (t) => {
+    t.true(await killedAfter(2, ['send', 'bob@alpha.test', '--body', 'Damaged', 'film.bin']));
+    const [draft = ''] = (await readdir(join(homeOf('alice'), 'messages'))).filter((name) =>
+      name.startsWith('draft-'),
+    );
+    const damaged = (await readFile(join(homeOf('alice'), 'sending.json'), 'utf8')).slice(1);
+    await writeFile(join(homeOf('alice'), 'sending.json'), damaged, { mode: 0o600 });
+    const first = await hosters.as('alice', ['sent']);
+    t.is(first.code, 1);
+    const [aside = ''] = /sending\.damaged-\d+\.json/.exec(first.err) ?? [];
+    t.is(await readFile(join(homeOf('alice'), aside), 'utf8'), damaged);
+    ok(await hosters.as('alice', ['sent']));
+    ok(await hosters.as('alice', ['send', 'bob@alpha.test', '--body', 'After that']));
+    t.true((await readdir(join(homeOf('alice'), 'messages'))).includes(`aside-${draft}`));
+  },
+);
 
 test.serial(
   'a hoster takes down what a user sends: nobody gets it, and its sender is told why',

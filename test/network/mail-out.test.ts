@@ -1,13 +1,16 @@
 /** Mail out of a domain: from a client to an SMTP server, and what comes back. */
 import test, { type ExecutionContext } from 'ava';
 import PostalMime from 'postal-mime';
-import type { MailWord, SendResult } from '../../src/client/api.ts';
+import type { Client, MailWord, SendResult } from '../../src/client/api.ts';
+import { createClient, type TextFile } from '../../src/client/index.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
 import type { DnsRecord } from '../../src/dns/record.ts';
+import { BeckonError } from '../../src/errors.ts';
 import { mailPart } from '../client/sink.ts';
 import { loopback } from '../support/dns-server.ts';
 import { startSmtpSink, type SmtpSinkOptions } from '../support/smtp-sink.ts';
 import { eventually } from './eventually.ts';
-import type { Person } from './person.ts';
+import { connect, memoryFile, type MemoryFile, type Person } from './person.ts';
 import { startTown, type Town } from './town.ts';
 
 const hour = 3600;
@@ -35,6 +38,19 @@ interface Sending {
   readonly partial?: boolean;
 }
 
+/** A text as one mail. */
+function wholeOf(from: Person, to: readonly string[], text: string) {
+  const whole = new TextEncoder().encode(
+    `From: ${from.address}\r\nTo: ${to.join(', ')}\r\nSubject: ${text}\r\nMessage-ID: <x@alpha.test>\r\n\r\n${text}\r\n`,
+  );
+  return {
+    length: whole.length,
+    open: async function* () {
+      yield whole;
+    },
+  };
+}
+
 /** Sends a text, by mail too where the words say so; tells which domains were asked about. */
 async function send(
   from: Person,
@@ -43,21 +59,13 @@ async function send(
   { words = {}, partial = false }: Sending = {},
 ): Promise<SendResult & { readonly asked: readonly string[] }> {
   const asked: string[] = [];
-  const whole = new TextEncoder().encode(
-    `From: ${from.address}\r\nTo: ${to.join(', ')}\r\nSubject: ${text}\r\nMessage-ID: <x@alpha.test>\r\n\r\n${text}\r\n`,
-  );
   const result = await from.client().send({
     to,
     parts: [mailPart(text)],
     subject: text,
     partial,
     mail: {
-      compose: async () => ({
-        length: whole.length,
-        open: async function* () {
-          yield whole;
-        },
-      }),
+      compose: async () => wholeOf(from, to, text),
       ask: async (domains) => {
         asked.push(...domains);
         return words;
@@ -211,4 +219,121 @@ test('a domain without a way out says so before anything is sent', async (t) => 
   const sent = await send(ann, ['carol@gamma.test'], 'hello', { words: { 'gamma.test': 'now' } });
   t.like(sent, { asked: [], number: undefined });
   t.like(sent.recipients, [{ code: 'discovery_legacy', reason: 'no_bridge' }]);
+});
+
+/** A client of a process that dies at its nth step: when a file is to be written, or was. */
+async function mortal(town: Town, person: Person, sending: MemoryFile, steps = Infinity): Promise<Client> {
+  let left = steps;
+  const step = (): void => {
+    if (--left <= 0) throw new BeckonError('storage_failed', 'the power is off');
+  };
+  const file = (memory: MemoryFile): TextFile => ({
+    read: () => memory.read(),
+    async write(text) {
+      step();
+      await memory.write(text);
+      step();
+    },
+  });
+  return await createClient({
+    state: file(person.state),
+    secrets: file(person.secrets),
+    sending: file(sending),
+    connect: (cache) => connect(cache, town.clock, town.surroundings),
+    clock: town.clock,
+    random: systemRandom,
+    wait: async () => {},
+  });
+}
+
+/** Sends to bob natively where `natively`, and to carol by mail, in a process that dies. */
+async function cutOff(town: Town, ann: Person, steps: number, subject: string, natively: boolean) {
+  const sending = memoryFile();
+  const client = await mortal(town, ann, sending, steps);
+  const to = [...(natively ? ['bob@beta.test'] : []), 'carol@gamma.test'];
+  const mail = {
+    compose: async () => wholeOf(ann, to, subject),
+    ask: async () => ({ 'gamma.test': 'now' }) as const,
+    source: async () => subject,
+  };
+  const died = await client.send({ to, parts: [mailPart(subject)], subject, mail }).then(
+    ({ recipients }) => recipients.some(({ code }) => code === 'storage_failed'),
+    () => true,
+  );
+  await client.close();
+  return { sending, died };
+}
+
+test('a sending by mail goes on from every step at which its process can die, and leaves once', async (t) => {
+  const { town, sink } = await townWithMail(t);
+  const [ann, bob] = [await town.enroll('ann@alpha.test'), await town.enroll('bob@beta.test')];
+  publish(town);
+  const wanted: string[] = [];
+  for (const natively of [true, false]) {
+    let died = true;
+    let last = '';
+    // Before a write: what the write before let leave has left.
+    for (let steps = 1; died; steps += 2) {
+      const subject = `${natively ? 'both' : 'mail'} ${steps}`;
+      const cut = await cutOff(town, ann, steps, subject, natively);
+      died = cut.died;
+      const client = await mortal(town, ann, cut.sending);
+      const [left, ...others] = await client.sending.unfinished();
+      t.deepEqual(others, []);
+      if (left !== undefined) {
+        last = subject;
+        t.deepEqual(left.mail, { source: subject });
+        const result = await client.sending.resume(left.number, async ({ mediaType, source }) =>
+          source === subject ? wholeOf(ann, left.to, subject) : mailPart(mediaType),
+        );
+        t.is(result.recipients.filter(({ way }) => way === 'mail').length, 1, subject);
+        t.deepEqual(await client.sending.unfinished(), []);
+      }
+      // Before it was noted nothing left.
+      const [entry] = (await client.sent()).filter((one) => one.subject === subject);
+      if (left !== undefined || !died) t.is(entry?.recipients.length, natively ? 2 : 1, subject);
+      if (entry !== undefined) wanted.push(subject);
+      await client.close();
+    }
+    t.not(last, '');
+  }
+  await eventually('all mail', async () => (sink.mails.length < wanted.length ? undefined : true));
+  await town.hoster('alpha').catchUp();
+  const subjects = sink.mails.map(
+    ({ bytes }) => /\r\nSubject: (\w+ \d+)\r/.exec(bytes.toString())?.[1] ?? '',
+  );
+  t.deepEqual(subjects.toSorted(), wanted.toSorted());
+  await bob.arrivals(wanted.filter((subject) => subject.startsWith('both')).length);
+});
+
+/** How much waits to leave. */
+async function inQueue(town: Town): Promise<number> {
+  const mails = await town.hoster('alpha').admin.queue();
+  return mails.reduce((sum, { queued }) => sum + queued, 0);
+}
+
+test('what is dropped of a sending is taken back: what went out natively, and what is queued as mail', async (t) => {
+  const { town, sink } = await townWithMail(t, { refuse: () => 450 });
+  const [ann, bob] = [await town.enroll('ann@alpha.test'), await town.enroll('bob@beta.test')];
+  publish(town);
+  let queued = 0;
+  for (let steps = 1; queued === 0; steps += 2) {
+    const { sending } = await cutOff(town, ann, steps, `cut ${steps}`, true);
+    const client = await mortal(town, ann, sending);
+    const [left] = await client.sending.unfinished();
+    // The domain has the mail, and nobody here knows.
+    queued = left === undefined ? 0 : await inQueue(town);
+    if (left !== undefined) await client.sending.discard(left.number);
+    t.deepEqual(await client.sending.unfinished(), []);
+    await client.close();
+  }
+  t.is(await inQueue(town), 0);
+  t.is(sink.mails.length, 0);
+  await bob.client().sync();
+  t.true(
+    bob
+      .client()
+      .inbox()
+      .every(({ status }) => status === 'withdrawn'),
+  );
 });
