@@ -250,12 +250,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (socket) parts.defer(() => socket.close());
   const ports = { https: publicListener.port, udp: socket?.port ?? null };
 
-  async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
-    const next = options.readConfig();
+  /** What was renewed counts for the next who connects, also where nobody says so. */
+  async function renewCertificates(): Promise<void> {
     await publicListener.reload();
     await late.gateways?.reload();
-    warnOfMissing();
     await bridges.mailIn.reload();
+  }
+
+  async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
+    const next = options.readConfig();
+    await renewCertificates();
+    warnOfMissing();
     config = next;
     await publisher.renew();
     // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.
@@ -306,7 +311,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const operations = createAdminSide({
     version,
     config: () => config,
-    ports: () => ports,
+    ports: () => ({ ...ports, submission: gateways.submission }),
     store,
     keyRing,
     keeper,
@@ -355,6 +360,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       { name: 'upkeep', at: '* * * * *', run: upkeep.run },
       { name: 'keys', at: '7 * * * *', run: keeper.run },
       { name: 'renewal', at: '17 * * * *', run: publisher.renew },
+      { name: 'certificates', at: '27 * * * *', run: renewCertificates },
     ],
     log,
   );

@@ -18,16 +18,18 @@ export interface DnsLine {
 export interface PublicPorts {
   readonly https: number;
   readonly udp: number | null;
+  /** Where mail programs hand in mail, over TLS and with STARTTLS; absent where they do not. */
+  readonly submission?: { readonly tls?: number; readonly starttls?: number } | undefined;
 }
 
-const standardPorts = { https: 443, udp: 4620 };
+const standardPorts = { https: 443, udp: 4620, tls: 465, starttls: 587 };
 
 /**
  * The ports that the configuration makes public; `bound` are those that a running daemon got. A proxy, a socket and port 0 (any
  * free one, not yet bound) do not say theirs: they count as the standard ones.
  */
 export function publicPorts(
-  { listen, tls }: Pick<Config, 'listen' | 'tls'>,
+  { listen, tls, submission }: Pick<Config, 'listen' | 'tls' | 'submission'>,
   bound: Partial<PublicPorts> = {},
 ): PublicPorts {
   const { https, udp } = listen;
@@ -35,7 +37,19 @@ export function publicPorts(
   return {
     https: own || standardPorts.https,
     udp: udp === null ? null : bound.udp || udp.port || standardPorts.udp,
+    submission: {
+      ...portOf('tls', submission.listen, bound.submission?.tls),
+      ...portOf('starttls', submission.starttls, bound.submission?.starttls),
+    },
   };
+}
+
+function portOf(
+  door: 'tls' | 'starttls',
+  address: Config['submission']['listen'],
+  bound: number | undefined,
+): { readonly tls?: number; readonly starttls?: number } {
+  return address === null ? {} : { [door]: bound || address.port || standardPorts[door] };
 }
 
 /** The records to publish, wire-spec/discovery.md section 2: with two ids while the identity changes, with `gone` on leaving. */
@@ -53,12 +67,29 @@ export function publishedDns(
     next: nextIdentity(keys)?.fingerprint,
     gone,
   });
-  return [...records, ...dkimRecords(dkim, domain)].map(dnsLine);
+  return [
+    ...records,
+    ...dkimRecords(dkim, domain),
+    ...(gone === undefined ? submissionRecords(domain, host, ports) : []),
+  ].map(dnsLine);
 }
 
 /** What lets receivers of mail check its signature; of a domain with a bridge. */
 function dkimRecords(dkim: DkimKey | undefined, domain: string): readonly DomainRecord[] {
   return dkim === undefined ? [] : [{ type: 'TXT', name: dkimName(dkim, domain), text: dkim.txt }];
+}
+
+/** By which mail programs find where they hand in mail (RFC 6186 section 3.1, RFC 8314 section 5.1); of their stores we say nothing. */
+function submissionRecords(
+  domain: string,
+  host: string,
+  { submission: { tls, starttls } = {} }: PublicPorts,
+): readonly DomainRecord[] {
+  const record = (service: string, port: number | undefined): readonly DomainRecord[] => {
+    if (port === undefined) return [];
+    return [{ type: 'SRV', name: `_${service}._tcp.${domain}`, priority: 0, weight: 1, port, target: host }];
+  };
+  return [...record('submissions', tls), ...record('submission', starttls)];
 }
 
 export interface ServedDnsParts {

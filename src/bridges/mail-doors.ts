@@ -79,7 +79,7 @@ export async function openMailDoors(parts: MailDoorsParts): Promise<MailDoors> {
   const smtp = await door('smtp', parts.smtp);
   const lmtp = await door('lmtp', parts.lmtp);
   if (smtp !== undefined && certificate === undefined)
-    parts.log.warn('no certificate for mail: it comes in clear text only; get one, then restart', {
+    parts.log.warn('no certificate for mail: it comes in clear text only; get one, then: beckon reload', {
       name: host,
     });
   const running = open.move();

@@ -119,6 +119,18 @@ test('a domain is added: served at once, its keys on disk, its recovery key told
   t.deepEqual(added.dns, await operations.domainDns('second.test'));
 });
 
+test('where mail programs hand in mail stands in DNS, once they do', async (t) => {
+  const services = async (more: string) =>
+    (await (await daemon(t, more)).operations.domainDns('alpha.test'))
+      .filter(({ name }) => name.startsWith('_submission'))
+      .map(({ name, type, value }) => `${name} ${type} ${value}`);
+  t.deepEqual(await services(''), []);
+  t.deepEqual(await services('[submission]\nlisten = ":465"\nstarttls = ":10587"'), [
+    '_submissions._tcp.alpha.test SRV 0 1 465 post.hoster.net.',
+    '_submission._tcp.alpha.test SRV 0 1 10587 post.hoster.net.',
+  ]);
+});
+
 test('a domain is added once', async (t) => {
   const { operations, data, keyRing } = await daemon(t);
   t.is(await rejected(operations.addDomain('alpha.test')), 'exists');

@@ -350,6 +350,23 @@ test('commands in clear text behind STARTTLS are never run', async (t) => {
   t.deepEqual(house.asked, ['anna@here.test']);
 });
 
+test('a certificate that comes later, and one that follows it, counts for who connects from then on', async (t) => {
+  const house = await open(t);
+  const before = await greeted(house);
+  t.regex(await before.say('STARTTLS'), /^50/);
+  for (const authority of [await createTestAuthority(), await createTestAuthority()]) {
+    house.door.renew(await authority.issue(['mx.here.test']));
+    const one = await house.line();
+    await one.answer();
+    t.true((await one.say('EHLO mail.legacy.test')).includes('STARTTLS'));
+    t.regex(await one.say('STARTTLS'), /^220/);
+    await one.startTls(authority.cert, 'mx.here.test');
+    await one.say('EHLO mail.legacy.test');
+    t.is(await one.mail({ to }, 'x'), '250 2.0.0 kept');
+  }
+  t.is(await before.mail({ to }, 'x'), '250 2.0.0 kept');
+});
+
 test('a door that closes finishes what it has taken, and takes nothing new', async (t) => {
   let go = (): void => undefined;
   const wait = new Promise<void>((resolve) => (go = resolve));
