@@ -7,6 +7,7 @@ import type { MailOut } from './bridges/smtp-out.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Random } from './crypto/random.ts';
+import { createEncapsulator } from './daemon-encapsulate.ts';
 import { startMailIn, type MailIn } from './daemon-mail-in.ts';
 import { startSocketmap } from './daemon-socketmap.ts';
 import { createMailOutSide } from './daemon-mail-out.ts';
@@ -68,9 +69,12 @@ export async function startBridges(parts: BridgeParts): Promise<Bridges> {
     directory,
     clock,
   });
+  const encapsulator = createEncapsulator(parts);
+  started.defer(() => encapsulator.close());
   const deliver = createDeliver({
     ...parts,
     ...store,
+    prepareSeals: encapsulator.prepare,
     keysOf: keyRing.keysOf,
     recipients,
     transitOf: async (domain) => (await settings.of(domain))?.transit ?? config().defaults.transit,

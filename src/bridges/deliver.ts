@@ -8,13 +8,15 @@
  */
 import type { Clock } from '../clock.ts';
 import { hkdf } from '../crypto/kdf.ts';
+import { encapsulateWith, type Encapsulate } from '../crypto/xwing.ts';
+import type { PrepareSeals } from '../crypto/xwing-batch.ts';
 import type { Random } from '../crypto/random.ts';
 import { Secret } from '../crypto/secret.ts';
 import { codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { traceHandleBytes, traceHandleText } from '../keys/fingerprints.ts';
 import { signLetter } from '../message/letter.ts';
-import { sealMessage } from '../message/message.ts';
+import { envelopeKeyOf, sealMessage } from '../message/message.ts';
 import { encryptPayload, encryptWhole, payloadSize, type PayloadSummary } from '../message/payload.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DeliveredMessage, DeliveryStore, NewDelivery } from '../store/api/deliveries.ts';
@@ -44,6 +46,8 @@ export interface DeliverParts {
   /** By which messages end. */
   readonly expiry: Clock;
   readonly random: Random;
+  /** Where there are threads for it. */
+  readonly prepareSeals?: PrepareSeals;
   readonly metrics: Metrics;
 }
 
@@ -71,6 +75,7 @@ interface Encrypted extends PayloadSummary {
 export function createDeliver(parts: DeliverParts): Deliver {
   const { keysOf, recipients, deliveries, uploads, events, clock, expiry, random, metrics } = parts;
   const ways = createWays(random);
+  const prepareSeals = parts.prepareSeals ?? (async () => encapsulateWith(random));
 
   async function address(sender: BridgeSender, to: DeliverTo, now: number): Promise<Addressed> {
     const once = to.once && onceName(sender, to.once);
@@ -116,7 +121,10 @@ export function createDeliver(parts: DeliverParts): Deliver {
     const owner = { domain: sender.domain, user: sender.addressHash };
     const isMail = addressed.some(({ to }) => to.mail.kind === mailKinds.mail);
     const limits = { totalBytes: Math.floor(parts.maxBytes() * (isMail ? shareOfMail : 1)) };
+    // While another thread makes these, this one encrypts.
+    const preparing = prepareSeals(addressed.flatMap(({ outcome }) => sealedTo(outcome, expiry.seconds())));
     const payload = await encrypted(owner, content, limits);
+    const encapsulate = await preparing;
     const elsewhere = await parts.transitOf(sender.domain);
     const now = expiry.seconds();
     const messages = addressed.map(({ to, once, outcome }) =>
@@ -125,6 +133,7 @@ export function createDeliver(parts: DeliverParts): Deliver {
         expires: now + (outcome.local ? times.transitMax : elsewhere),
         way: ways(sender, outcome),
         once,
+        encapsulate,
       }),
     );
     const { source, payloadHash: hash } = payload;
@@ -149,9 +158,10 @@ export function createDeliver(parts: DeliverParts): Deliver {
       readonly expires: number;
       readonly way: Way;
       readonly once: Uint8Array | undefined;
+      readonly encapsulate: Encapsulate;
     },
   ): DeliveredMessage {
-    const { now, expires, way, once } = how;
+    const { now, expires, way, once, encapsulate } = how;
     const id = random(sizes.messageId);
     const letter = signLetter(
       {
@@ -183,6 +193,7 @@ export function createDeliver(parts: DeliverParts): Deliver {
       ...(tag === undefined ? {} : { tag }),
       now,
       random,
+      encapsulate,
     });
     const message = {
       id,
@@ -222,6 +233,11 @@ export function createDeliver(parts: DeliverParts): Deliver {
       isReached(one) ? (stored[reached.indexOf(one)] as Delivered) : settled(one),
     );
   };
+}
+
+/** The keys that header and envelope are sealed to. Throws `key_not_active`. */
+function sealedTo({ sealing, domain }: NativeRecipient, now: number): readonly Uint8Array[] {
+  return [sealing.key, envelopeKeyOf(domain, now).key];
 }
 
 function isReached(one: Addressed): one is Addressed & { readonly outcome: NativeRecipient } {

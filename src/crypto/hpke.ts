@@ -12,7 +12,7 @@ import { dhkemDecapsulate, dhkemEncapsulate } from './dhkem.ts';
 import { X25519_LENGTH, x25519Public } from './dh.ts';
 import { concat, hmacSha256 } from './kdf.ts';
 import type { Random } from './random.ts';
-import { XWING_ENC_LENGTH, xwingDecapsulate, xwingEncapsulate } from './xwing.ts';
+import { XWING_ENC_LENGTH, xwingDecapsulate, xwingEncapsulate, type XwingEncapsulated } from './xwing.ts';
 
 /** The KEM: 0x0020, DHKEM(X25519, HKDF-SHA256), or 0x647a, X-Wing. The rest of the suite is fixed. */
 export type Suite = 'x25519' | 'xwing';
@@ -65,9 +65,35 @@ export function hpkeSeal(
   plaintext: Uint8Array,
   random: Random,
 ): Uint8Array {
-  const { sharedSecret, enc } =
+  const encapsulated =
     suite === 'x25519' ? dhkemEncapsulate(publicKey, random) : xwingEncapsulate(publicKey, random);
+  return sealWith(suite, encapsulated, info, aad, plaintext);
+}
+
+/**
+ * As `hpkeSeal` with X-Wing, under a shared secret that was made before. It serves one seal and is erased: with a second text under it, both
+ * could be read.
+ */
+export function hpkeSealPrepared(
+  encapsulated: XwingEncapsulated,
+  info: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): Uint8Array {
+  if (encapsulated.sharedSecret.every((byte) => byte === 0))
+    throw new BeckonError('internal', 'a shared secret serves one seal');
+  return sealWith('xwing', encapsulated, info, aad, plaintext);
+}
+
+function sealWith(
+  suite: Suite,
+  { sharedSecret, enc }: XwingEncapsulated,
+  info: Uint8Array,
+  aad: Uint8Array,
+  plaintext: Uint8Array,
+): Uint8Array {
   const { key, nonce } = hpkeKeySchedule(suite, sharedSecret, info);
+  sharedSecret.fill(0);
   return concat(enc, chachaSeal(key, nonce, aad, plaintext));
 }
 

@@ -35,6 +35,14 @@ export interface XwingEncapsulated {
   enc: Uint8Array;
 }
 
+/** Gives a fresh shared secret for the owner of a public key, another each time. Throws `key_invalid`. */
+export type Encapsulate = (publicKey: Uint8Array) => XwingEncapsulated;
+
+/** Makes it at once, as `xwingEncapsulate`. */
+export function encapsulateWith(random: Random): Encapsulate {
+  return (publicKey) => xwingEncapsulate(publicKey, random);
+}
+
 /** The public key (1216 bytes) of a 32-byte seed, which is the private key. Throws `key_invalid` on another length. */
 export function xwingPublic(seed: Uint8Array): Uint8Array {
   const keys = expandSeed(seed);

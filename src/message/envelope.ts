@@ -6,9 +6,10 @@
  *          the signature is verified once the sender's record is at hand
  */
 import { decryptBytes, encryptBytes } from '../crypto/chunked.ts';
-import { hpkeOpen, hpkeSeal } from '../crypto/hpke.ts';
+import { hpkeOpen, hpkeSealPrepared } from '../crypto/hpke.ts';
 import type { Random } from '../crypto/random.ts';
 import { Secret } from '../crypto/secret.ts';
+import { encapsulateWith, type Encapsulate } from '../crypto/xwing.ts';
 import { BeckonError } from '../errors.ts';
 import { keyId } from '../keys/fingerprints.ts';
 import { findKey, type KeyPair } from '../keys/key-pair.ts';
@@ -28,7 +29,7 @@ const lengthBytes = 2;
 
 /**
  * The encoded sealed-envelope. `identity` is the sender's identity key pair, `envelopeKey` 32 fresh random bytes, `domainKey` an active
- * envelope key of the destination. `random` gives the salt (24), then the encapsulation. Throws `key_invalid`, `cbor_*`.
+ * envelope key of the destination. `random` gives the salt (24), then what `encapsulate` asks for. Throws `key_invalid`, `cbor_*`.
  */
 export function sealEnvelope(
   content: Envelope,
@@ -36,6 +37,7 @@ export function sealEnvelope(
   envelopeKey: Secret,
   domainKey: PublishedKey,
   random: Random,
+  encapsulate: Encapsulate = encapsulateWith(random),
 ): Uint8Array {
   const { destination } = content;
   const payload = encode(envelope, content);
@@ -44,14 +46,8 @@ export function sealEnvelope(
   const plaintext = pad(signed, steps * sizes.envelopeStep);
   const key = envelopeKey.expose();
   const ciphertext = encryptBytes(key, context('envelope body', destination), plaintext, random);
-  const sealedKey = hpkeSeal(
-    'xwing',
-    domainKey.key,
-    keyInfo(destination, domainKey.id),
-    nothing,
-    key,
-    random,
-  );
+  const info = keyInfo(destination, domainKey.id);
+  const sealedKey = hpkeSealPrepared(encapsulate(domainKey.key), info, nothing, key);
   return encode(sealedEnvelope, { destination, keyId: domainKey.id, sealedKey, ciphertext });
 }
 

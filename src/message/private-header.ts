@@ -1,7 +1,8 @@
 /** The private header: keys and letter, for the recipient alone. wire-spec/message.md section 3. */
-import { hpkeOpen, hpkeOverhead, hpkeSeal } from '../crypto/hpke.ts';
+import { hpkeOpen, hpkeOverhead, hpkeSealPrepared } from '../crypto/hpke.ts';
 import type { Random } from '../crypto/random.ts';
 import type { Secret } from '../crypto/secret.ts';
+import { encapsulateWith, type Encapsulate } from '../crypto/xwing.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import { context } from '../wire/context.ts';
 import { privateHeader, type PrivateHeader } from '../wire/message.ts';
@@ -35,10 +36,11 @@ export function sealPrivateHeader(
   sealingKey: Uint8Array,
   binding: HeaderBinding,
   random: Random,
+  encapsulate: Encapsulate = encapsulateWith(random),
 ): Uint8Array {
   const content = encode(privateHeader, header);
   const plaintext = pad(content, sizes.privateHeaderUnit * unitsFor(content.length) - overhead);
-  return hpkeSeal('xwing', sealingKey, infoOf(binding), nothing, plaintext, random);
+  return hpkeSealPrepared(encapsulate(sealingKey), infoOf(binding), nothing, plaintext);
 }
 
 function unitsFor(length: number): number {

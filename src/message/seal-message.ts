@@ -6,11 +6,12 @@
 import { sha256 } from '../crypto/kdf.ts';
 import type { Random } from '../crypto/random.ts';
 import { Secret } from '../crypto/secret.ts';
+import { encapsulateWith, type Encapsulate } from '../crypto/xwing.ts';
 import { BeckonError } from '../errors.ts';
 import type { VerifiedDomain } from '../keys/domain-record.ts';
 import { acceptTokenHash } from '../keys/fingerprints.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
-import { usableKey } from '../keys/published-key.ts';
+import { usableKey, type PublishedKey } from '../keys/published-key.ts';
 import { messageObject, type Drop, type Envelope, type PrivateHeader } from '../wire/message.ts';
 import { headerFlags, sizes } from '../wire/registry.ts';
 import { encode } from '../wire/schema.ts';
@@ -57,6 +58,8 @@ export interface MessageToSeal {
   readonly tag?: string;
   readonly now: number;
   readonly random: Random;
+  /** Asked for the header's seal, then for the envelope's; without it both are made here, with `random`. */
+  readonly encapsulate?: Encapsulate;
 }
 
 export interface SealedMessage {
@@ -75,20 +78,21 @@ export interface SealedMessage {
  * `key_invalid`, `cbor_*`.
  */
 export function sealMessage(message: MessageToSeal): SealedMessage {
-  const { drop, messageId, domain, random } = message;
+  const { drop, messageId, domain, random, encapsulate = encapsulateWith(random) } = message;
   if (drop.notAfter !== undefined && message.expires > drop.notAfter)
     throw new BeckonError('drop_expired', 'the drop ends before the message does');
-  const domainKey = usableKey(domain, 'envelope', message.now);
+  const domainKey = envelopeKeyOf(domain, message.now);
   const envelopeKey = new Secret(random(32));
   const bindingKey = new Secret(random(32));
   const acceptToken = new Secret(random(sizes.acceptToken));
   const binding = { domain: domain.domain, recipientHash: drop.recipientHash, messageId };
   const content = headerOf(message, envelopeKey, bindingKey, acceptToken);
-  const header = sealPrivateHeader(content, drop.sealingKey, binding, random);
+  const header = sealPrivateHeader(content, drop.sealingKey, binding, random, encapsulate);
   const headerHash = sha256(header);
   const to = toOf(bindingKey.expose(), message.recipient.identityFingerprint, message.recipient.address);
   const signed = envelopeOf(message, headerHash, to);
-  const envelope = sealEnvelope(signed, message.sender.identity, envelopeKey, domainKey, random);
+  const { identity } = message.sender;
+  const envelope = sealEnvelope(signed, identity, envelopeKey, domainKey, random, encapsulate);
   return {
     object: encode(messageObject, { header, envelope }),
     header,
@@ -97,6 +101,11 @@ export function sealMessage(message: MessageToSeal): SealedMessage {
     acceptToken,
     acceptTokenHash: acceptTokenHash(acceptToken.expose()),
   };
+}
+
+/** The domain's key that envelopes are sealed to now. Throws `key_not_active`. */
+export function envelopeKeyOf(domain: MessageToSeal['domain'], now: number): PublishedKey {
+  return usableKey(domain, 'envelope', now);
 }
 
 function headerOf(

@@ -86,6 +86,7 @@ export const owners: Readonly<Record<string, readonly string[]>> = {
   'mailauth/*': ['bridges', 'outbound'],
   imapflow: ['bridges'],
   pino: ['daemon'],
+  piscina: ['daemon'],
   'prom-client': ['metrics.ts'],
   'smol-toml': ['config', 'admin'],
   commander: ['cli', 'main'],

@@ -6,11 +6,18 @@ import type { AeadInterface } from '@hpke/core';
 import { XWing } from '@hpke/hybridkem-x-wing';
 import { x25519Public } from '../../src/crypto/dh.ts';
 import { dhkemDecapsulate, dhkemEncapsulate } from '../../src/crypto/dhkem.ts';
-import { hpkeEncLength, hpkeKeySchedule, hpkeOpen, hpkeOverhead, hpkeSeal } from '../../src/crypto/hpke.ts';
+import {
+  hpkeEncLength,
+  hpkeKeySchedule,
+  hpkeOpen,
+  hpkeOverhead,
+  hpkeSeal,
+  hpkeSealPrepared,
+} from '../../src/crypto/hpke.ts';
 import type { Suite } from '../../src/crypto/hpke.ts';
 import { chachaOpen } from '../../src/crypto/primitives-node.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
-import { xwingPublic } from '../../src/crypto/xwing.ts';
+import { encapsulateWith, xwingPublic } from '../../src/crypto/xwing.ts';
 import { fromHex, toHex } from './bytes.ts';
 import { readExternal } from './external.ts';
 
@@ -227,3 +234,11 @@ function view(data: ArrayBufferLike | ArrayBufferView): Uint8Array {
 function arrayBuffer(bytes: Uint8Array): ArrayBuffer {
   return new Uint8Array(bytes).buffer;
 }
+
+test('a shared secret that was made before serves one seal, which opens as any other', (t) => {
+  const seed = systemRandom(32);
+  const prepared = encapsulateWith(systemRandom)(xwingPublic(seed));
+  const sealed = hpkeSealPrepared(prepared, INFO, AAD, PLAINTEXT);
+  t.deepEqual(hpkeOpen('xwing', seed, INFO, AAD, sealed), PLAINTEXT);
+  t.throws(() => hpkeSealPrepared(prepared, INFO, AAD, PLAINTEXT), { code: 'internal' });
+});
