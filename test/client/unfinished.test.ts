@@ -1,66 +1,16 @@
 /** A sending that is cut off goes on: nothing is lost, nothing doubled, and no key meets two contents. */
 import test from 'ava';
-import { createClient, type Client, type OutgoingPart, type TextFile } from '../../src/client/index.ts';
+import type { Client, OutgoingPart } from '../../src/client/index.ts';
 import { BeckonError, type ErrorCode } from '../../src/errors.ts';
 import { now, rejected, seededRandom } from '../support/identities.ts';
 import { sameBytes } from '../support/bytes.ts';
 import { filePart, mailPart, memorySink } from './sink.ts';
-import { createWorld, memoryFile, type MemoryFile, type World } from './world.ts';
+import { machineOf } from './machine.ts';
+import { createWorld, type World } from './world.ts';
 
 /** Several pieces of ciphertext, and several parts of an upload. */
 const photo = new Uint8Array(300_000).map((_, at) => at * 7 + (at >> 9));
 const partBytes = 80_000;
-
-interface Machine {
-  /** A client of a process that dies at its nth step: a write or a request, before or after it has happened. */
-  start(steps?: number): Promise<Client>;
-  /** How many steps there were since the last start. */
-  steps(): number;
-  readonly sending: MemoryFile;
-}
-
-/** The files of an enrolled user, and processes that die over them. */
-function machineOf(
-  world: World,
-  files: { readonly state: MemoryFile; readonly secrets: MemoryFile },
-): Machine {
-  const sending = memoryFile();
-  let left = Number.POSITIVE_INFINITY;
-  let taken = 0;
-  let started = 0;
-  const step = (): void => {
-    taken++;
-    if (--left <= 0) throw new BeckonError('internal', 'the power is off');
-  };
-  const file = (memory: MemoryFile): TextFile => ({
-    read: () => memory.read(),
-    async write(text) {
-      step();
-      await memory.write(text);
-      step();
-    },
-  });
-  world.before = step;
-  world.after = step;
-  return {
-    sending,
-    steps: () => taken,
-    async start(steps = Number.POSITIVE_INFINITY) {
-      left = steps;
-      taken = 0;
-      return await createClient({
-        state: file(files.state),
-        secrets: file(files.secrets),
-        sending: file(sending),
-        connect: () => world.network(),
-        clock: world.clock,
-        random: seededRandom(`process ${started++}`),
-        wait: async () => {},
-        partBytes,
-      });
-    },
-  };
-}
 
 interface Part {
   readonly offset: number;
@@ -105,7 +55,7 @@ async function family() {
   const ann = await world.addUser('ann', 'alpha.test');
   const bob = await world.addUser('bob', 'beta.test');
   const cem = await world.addUser('cem', 'gamma.test');
-  const machine = machineOf(world, ann);
+  const machine = machineOf(world, ann, { partBytes });
   return { world, bob, cem, machine, uploads: watchUploads(world) };
 }
 

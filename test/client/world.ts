@@ -385,9 +385,12 @@ export function listed(world: World, address: string, record?: Uint8Array): User
   });
   const domain = peerOf(home);
   const trust = userTrust({ compared: false, pinnedBefore: true, escrow: false }, domain.trust);
+  const verified = verifyListing(listing, home.verified, address, at);
+  const { dropsSince } = verified;
   return {
     kind: 'native',
-    user: verifyListing(listing, home.verified, address, at),
+    user: verified,
+    ...(dropsSince === undefined ? {} : { dropsSince }),
     domain,
     trust,
     stale: false,
