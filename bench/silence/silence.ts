@@ -14,6 +14,7 @@ import { createThrowawayAuthority } from '../../src/demo/authority.ts';
 import { mediaTypes, publicPath } from '../../src/wire/registry.ts';
 import type { Bench, Metric } from '../report.ts';
 import type { Asked } from './server.ts';
+import { loginTimes } from './logins.ts';
 import { medianOf, welch } from './welch.ts';
 
 const authority = 'beckon.alpha.test';
@@ -21,6 +22,8 @@ const program = fileURLToPath(new URL('./server.ts', import.meta.url));
 const usualBound = 4.5;
 /** Microseconds: what the control plants. */
 const planted = 100;
+/** Milliseconds, beside a derivation of some hundred. */
+const plantedInLogins = 50;
 
 interface Answer {
   readonly status: number;
@@ -218,6 +221,14 @@ async function* proofs(server: Server, samples: number): AsyncIterable<Metric> {
   yield metricOf('poll_proof_t', a ?? [], b ?? [], 'polls of an empty drop, good against bad proof');
 }
 
+/** Names at the door for mail programs: each answer is behind a derivation of keys, which all of them take. */
+async function* logins(samples: number): AsyncIterable<Metric> {
+  const { wrong, nobody, without, control } = await loginTimes(samples, plantedInLogins);
+  yield metricOf('login_nobody_t', wrong, nobody, 'a wrong password against a name that nobody has');
+  yield metricOf('login_without_t', wrong, without, 'a wrong password against a user who has none');
+  yield metricOf('login_control_t', wrong, control, `nobody, with ${plantedInLogins} ms planted`);
+}
+
 export const silence: Bench = {
   name: 'silence',
   async *run({ quick }) {
@@ -227,6 +238,7 @@ export const silence: Bench = {
       yield* users(server, samples);
       yield* deadIds(server, samples);
       yield* proofs(server, samples);
+      yield* logins(quick ? 50 : 300);
     } finally {
       await server.close();
     }

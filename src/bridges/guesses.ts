@@ -36,6 +36,8 @@ export const defaultGuessLimits: GuessLimits = {
 export interface Guesses {
   /** Whether a password may be tried now. It counts as wrong from then on: many at one time are as many as one after the other. */
   mayTry(user: string, source: string): boolean;
+  /** Whether a right password for this user came from this network lately. */
+  isKnown(user: string, source: string): boolean;
   /** It was wrong: how long the answer waits, milliseconds. */
   waitFor(user: string, source: string): number;
   /** It was right, or nobody could tell: it does not count. */
@@ -46,7 +48,10 @@ export interface Guesses {
 
 const maxKeys = 20_000;
 
-/** In memory: a restart forgives. `user`: canonical, or whatever was typed. */
+/**
+ * In memory: a restart forgives, which is worth a few guesses to whoever waits for one; on disk it would say who was where, and when.
+ * `user`: canonical, or whatever was typed.
+ */
 export function createGuesses(limits: GuessLimits, clock: Clock): Guesses {
   const here = createCounter(limits.here, clock);
   const network = createCounter(limits.network, clock);
@@ -54,7 +59,7 @@ export function createGuesses(limits: GuessLimits, clock: Clock): Guesses {
   const known = new Map<string, number>();
 
   const keyOf = (user: string, source: string): string => `${networkOf(source)} ${user}`;
-  function isKnown(key: string): boolean {
+  function hasBeen(key: string): boolean {
     const since = known.get(key);
     return since !== undefined && clock.monotonic() - since < limits.known * 1000;
   }
@@ -63,14 +68,14 @@ export function createGuesses(limits: GuessLimits, clock: Clock): Guesses {
     const key = keyOf(user, source);
     here.add(key, -1);
     network.add(networkOf(source), -1);
-    if (!isKnown(key)) everywhere.add(user, -1);
+    if (!hasBeen(key)) everywhere.add(user, -1);
   }
 
   return {
     mayTry(user, source) {
       const key = keyOf(user, source);
       if (here.count(key) >= limits.here.burst) return false;
-      const stranger = !isKnown(key);
+      const stranger = !hasBeen(key);
       const most = network.count(networkOf(source)) >= limits.network.burst;
       if (stranger && (most || everywhere.count(user) >= limits.user.burst)) return false;
       here.add(key, 1);
@@ -78,6 +83,7 @@ export function createGuesses(limits: GuessLimits, clock: Clock): Guesses {
       if (stranger) everywhere.add(user, 1);
       return true;
     },
+    isKnown: (user, source) => hasBeen(keyOf(user, source)),
     waitFor(user, source) {
       const count = here.count(keyOf(user, source));
       return Math.min(limits.firstWaitMs * 2 ** Math.max(0, count - 1), limits.longestWaitMs);

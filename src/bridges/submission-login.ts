@@ -3,7 +3,8 @@
  *
  *  1. who guessed wrong too often has to wait, whether the name is somebody's or not
  *  2. the wrapped keys of the user; for a name without any, others that no password opens: both take as long
- *  3. the keys are derived, few at a time: each takes 64 MiB of memory
+ *  3. the keys are derived, few at a time: each takes 64 MiB of memory; first for who came from their network before, so that others, be they
+ *     ever so many, keep nobody out
  *  4. a client with these keys, for this session
  */
 import type { Random } from '../crypto/random.ts';
@@ -15,6 +16,7 @@ import type { AliasStore } from '../store/api/aliases.ts';
 import type { GatewayStore } from '../store/api/gateways.ts';
 import type { Owner } from '../store/api/terms.ts';
 import type { UserStore } from '../store/api/users.ts';
+import { networkOf } from '../rate.ts';
 import { formatAddress, parseAddress, splitAddress } from '../wire/address.ts';
 import { gatewayWrap, type GatewayKeys } from '../wire/gateway.ts';
 import { gatewayCost, sizes } from '../wire/registry.ts';
@@ -31,7 +33,7 @@ export interface LoginParts {
   readonly random: Random;
   readonly log: Log;
   /** Derivations at a time, and such that wait for one. */
-  readonly derivations?: { readonly atOnce: number; readonly waiting: number };
+  readonly derivations?: Partial<TurnLimits>;
 }
 
 export interface LoginAttempt {
@@ -54,13 +56,13 @@ export type LoginOutcome =
 
 export type Login = (attempt: LoginAttempt) => Promise<LoginOutcome>;
 
-const defaultDerivations = { atOnce: 2, waiting: 32 };
+const defaultDerivations: TurnLimits = { atOnce: 2, waiting: 32, ofNetwork: 8 };
 /** Longer names are nobody's, and need not be remembered. */
 const maxName = 320;
 
 export function createLogin(parts: LoginParts): Login {
   const { users, aliases, gateways, guesses, open, random, log } = parts;
-  const derivations = createTurns(parts.derivations ?? defaultDerivations);
+  const derivations = createTurns({ ...defaultDerivations, ...parts.derivations });
   const nobodys = encode(gatewayWrap, {
     ...gatewayCost,
     salt: random(16),
@@ -111,7 +113,8 @@ export function createLogin(parts: LoginParts): Login {
     const name = canonical(user);
     const counted = name === '' ? user.slice(0, maxName) : name;
     if (!guesses.mayTry(counted, source)) return { outcome: 'too_often' };
-    const keys = await derivations(() => unwrap(name, password));
+    const lane = guesses.isKnown(counted, source) ? 'known' : networkOf(source);
+    const keys = await derivations(lane, () => unwrap(name, password));
     if (keys === undefined) return { outcome: 'wrong', waitMs: guesses.waitFor(counted, source) };
     if (keys === 'busy') {
       guesses.take(counted, source);
@@ -132,19 +135,40 @@ function canonical(typed: string): string {
   }
 }
 
-/** So many at a time; others wait, and beyond that are told so. */
-function createTurns({ atOnce, waiting }: { readonly atOnce: number; readonly waiting: number }) {
+interface TurnLimits {
+  readonly atOnce: number;
+  /** Who is known, and strangers: so many of each. */
+  readonly waiting: number;
+  /** Of strangers of one network. */
+  readonly ofNetwork: number;
+}
+
+/**
+ * So many at a time; others wait, and beyond a number of them are told so. `lane`: "known", whose turn is next whoever waits, or the network
+ * of a stranger, which takes a part of the places only.
+ */
+function createTurns({ atOnce, waiting, ofNetwork }: TurnLimits) {
   let running = 0;
-  const queue: (() => void)[] = [];
-  return async <T>(action: () => Promise<T>): Promise<T | 'busy'> => {
+  const known: (() => void)[] = [];
+  const strangers: { readonly lane: string; readonly go: () => void }[] = [];
+
+  function isFull(lane: string): boolean {
+    if (lane === 'known') return known.length >= waiting;
+    return strangers.length >= waiting || strangers.filter((one) => one.lane === lane).length >= ofNetwork;
+  }
+
+  return async <T>(lane: string, action: () => Promise<T>): Promise<T | 'busy'> => {
     if (running >= atOnce) {
-      if (queue.length >= waiting) return 'busy';
-      await new Promise<void>((resolve) => queue.push(resolve));
+      if (isFull(lane)) return 'busy';
+      await new Promise<void>((go) => {
+        if (lane === 'known') known.push(go);
+        else strangers.push({ lane, go });
+      });
     } else running++;
     try {
       return await action();
     } finally {
-      const next = queue.shift();
+      const next = known.shift() ?? strangers.shift()?.go;
       if (next === undefined) running--;
       else next();
     }

@@ -2,15 +2,17 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { createGuesses, defaultGuessLimits } from '../../src/bridges/guesses.ts';
 import { createStrangers, defaultStrangerLimits } from '../../src/bridges/incoming-limits.ts';
 import { defaultDoorLimits, type DoorLimits } from '../../src/bridges/smtp-door.ts';
 import { createMailRoom } from '../../src/bridges/mail-room.ts';
 import { reply } from '../../src/bridges/smtp-reply.ts';
-import type { LoginAttempt } from '../../src/bridges/submission-login.ts';
+import { createLogin, type LoginAttempt } from '../../src/bridges/submission-login.ts';
 import { openSubmissionDoor } from '../../src/bridges/submission-server.ts';
 import type { Headless } from '../../src/bridges/headless.ts';
 import { systemClock } from '../../src/clock.ts';
 import { bind } from '../../src/http/bind.ts';
+import { systemRandom } from '../../src/crypto/random.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createTestAuthority } from '../support/certificates.ts';
@@ -146,4 +148,37 @@ test('who never begins TLS, or does not go on with it, is ended', async (t) => {
   const line = await (await open(t, { limits })).line();
   t.regex(await line.say('STARTTLS'), /^220/);
   await line.ended();
+});
+
+test('who guesses from many networks keeps nobody out who came from theirs before', async (t) => {
+  const guesses = createGuesses(defaultGuessLimits, systemClock);
+  guesses.mayTry('alice@here.test', '192.0.2.1');
+  guesses.right('alice@here.test', '192.0.2.1');
+  const login = createLogin({
+    users: { get: async () => undefined },
+    aliases: { get: async () => undefined },
+    gateways: { get: async () => undefined },
+    guesses,
+    open: () => Promise.reject(new Error('nobody is here')),
+    random: systemRandom,
+    log: silentLog,
+    derivations: { atOnce: 1, waiting: 2, ofNetwork: 1 },
+  });
+  const done: string[] = [];
+  const from = async (source: string): Promise<void> => {
+    const { outcome } = await login({ user: 'alice@here.test', password: 'a guess', source });
+    done.push(`${source} ${outcome}`);
+  };
+  await Promise.all(
+    ['198.51.1.1', '198.51.2.1', '198.51.2.2', '198.51.3.1', '198.51.4.1', '192.0.2.9'].map(from),
+  );
+  t.deepEqual(done, [
+    // No place: another of its network waits, and then as many as may.
+    '198.51.2.2 busy',
+    '198.51.4.1 busy',
+    '198.51.1.1 wrong',
+    '192.0.2.9 wrong',
+    '198.51.2.1 wrong',
+    '198.51.3.1 wrong',
+  ]);
 });
