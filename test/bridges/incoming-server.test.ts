@@ -12,11 +12,12 @@ import { openDoor } from '../../src/bridges/incoming-server.ts';
 import { answer, type Answer, type IncomingMail } from '../../src/bridges/incoming.ts';
 import { createMailRoom } from '../../src/bridges/mail-room.ts';
 import { defaultDoorLimits, type Door, type DoorLimits } from '../../src/bridges/smtp-door.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { bind } from '../../src/http/bind.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createTestAuthority } from '../support/certificates.ts';
+import { testClock } from '../support/clock.ts';
 import { openLine, type SmtpLine } from './smtp-line.ts';
 
 const unknown = answer(550, '5.1.1 nobody');
@@ -35,11 +36,12 @@ interface Changes {
   readonly strangers?: Partial<StrangerLimits>;
   readonly certificate?: { cert: string; key: string };
   readonly room?: number;
+  readonly clock?: Clock;
   readonly take?: (mail: IncomingMail) => Promise<readonly Answer[]>;
 }
 
 async function open(t: ExecutionContext, changes: Changes = {}): Promise<House> {
-  const { kind = 'smtp', limits, strangers, certificate } = changes;
+  const { kind = 'smtp', limits, strangers, certificate, clock = systemClock } = changes;
   const taken: IncomingMail[] = [];
   const asked: string[] = [];
   const room = createMailRoom(changes.room ?? 10_000_000);
@@ -63,7 +65,7 @@ async function open(t: ExecutionContext, changes: Changes = {}): Promise<House> 
           : await changes.take(mail);
       },
     },
-    limits: { ...defaultDoorLimits, maxSize: 100_000, closeMs: 300, ...limits },
+    limits: { ...defaultDoorLimits, maxSize: 100_000, closeMs: 60_000, ...limits },
     room,
     ...(strangers === undefined
       ? {}
@@ -72,7 +74,7 @@ async function open(t: ExecutionContext, changes: Changes = {}): Promise<House> 
         }),
     ...(certificate === undefined ? {} : { certificate }),
     bind: (server) => bind(server, address),
-    clock: systemClock,
+    clock,
     log: silentLog,
     metrics: createMetrics(),
   });
@@ -257,7 +259,8 @@ test('all mails at one time share a room, and it is given back', async (t) => {
 
 test('who is slow is ended: between commands, and in the data however steadily they drip', async (t) => {
   const limits = { stepMs: 1000, dataMs: 1000, bytesPerSecond: 1000, sweepMs: 20 };
-  const house = await open(t, { limits });
+  const clock = testClock();
+  const house = await open(t, { limits, clock });
   const idle = await house.line();
   await idle.answer();
   const babbling = await greeted(house);
@@ -268,7 +271,9 @@ test('who is slow is ended: between commands, and in the data however steadily t
   const timer = setInterval(() => {
     drip.write('x');
     babbling.write('NOOP\r\n');
+    clock.advance(0.2);
   }, 20);
+  t.teardown(() => clearInterval(timer));
   t.regex(await idle.answer(), /^421/);
   t.regex(await drip.answer(), /^421/);
   await Promise.all([idle.ended(), drip.ended(), babbling.ended()]);
@@ -279,13 +284,17 @@ test('who is slow is ended: between commands, and in the data however steadily t
 
 test('who sends much at once and then drips is ended as soon: the room is for all', async (t) => {
   const limits = { dataMs: 500, bytesPerSecond: 1000, sweepMs: 20 };
-  const house = await open(t, { limits });
+  const clock = testClock();
+  const house = await open(t, { limits, clock });
   const drip = await greeted(house);
   await drip.say('MAIL FROM:<b@c.test>');
   await drip.say('RCPT TO:<anna@here.test>');
   await drip.say('DATA');
   drip.write('much of it at once, and hardly more\r\n'.repeat(2000));
-  const timer = setInterval(() => drip.write('x'), 20);
+  const timer = setInterval(() => {
+    drip.write('x');
+    clock.advance(0.2);
+  }, 20);
   t.teardown(() => clearInterval(timer));
   t.regex(await drip.answer(), /^421/);
   await drip.ended();

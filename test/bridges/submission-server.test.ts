@@ -10,12 +10,14 @@ import { reply } from '../../src/bridges/smtp-reply.ts';
 import { createLogin, type LoginAttempt } from '../../src/bridges/submission-login.ts';
 import { openSubmissionDoor } from '../../src/bridges/submission-server.ts';
 import type { Headless } from '../../src/bridges/headless.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { bind } from '../../src/http/bind.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { silentLog } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createTestAuthority } from '../support/certificates.ts';
+import { testClock } from '../support/clock.ts';
+import { inTime } from '../support/in-time.ts';
 import { openLine, type SmtpLine } from './smtp-line.ts';
 
 const host = 'post.here.test';
@@ -26,7 +28,11 @@ const plain = (password: string): string => `AUTH PLAIN ${btoa(`\0alice@here.tes
 /** One user, whose password is `right`. */
 async function open(
   t: ExecutionContext,
-  { implicitTls = false, limits }: { implicitTls?: boolean; limits?: Partial<DoorLimits> } = {},
+  {
+    implicitTls = false,
+    limits,
+    clock = systemClock,
+  }: { implicitTls?: boolean; limits?: Partial<DoorLimits>; clock?: Clock } = {},
 ) {
   const attempts: LoginAttempt[] = [];
   const taken: string[] = [];
@@ -52,12 +58,12 @@ async function open(
       },
       end: async () => void ended.push('session'),
     }),
-    limits: { ...defaultDoorLimits, maxSize: 100_000, closeMs: 300, ...limits },
+    limits: { ...defaultDoorLimits, maxSize: 100_000, closeMs: 60_000, ...limits },
     room,
     strangers: createStrangers(defaultStrangerLimits, systemClock),
     certificate,
     bind: (server) => bind(server, { kind: 'tcp', host: '127.0.0.1', port: 0 }),
-    clock: systemClock,
+    clock,
     log: silentLog,
     metrics: createMetrics(),
   });
@@ -118,7 +124,8 @@ test('commands in clear text behind STARTTLS are never run, and no password is t
 
 test('who is slow is ended, before and after the password, and in the data; the keys of the session go', async (t) => {
   const limits = { stepMs: 1000, dataMs: 1000, bytesPerSecond: 1000, sweepMs: 20 };
-  const house = await open(t, { limits });
+  const clock = testClock();
+  const house = await open(t, { limits, clock });
   const [idle, babbling, asked] = [await house.line(), await house.line(), await house.line()];
   const drip = await inside(await house.line());
   await asked.say('STARTTLS');
@@ -130,6 +137,7 @@ test('who is slow is ended, before and after the password, and in the data; the 
   const timer = setInterval(() => {
     drip.write('x');
     babbling.write('NOOP\r\n');
+    clock.advance(0.2);
   }, 20);
   t.teardown(() => clearInterval(timer));
   for (const line of [idle, asked, drip]) t.regex(await line.answer(), /^421/);
@@ -141,12 +149,25 @@ test('who is slow is ended, before and after the password, and in the data; the 
 });
 
 test('who never begins TLS, or does not go on with it, is ended', async (t) => {
-  const limits = { idleMs: 300, stepMs: 300, sweepMs: 20 };
-  const silent = connect((await open(t, { implicitTls: true, limits })).door.port, '127.0.0.1');
+  const house = await open(t, { implicitTls: true, limits: { idleMs: 100 } });
+  const silent = connect(house.door.port, '127.0.0.1');
   silent.on('error', () => undefined);
   await once(silent, 'close');
-  const line = await (await open(t, { limits })).line();
+  await inTime(async (idleMs) => {
+    const idle = await open(t, { limits: { idleMs } });
+    try {
+      const line = await idle.line();
+      const answer = await line.say('STARTTLS');
+      await line.ended();
+      return answer.startsWith('220');
+    } catch {
+      return false;
+    }
+  });
+  const clock = testClock();
+  const line = await (await open(t, { clock, limits: { stepMs: 1000, sweepMs: 20 } })).line();
   t.regex(await line.say('STARTTLS'), /^220/);
+  clock.advance(2);
   await line.ended();
 });
 

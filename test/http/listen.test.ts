@@ -14,6 +14,7 @@ import { listen, type ListenOptions } from '../../src/http/listen.ts';
 import { silentLog, type LogFields } from '../../src/log.ts';
 import { problem } from '../../src/wire/collect.ts';
 import { decode } from '../../src/wire/schema.ts';
+import { inTime } from '../support/in-time.ts';
 import { asker, certificateDirectory, prefix, quick, serve, writePair, type Served } from './public-stub.ts';
 
 const names = ['beckon.alpha.test', 'beckon.beta.test'];
@@ -151,10 +152,13 @@ test('the name of the certificate does not decide, Host does', async (t) => {
   }
 });
 
-/** Sends `text` and gives all that comes back until the server closes. */
+/** Sends `text` and gives all that comes back until the server closes, whether or not it still read. */
 async function exchange(socket: Socket, text: string): Promise<string> {
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {});
   socket.write(text);
-  return Buffer.concat(await socket.toArray()).toString('latin1');
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  return Buffer.concat(chunks).toString('latin1');
 }
 
 async function tcp(t: ExecutionContext, port: number): Promise<Socket> {
@@ -164,10 +168,12 @@ async function tcp(t: ExecutionContext, port: number): Promise<Socket> {
   return socket;
 }
 
-const impatient = { ...quick, headersMs: 50, requestMs: 100, idleMs: 400, checkMs: 20 };
+/** One limit at a time is short: a slow machine may reach any. */
+const patient = { ...quick, handshakeMs: 60_000, headersMs: 60_000, idleMs: 60_000, checkMs: 20 };
 
 test('slow clients are cut off: in the headers, in the body, and silent ones', async (t) => {
-  const { listener, asked } = await serve(t, {}, { limits: impatient });
+  const limits = { ...patient, headersMs: 50, requestMs: 100 };
+  const { listener, asked } = await serve(t, {}, { limits });
   const slowHeaders = await exchange(await tcp(t, listener.port), 'GET / HTTP/1.1\r\nHost: a\r\nX: ');
   t.regex(slowHeaders, /^HTTP\/1\.1 400 .*request_invalid/s);
   const head = `POST ${prefix}poll HTTP/1.1\r\nHost: beckon.alpha.test\r\nContent-Type: application/beckon+cbor\r\n`;
@@ -177,34 +183,36 @@ test('slow clients are cut off: in the headers, in the body, and silent ones', a
   t.deepEqual(asked.calls, []);
 });
 
-/** A busy machine takes its time for a handshake. */
-const patient = { handshakeMs: 1000, headersMs: 500, requestMs: 1000, idleMs: 3000, checkMs: 20 };
-
 test('slow clients are cut off over TLS too: before the handshake, HTTP/1.1, HTTP/2', async (t) => {
-  const { listener, ca } = await serveTls(t, { ...quick, ...patient });
-  await exchange(await tcp(t, listener.port), '');
+  const mute = await serveTls(t, { ...patient, handshakeMs: 100 });
+  t.is(await exchange(await tcp(t, mute.listener.port), ''), '');
 
   const servername = names[0] as string;
+  const { listener, ca } = await serveTls(t, { ...patient, headersMs: 100 });
   const http1 = await handshake(listener.port, { ca, servername, ALPNProtocols: ['http/1.1'] });
   t.regex(await exchange(http1, 'GET / HTTP/1.1\r\nHost: a\r\nX: '), /request_invalid/);
 
-  const session = connectHttp2(`https://127.0.0.1:${listener.port}`, { ca, servername });
-  session.on('error', () => {});
-  const stream = session.request(
-    {
-      ':path': `${prefix}poll`,
-      ':method': 'POST',
-      ':authority': servername,
-      'content-type': 'application/beckon+cbor',
-    },
-    { endStream: false },
-  );
-  stream.on('error', () => {});
-  stream.resume();
-  stream.write('a');
-  await once(stream, 'close');
-  t.is(stream.rstCode, constants.NGHTTP2_CANCEL);
-  await once(session, 'close');
+  await inTime(async (idleMs) => {
+    const idle = await serveTls(t, { ...patient, idleMs });
+    const session = connectHttp2(`https://127.0.0.1:${idle.listener.port}`, { ca: idle.ca, servername });
+    session.on('error', () => {});
+    const closed = new Promise((resolve) => session.once('close', resolve));
+    const stream = session.request(
+      {
+        ':path': `${prefix}poll`,
+        ':method': 'POST',
+        ':authority': servername,
+        'content-type': 'application/beckon+cbor',
+      },
+      { endStream: false },
+    );
+    stream.on('error', () => {});
+    stream.resume();
+    stream.write('a');
+    await new Promise((resolve) => stream.once('close', resolve));
+    await closed;
+    return stream.rstCode === constants.NGHTTP2_CANCEL;
+  });
 });
 
 test('a reader that stands still is cut off', async (t) => {
@@ -216,21 +224,23 @@ test('a reader that stands still is cut off', async (t) => {
       returned.resolve();
     }
   }
-  const { listener } = await serve(
-    t,
-    {
-      readPayload: async () => ({
-        size: 2 ** 40,
-        hash: new Uint8Array(32),
-        open: endless,
-        fetched: () => t.fail(),
-      }),
-    },
-    { limits: impatient },
-  );
-  const socket = await tcp(t, listener.port);
-  socket.pause();
-  socket.write(`GET ${prefix}m/x/payload HTTP/1.1\r\nHost: beckon.alpha.test\r\n\r\n`);
+  const readPayload = async () => ({
+    size: 2 ** 40,
+    hash: new Uint8Array(32),
+    open: endless,
+    fetched: () => t.fail(),
+  });
+  await inTime(async (idleMs) => {
+    const { listener } = await serve(t, { readPayload }, { limits: { ...patient, idleMs } });
+    const socket = await tcp(t, listener.port);
+    socket.on('error', () => {});
+    socket.write(`GET ${prefix}m/x/payload HTTP/1.1\r\nHost: beckon.alpha.test\r\n\r\n`);
+    const begun = await new Promise<boolean>((resolve) => {
+      socket.once('data', () => resolve(true)).once('close', () => resolve(false));
+    });
+    socket.pause();
+    return begun;
+  });
   await returned.promise;
   t.pass();
 });
@@ -282,7 +292,7 @@ test('addresses of sockets of both IP versions are shown plainly', async (t) => 
 });
 
 test('noise of any kind leaves the server up', async (t) => {
-  const { listener, ca } = await serveTls(t, impatient);
+  const { listener, ca } = await serveTls(t, { ...patient, headersMs: 100, requestMs: 100 });
   const servername = names[0] as string;
   const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
   const noise = (): Buffer => Buffer.from(Array.from({ length: 300 }, () => Math.floor(Math.random() * 256)));
@@ -299,9 +309,10 @@ test('noise of any kind leaves the server up', async (t) => {
     socket.end(sent);
   }
   await Promise.all(opened.map(({ socket }) => socket.toArray().catch(() => [])));
-  const socket = await handshake(listener.port, { ca, servername });
   const head = `GET ${prefix}domains/alpha.test HTTP/1.1\r\nHost: beckon.alpha.test\r\nConnection: close\r\n\r\n`;
-  t.regex(await exchange(socket, head), /^HTTP\/1\.1 200 /);
+  for (let answer = ''; !answer.startsWith('HTTP/1.1 200 ');)
+    answer = await exchange(await handshake(listener.port, { ca, servername }), head);
+  t.pass();
 });
 
 test('behind a proxy: strangers are turned away before they speak', async (t) => {

@@ -14,6 +14,7 @@ import { createTestAuthority } from '../support/certificates.ts';
 import { loopback, startDns } from '../support/dns-server.ts';
 import { startHttps } from '../support/https-server.ts';
 import type { TestHttpsOptions } from '../support/https-server.ts';
+import { inTime } from '../support/in-time.ts';
 
 const domain = 'a.test';
 const names = ['beckon.a.test'];
@@ -44,15 +45,6 @@ async function serve(t: ExecutionContext, options: Partial<TestHttpsOptions> = {
   const server = await startHttps({ authority, names, ...options });
   t.teardown(server.close);
   return server;
-}
-
-/**
- * Time as the system has it, in milliseconds. Where there is little of it a slow machine passes for a slow peer: then there is more,
- * until the attempt says that it showed something.
- */
-async function inTime(attempt: (ms: number) => Promise<boolean>): Promise<void> {
-  for (const ms of [200, 1000, 5000, 25_000]) if (await attempt(ms)) return;
-  throw new Error('not even with much time');
 }
 
 /** Ends with its patience, after the server was asked. */

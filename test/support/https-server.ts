@@ -35,7 +35,10 @@ export async function startHttps(options: TestHttpsOptions): Promise<TestHttps> 
   const requests: TestHttps['requests'] = [];
   const serials = new WeakMap<object, number>();
   let connections = 0;
-  const server = createServer({ ...(await authority.issue(names)), ...tls }, (request, response) => {
+  // As long as clients want: on a slow machine any time may pass between two requests.
+  const kept = { keepAliveTimeout: 120_000 };
+  const certificate = await authority.issue(names);
+  const server = createServer({ ...kept, ...certificate, ...tls }, (request, response) => {
     const { method = '', url = '', headers, socket } = request;
     requests.push({
       method,
