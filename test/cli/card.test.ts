@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import type { CardEntry, MadeCard } from '../../src/client/api.ts';
 import { openAdmin } from '../../src/http/admin-client.ts';
+import { eventually } from '../network/eventually.ts';
 import { startHosters, type Hosters } from './hosters.ts';
 import type { Run } from './beckon.ts';
 
@@ -37,7 +38,7 @@ test.serial('make, list, send to the link, read who it was; a QR code where it i
   const sent = await hosters.as('alice', ['send', link, '-s', 'Hello', '--body', 'Over the card.']);
   t.regex(ok(sent), /^bob@alpha\.test +card +trace /);
   t.false(sent.out.includes(link.slice(-43)) || sent.err.includes(link.slice(-43)));
-  const arrived = await eventually(async () => {
+  const arrived = await eventually('message', async () => {
     const inbox = ok(await hosters.as('bob', ['inbox']));
     return inbox.includes('the baker') ? inbox : undefined;
   });
@@ -75,12 +76,3 @@ test.serial(
     t.regex(ok(await hosters.as('bob', ['card', 'list', '--help'])), /Example:/);
   },
 );
-
-async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const found = await ask();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error('nothing came');
-}

@@ -1,9 +1,9 @@
 /** What may be done about what waits, by hand: fetch, defer, delegate; and pulling before a holiday. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { writeFile } from 'node:fs/promises';
 import test from 'ava';
 import type { Delegated, InboxEntry, PulledSenders } from '../../src/client/api.ts';
+import { eventually } from '../network/eventually.ts';
 import type { Run } from './beckon.ts';
 import { enrolled, startHosters, type Hosters } from './hosters.ts';
 
@@ -27,12 +27,10 @@ function ok({ code, out, err }: Run): string {
 
 /** The inbox, once so many entries are as they should be. */
 async function inbox(wanted: (entry: InboxEntry) => boolean, count = 1): Promise<readonly InboxEntry[]> {
-  for (let tries = 0; tries < 60; tries++) {
+  return await eventually('entries', async () => {
     const entries = (JSON.parse(ok(await bob('inbox', '--json'))) as InboxEntry[]).filter(wanted);
-    if (entries.length >= count) return entries;
-    await sleep(100);
-  }
-  throw new Error('what was waited for did not come');
+    return entries.length >= count ? entries : undefined;
+  });
 }
 
 test.serial('a message is fetched with all its parts, and read here afterwards', async (t) => {

@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { InboxEntry, SendResult, SentEntry } from '../../src/client/api.ts';
+import { eventually } from '../network/eventually.ts';
 import { beckon, start, type Run } from './beckon.ts';
 import { enrolled, startHosters, type Hosters } from './hosters.ts';
 
@@ -33,12 +33,10 @@ function ok({ code, out, err }: Run): string {
 
 /** Asks again until the inbox is as it should be: a notification travels by itself. */
 async function inboxOf(user: string, wanted: (entries: readonly InboxEntry[]) => boolean, as = hosters.as) {
-  for (let tries = 0; tries < 60; tries++) {
+  return await eventually('entries', async () => {
     const entries = JSON.parse(ok(await as(user, ['inbox', '--json']))) as InboxEntry[];
-    if (wanted(entries)) return entries;
-    await sleep(100);
-  }
-  throw new Error('what was waited for did not come');
+    return wanted(entries) ? entries : undefined;
+  });
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 /** A user's own keys by hand: revoked after theft, and what the canary says. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import type { Alarm, InboxEntry, OwnKeysReport } from '../../src/client/api.ts';
+import { eventually } from '../network/eventually.ts';
 import { enrolled, startHosters, type Hosters } from './hosters.ts';
 
 let hosters: Hosters;
@@ -20,14 +20,12 @@ async function own(user: string, ...more: readonly string[]) {
 }
 
 async function arrived(user: string, count: number): Promise<readonly InboxEntry[]> {
-  for (let tries = 0; tries < 60; tries++) {
+  return await eventually('entries', async () => {
     const { out, err, code } = await hosters.as(user, ['inbox', '--json']);
     if (code !== 0) throw new Error(err);
     const entries = JSON.parse(out) as InboxEntry[];
-    if (entries.length === count) return entries;
-    await sleep(100);
-  }
-  throw new Error('what was waited for did not come');
+    return entries.length === count ? entries : undefined;
+  });
 }
 
 test.serial(

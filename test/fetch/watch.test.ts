@@ -249,6 +249,7 @@ test('a slow reader gets the answers of the beginning one by one', async (t) => 
   const entries = [freshDrop(), freshDrop()].map(({ owner }) => prove(owner, at));
   const { time, nonce, keyId } = at;
   watches.open('beta.test', { time, nonce, keyId, entries }, '192.0.2.1')(sink);
+  while (heard.events.length === 0) await setImmediate();
   await sleep(20);
   t.is(heard.events.length, 1);
   heard.behind = 0;

@@ -1,8 +1,8 @@
 /** Waiting for what happens elsewhere. */
 import { setTimeout } from 'node:timers/promises';
 
-/** So long nothing of ours takes, also on a busy machine: what has not come by then will not come. */
-const longest = 30_000;
+/** Of pauses alone, and tries take their time: also on the slowest machine, what has not come by then will not come. */
+const longest = 60_000;
 /** Between tries, in milliseconds: a fifth longer each time, because polls have an allowance. */
 const firstPause = 10;
 const longestPause = 500;

@@ -65,6 +65,7 @@ for (const kind of ['ext4', 'xfs'] as const)
         quiet: true,
         async ready(child) {
           await sleep(800 + ((round * 389) % 900));
+          while (!said.has('stored') && child.exitCode === null) await sleep(10);
           await cut();
           killGroup(child);
           cutting.resolve();
@@ -107,6 +108,7 @@ test.serial('a store that acknowledges before it syncs is found out', async (t) 
     environment: { BECKON_ACKNOWLEDGE: 'early' },
     async ready(child) {
       await sleep(1500);
+      while ((said.get('stored')?.size ?? 0) < 20 && child.exitCode === null) await sleep(10);
       await cut();
       killGroup(child);
     },
