@@ -1,23 +1,26 @@
 /**
  * What is new for a user, into their mail store, each message once; wire-spec/bridges.md section 6.
  *
- *  1. the messages that are to be copied, and where each goes
- *  2. its content, into memory and not accepted yet
- *  3. a mark that it is being appended, on disk; where there is one from before, the store is searched for the message first
- *  4. appended; marked as done
- *  5. accepted: only now may the sender's domain let go of it
+ *  1. introductions that a rule copies are opened
+ *  2. the messages that are to be copied, and where each goes; a cover waits for its parts as long as it may
+ *  3. what is in it, into memory and not accepted yet
+ *  4. marks that it is being appended, on disk; where there is one from before, the store is searched for the message first
+ *  5. appended; marked as done: the message, and each content that is in it
+ *  6. what is marked so is accepted: only now may the sender's domain let go of it
  */
 import { base64urlnopad } from '@scure/base';
-import type { Client, InboxEntry, PayloadSink } from '../client/index.ts';
+import { aloneFrom } from '../client/belonging.ts';
+import type { Client, InboxEntry } from '../client/index.ts';
+import type { Clock } from '../clock.ts';
 import { hkdf } from '../crypto/kdf.ts';
 import type { Secret } from '../crypto/secret.ts';
-import { BeckonError, codeOf } from '../errors.ts';
-import type { GatewayStore } from '../store/api/gateways.ts';
+import type { GatewayStore, PushMark } from '../store/api/gateways.ts';
 import type { Owner } from '../store/api/terms.ts';
 import { context } from '../wire/context.ts';
 import type { GatewayPush } from '../wire/gateway.ts';
 import type { MailStore } from './imap-store.ts';
-import { renderMessage, type Rendered } from './push-render.ts';
+import { nowhere, readContents, unlessLocal, type Content } from './push-contents.ts';
+import { renderMessage } from './push-render.ts';
 import { isIntroduction, placeOf, type Place } from './push-rules.ts';
 
 export interface CopyParts {
@@ -29,160 +32,160 @@ export interface CopyParts {
   /** Names of messages in the store come from it. */
   readonly secret: Secret;
   readonly marks: Pick<GatewayStore, 'mark' | 'setMark'>;
+  readonly clock: Clock;
   /** Opened when there is something to append. */
   readonly store: () => Promise<MailStore>;
   readonly appended: () => void;
+  /** Of a message, in bytes: what is beyond is named, and waits where it is. 32 MiB unless told. */
+  readonly mostBytes?: number;
 }
 
-/** The most bytes of a message that are copied; the rest of it waits where it is. */
-const mostBytes = 32 * 1024 * 1024;
+const usualMostBytes = 32 * 1024 * 1024;
+
 /** A mark outlives what waits for longest. */
 const markLife = 100 * 86_400;
 
-/** Throws what stops it for now: the store, or the network. What one message alone cannot do does not stop the others. */
+/** Throws what stops it for now: the mail store, or this machine. What one message alone cannot do does not stop the others. */
 export async function copyNew(parts: CopyParts): Promise<void> {
-  const { client } = parts;
+  const { client, push, since, clock } = parts;
+  const introduced = await openIntroductions(parts);
   for (const entry of client.inbox()) {
-    const place = placeOf(parts.push, entry);
-    if (place === undefined || !isWanted(entry, parts.since)) continue;
-    try {
-      await copy(parts, entry, place);
-    } catch (error) {
-      if (!passing.includes(codeOf(error))) throw error;
-    }
+    const place = introducedPlace(introduced, entry) ?? placeOf(push, entry);
+    if (place === undefined || !isWanted(entry, since)) continue;
+    await copy(parts, entry, place, isAwaited(entry, clock.seconds()));
   }
 }
 
-/** Of one message: it is gone, or not what was signed. The client says so; there is nothing to copy. */
-const passing: readonly string[] = [
-  'message_gone',
-  'payload_mismatch',
-  'open_failed',
-  'commitment_mismatch',
-  'not_found',
-  'request_invalid',
-];
+/** Where a rule wants what strangers wrote, by number: they are no strangers afterwards, and what they wrote may be a part. */
+async function openIntroductions({ client, push }: CopyParts): Promise<ReadonlyMap<number, Place>> {
+  const places = new Map<number, Place>();
+  for (const entry of client.inbox()) {
+    const place = isIntroduction(entry) ? placeOf(push, entry) : undefined;
+    if (place === undefined) continue;
+    places.set(entry.number, place);
+    if (client.entry(entry.number).status === 'waiting') await unlessLocal(client.open(entry.number));
+  }
+  return places;
+}
 
-function isWanted(
-  { status, firstSeen, kept, cover, parts = [], ...entry }: InboxEntry,
-  since: number,
-): boolean {
+function introducedPlace(
+  places: ReadonlyMap<number, Place>,
+  { number, parts = [] }: InboxEntry,
+): Place | undefined {
+  return [number, ...parts.map((part) => part.number)]
+    .map((one) => places.get(one))
+    .find((place) => place !== undefined);
+}
+
+function isWanted({ status, firstSeen, kept, cover, parts = [] }: InboxEntry, since: number): boolean {
+  if (status === 'ignored') return false;
   if (cover === true) return parts.some((part) => isWanted(part, since));
-  if (isIntroduction({ status, ...entry } as InboxEntry)) return true;
   return status === 'opened' || (status === 'accepted' && kept === true && firstSeen >= since);
 }
 
-async function copy(parts: CopyParts, found: InboxEntry, place: Place): Promise<void> {
-  const { client, owner, marks, secret } = parts;
-  const entry = isIntroduction(found) ? await opened(client, found) : found;
-  if (entry === undefined) return;
-  const mark = hkdf(secret.expose(), context('gateway mark', owner.user, entry.handle), 16);
-  const before = await marks.mark(owner, mark);
+/** Whether what a cover lists, and is not all there yet, may still be waited for: what is there must not end meanwhile. */
+function isAwaited(entry: InboxEntry, now: number): boolean {
+  const { cover, parts = [] } = entry;
+  return cover === true && [entry, ...parts].every((one) => now < aloneFrom(one));
+}
+
+async function copy(parts: CopyParts, entry: InboxEntry, place: Place, mayWait: boolean): Promise<void> {
   const contents = entry.cover === true ? (entry.parts ?? []) : [entry];
-  if (before !== 'appended') await append(parts, { entry, contents, place, mark, before });
+  if (mayWait && contents.some(({ status }) => status === 'waiting')) return;
+  const isThere =
+    isDone(await markOf(parts, entry)) || (await append(parts, entry, contents, place, mayWait));
+  if (!isThere) return;
   for (const one of contents)
-    if (one.status === 'opened' && (one.length ?? 0) <= mostBytes)
-      await client.payload(one.number, nowhere());
+    if (one.status === 'opened' && (await markOf(parts, one)) === 'appended')
+      await unlessLocal(parts.client.payload(one.number, nowhere()));
 }
 
-async function opened(client: Client, { number }: InboxEntry): Promise<InboxEntry | undefined> {
-  const entry = await client.open(number);
-  return entry.status === 'opened' ? entry : undefined;
-}
-
-interface Appending {
-  readonly entry: InboxEntry;
-  readonly contents: readonly InboxEntry[];
-  readonly place: Place;
-  readonly mark: Uint8Array;
-  readonly before: 'appending' | undefined;
-}
-
+/** Whether the store has it now. */
 async function append(
-  { client, owner, marks, store, appended }: CopyParts,
-  { entry, contents, place, mark, before }: Appending,
-): Promise<void> {
-  const name = base64urlnopad.encode(mark);
-  const expires = Math.max(entry.expires, entry.firstSeen) + markLife;
-  const target = await store();
-  const isThere = before === 'appending' && (await target.has(place.folder, name));
-  if (!isThere) {
-    const message = await renderMessage({
-      from: entry.from ?? '',
-      to: client.address() ?? '',
-      created: entry.mail?.received ?? entry.created ?? contents[0]?.created ?? entry.firstSeen,
-      mark: name,
-      byMail: entry.byOwnBridge === true,
-      parts: await contentsOf(client, contents),
-    });
-    await marks.setMark(owner, mark, 'appending', expires);
-    await target.append(
-      place.folder,
-      message,
-      place.flags,
-      entry.mail?.received ?? entry.created ?? entry.firstSeen,
-    );
+  parts: CopyParts,
+  entry: InboxEntry,
+  entries: readonly InboxEntry[],
+  place: Place,
+  mayWait: boolean,
+): Promise<boolean> {
+  const { client, store } = parts;
+  const before = await markOf(parts, entry);
+  if (before === 'appending' && (await (await store()).has(place.folder, nameOf(parts, entry)))) {
+    for (const one of entries)
+      if ((await markOf(parts, one)) === 'appending') await setMark(parts, one, 'appended');
+    await done(parts, entry);
+    return true;
   }
-  await marks.setMark(owner, mark, 'appended', expires);
-  appended();
-}
-
-async function contentsOf(client: Client, contents: readonly InboxEntry[]): Promise<readonly Rendered[]> {
-  const rendered: Rendered[] = [];
-  let room = mostBytes;
-  for (const { number, length = 0, mediaType = 'application/octet-stream', fileName } of contents) {
-    const named = { mediaType, length, ...(fileName === undefined ? {} : { fileName }) };
-    const bytes = length <= room ? await contentOf(client, number) : undefined;
-    room -= bytes?.length ?? 0;
-    rendered.push({ ...named, ...(bytes === undefined ? {} : { bytes }) });
-  }
-  return rendered;
-}
-
-/** Read, and not accepted: what is accepted may be gone. */
-async function contentOf(client: Client, number: number): Promise<Uint8Array> {
-  const sink = memory();
-  const held = new BeckonError('unavailable', 'not accepted yet');
-  await client.payload(number, { ...sink, commit: () => Promise.reject(held) }).catch((error: unknown) => {
-    if (error !== held) throw error;
+  // A part that was copied by itself is not copied again with its cover: it may be gone.
+  const isCopied = async (one: InboxEntry): Promise<boolean> =>
+    one.number !== entry.number && (await markOf(parts, one)) === 'appended';
+  const contents = await readContents(client, entries, {
+    isCopied,
+    mayWait,
+    mostBytes: parts.mostBytes ?? usualMostBytes,
   });
-  return sink.bytes();
+  if (contents === undefined) return false;
+  const read = contents.filter(({ bytes }) => bytes !== undefined);
+  if (read.length === 0 && !contents.some(({ leftOut }) => leftOut === 'large')) return false;
+  await appendRead(parts, entry, contents, place);
+  return true;
 }
 
-function memory(): PayloadSink & { bytes(): Uint8Array } {
-  let pieces: Uint8Array[] = [];
-  const whole = (): Uint8Array => {
-    pieces = [Buffer.concat(pieces)];
-    return pieces[0] ?? new Uint8Array();
-  };
-  return {
-    size: async () => pieces.reduce((sum, { length }) => sum + length, 0),
-    async *read(length) {
-      yield whole().subarray(0, length);
-    },
-    async truncate(length) {
-      pieces = [whole().slice(0, length)];
-    },
-    async write(bytes) {
-      pieces.push(bytes.slice());
-    },
-    commit: async () => undefined,
-    bytes: whole,
-  };
+async function appendRead(
+  parts: CopyParts,
+  entry: InboxEntry,
+  contents: readonly Content[],
+  place: Place,
+): Promise<void> {
+  const { client, store } = parts;
+  const created = entry.created ?? contents[0]?.entry.created ?? entry.firstSeen;
+  const message = await renderMessage({
+    from: entry.from ?? '',
+    to: client.address() ?? '',
+    created: entry.mail?.received ?? created,
+    mark: nameOf(parts, entry),
+    byMail: entry.byOwnBridge === true,
+    parts: contents,
+  });
+  const target = await store();
+  for (const { entry: one, bytes, leftOut } of contents)
+    if (leftOut !== 'copied') await setMark(parts, one, bytes === undefined ? 'named' : 'appending');
+  await setMark(parts, entry, 'appending');
+  await target.append(
+    place.folder,
+    message,
+    place.flags,
+    entry.mail?.received ?? entry.created ?? entry.firstSeen,
+  );
+  for (const { entry: one, bytes } of contents)
+    if (bytes !== undefined) await setMark(parts, one, 'appended');
+  await done(parts, entry);
 }
 
-/** What is in the store need not be kept here. */
-function nowhere(): PayloadSink {
-  let length = 0;
-  return {
-    size: async () => length,
-    async *read() {},
-    async truncate(to) {
-      length = to;
-    },
-    async write(bytes) {
-      length += bytes.length;
-    },
-    commit: async () => undefined,
-  };
+/** Of one that is too large to be copied only the name is there. */
+async function done(parts: CopyParts, entry: InboxEntry): Promise<void> {
+  const isNamed = entry.cover !== true && (entry.length ?? 0) > (parts.mostBytes ?? usualMostBytes);
+  await setMark(parts, entry, isNamed ? 'named' : 'appended');
+  parts.appended();
+}
+
+function isDone(mark: PushMark | undefined): boolean {
+  return mark === 'appended' || mark === 'named';
+}
+
+function markFor({ owner, secret }: CopyParts, { handle }: InboxEntry): Uint8Array {
+  return hkdf(secret.expose(), context('gateway mark', owner.user, handle), 16);
+}
+
+function nameOf(parts: CopyParts, entry: InboxEntry): string {
+  return base64urlnopad.encode(markFor(parts, entry));
+}
+
+async function markOf(parts: CopyParts, entry: InboxEntry): Promise<PushMark | undefined> {
+  return await parts.marks.mark(parts.owner, markFor(parts, entry));
+}
+
+async function setMark(parts: CopyParts, entry: InboxEntry, mark: PushMark): Promise<void> {
+  const expires = Math.max(entry.expires, entry.firstSeen) + markLife;
+  await parts.marks.setMark(parts.owner, markFor(parts, entry), mark, expires);
 }

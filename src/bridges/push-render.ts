@@ -5,14 +5,30 @@ import { createLineCheck } from './mail-lines.ts';
 import { certainAddress, readHeader } from './mail-header.ts';
 import { canonicalOf } from './submission-mail.ts';
 
-/** A content that was read, or what is known of one that is too large to be copied. */
+/** Why a content is named only: too large, copied before by itself, read elsewhere and kept nowhere, or what became of it. */
+export type LeftOut =
+  'large' | 'copied' | 'read' | 'waiting' | 'expired' | 'withdrawn' | 'refused' | 'ignored';
+
+/** A content that was read, or what is known of one that is not copied. */
 export interface Rendered {
   readonly mediaType: string;
   readonly fileName?: string;
   readonly length: number;
-  /** Absent: too large. */
   readonly bytes?: Uint8Array;
+  /** Where there are no bytes. */
+  readonly leftOut?: LeftOut;
 }
+
+const words: Readonly<Record<LeftOut, string>> = {
+  large: 'too large to be copied: beckon save',
+  copied: 'it was copied before, by itself',
+  read: 'it was read already, and is kept nowhere',
+  waiting: 'it could not be fetched yet: beckon save',
+  expired: 'gone: it expired before it was fetched',
+  withdrawn: 'gone: its sender withdrew it',
+  refused: 'refused: it is not what its sender signed',
+  ignored: 'it was ignored',
+};
 
 export interface ToRender {
   /** Verified. */
@@ -68,8 +84,8 @@ async function wrapped({ from, to, created, parts }: ToRender): Promise<Uint8Arr
   const files = text === undefined ? parts : parts.slice(1);
   const left = files.filter(({ bytes }) => bytes === undefined);
   const note = left.map(
-    ({ fileName = 'a file', length }) =>
-      `[${fileName}: ${length} bytes, too large to be copied: beckon save]`,
+    ({ fileName, mediaType, length, leftOut = 'large' }) =>
+      `[${fileName ?? (mediaType === mediaTypes.mail ? 'a letter' : 'a file')}: ${length} bytes, ${words[leftOut]}]`,
   );
   const composer = new MailComposer({
     from,

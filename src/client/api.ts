@@ -111,7 +111,7 @@ export interface Client {
    * take its parts. Throws `unavailable` for a part whose cover has not come yet, `not_found`, `message_gone`, `payload_mismatch` and other refusals, `unavailable`, network codes.
    */
   payload(number: number, sink: PayloadSink, progress?: OnProgress): Promise<InboxEntry>;
-  /** Done with it, unread. Throws `not_found`. */
+  /** Done with it, unread, and with the parts that it lists. Throws `not_found`. */
   ignore(number: number): Promise<InboxEntry>;
   /**
    * Ignores a sender from now on, on all devices, or no more: the domain drops what comes over drops of theirs, without a trace. Throws

@@ -4,6 +4,7 @@ import type { Random } from '../crypto/random.ts';
 import { BeckonError } from '../errors.ts';
 import type { Client, ConnectNetwork, InboxEntry, OnProgress, PayloadSink, TextFile } from './api.ts';
 import { deliverAccepts } from './accept.ts';
+import { partsOf } from './belonging.ts';
 import { createCards, takeDownUsed } from './cards.ts';
 import { createSync, openKnown } from './collect.ts';
 import { createListParts } from './cover.ts';
@@ -180,8 +181,11 @@ export async function createClient(parts: ClientParts): Promise<Client> {
     open,
     payload,
     async ignore(number) {
-      const key = receivedKey(receivedOf(session.state(), number));
-      await session.commit({ type: 'ended', key, status: 'ignored' });
+      const received = receivedOf(session.state(), number);
+      const all = [received, ...partsOf(session.state(), received).map(({ part }) => part)];
+      await session.commit(
+        ...all.map((one) => ({ type: 'ended', key: receivedKey(one), status: 'ignored' }) as const),
+      );
       await share.tryShare();
       return entryOf(session.state(), number);
     },

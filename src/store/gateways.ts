@@ -31,7 +31,7 @@ export const pushMarkRow = record('push-mark', {
   expires: field(2, time),
 });
 
-const states: readonly PushMark[] = ['appending', 'appended'];
+const states: readonly PushMark[] = ['appending', 'appended', 'named'];
 
 export const gatewayKey = (owner: Owner, kind: GatewayKind): Uint8Array =>
   joined(ownerKey(owner), Uint8Array.of(gatewayKinds[kind]));

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mailPart } from '../client/sink.ts';
+import { rejected } from '../support/identities.ts';
 import { startImap, type ImapServer } from '../support/imap-server.ts';
 import { eventually } from './eventually.ts';
 import type { Person } from './person.ts';
@@ -138,6 +139,55 @@ test('another From is wrapped in a mail from who really sent it, and so are file
   const [, cover] = await stored(2);
   t.regex(cover?.text ?? '', /cat\.png/);
   t.regex(cover?.text ?? '', /AQID/);
+});
+
+test('what is looked at between a part and its cover is no message: the copy has all of it, once', async (t) => {
+  const { town, imap, alice, bob, push, stored } = await home(t);
+  const carol = await town.enroll('carol@beta.test');
+  await carol.send([alice.address], mail(carol.address, 'first'));
+  const [first] = await alice.arrivals();
+  await alice.read(first?.number ?? 0);
+  town.clock.advance(10);
+  await push();
+  const text = mail(bob.address, 'a cat');
+  const go = Promise.withResolvers<void>();
+  const cat = { mediaType: 'image/png', fileName: 'cat.png', length: 3 };
+  const late = async function* () {
+    await go.promise;
+    yield Uint8Array.of(1, 2, 3);
+  };
+  const sent = bob.send([alice.address], [mailPart(text), { ...cat, open: late }]);
+  const part = await eventually('the part', async () => {
+    t.deepEqual((await alice.client().sync()).entries, []);
+    return alice.client().inbox().at(1);
+  });
+  t.like(part, { status: 'waiting', from: bob.address });
+  t.is(await rejected(alice.read(part.number)), 'unavailable');
+  // What comes later is copied, and this is not: the copying has looked.
+  await carol.send([alice.address], [mailPart(mail(carol.address, 'a probe'))]);
+  const [probe] = await stored(1);
+  t.regex(probe?.text ?? '', /a probe/);
+  await eventually('the probe accepted', async () => {
+    const [entry] = await carol.client().sent();
+    return entry?.recipients.every(({ state }) => state === 'accepted') === true ? true : undefined;
+  });
+  t.is(imap.stored.length, 1);
+  go.resolve();
+  await sent;
+  const [, copied] = await stored(2);
+  t.regex(copied?.text ?? '', /AQID/);
+  t.true(copied?.text.includes(Buffer.from(text).toString('base64').slice(0, 60)));
+  await eventually('accepted', async () => {
+    const [entry] = await bob.client().sent();
+    return entry?.recipients.every(({ state }) => state === 'accepted') === true ? true : undefined;
+  });
+  t.is(imap.stored.length, 2);
+  await alice.client().sync();
+  const cover = alice
+    .client()
+    .inbox()
+    .find(({ parts }) => parts !== undefined);
+  t.deepEqual([cover?.parts?.length, cover?.parts?.[0]?.number], [2, part.number]);
 });
 
 test('introductions wait for the user, unless a rule copies them; rules name folders, which are made', async (t) => {

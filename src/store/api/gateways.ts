@@ -19,8 +19,8 @@ export interface NewGateway extends Omit<Gateway, 'created'> {
   readonly now: number;
 }
 
-/** `appending`: the mail store may have it or not. `appended`: it has. */
-export type PushMark = 'appending' | 'appended';
+/** `appending`: the mail store may have it or not. `appended`: it has. `named`: it has its name alone. */
+export type PushMark = 'appending' | 'appended' | 'named';
 
 export interface GatewayStore {
   /**
