@@ -62,6 +62,7 @@ const unused: Omit<PublicHandlers, 'serves'> = {
   notify: fail,
   poll: fail,
   introductions: fail,
+  watchIntroductions: fail,
   accept: fail,
   setPreferences: fail,
   watch: fail,

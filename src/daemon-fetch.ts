@@ -1,4 +1,5 @@
 /** What the daemon hands to those who poll, watch and fetch, as the public routes ask it. A list, as daemon.ts is. */
+import type { Authenticate } from './account/authenticate.ts';
 import type { EffectiveSettings } from './admin/domain-settings.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -12,6 +13,7 @@ import { createSetPreferences } from './fetch/preferences.ts';
 import { createServe } from './fetch/serve.ts';
 import { createWatches, type Watches } from './fetch/watch.ts';
 import type { PublicHandlers } from './http/public-handlers.ts';
+import type { SignedRequest } from './http/signed-request.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -47,7 +49,6 @@ export function createFetchSide(parts: FetchSideParts): FetchSide {
   const { store, settings, keyRing, config, earnCredit, clock, expiry, random, metrics, log } = parts;
   const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
   const ask = createAsk({ pollKey, pending: store.pending, clock, expiry });
-  const watches = createWatches({ ask, pollKey, pending: store.pending, random, clock });
   const allowance = createFetchAllowance(async (domain) => {
     const { fetches, egress } = config().storage;
     return { fetches, egress: (await settings.of(domain))?.egress ?? egress };
@@ -57,6 +58,15 @@ export function createFetchSide(parts: FetchSideParts): FetchSide {
     feed: store.feed,
     bucketBits: async (domain) => (await settings.of(domain))?.bucketBits ?? 0,
     clock: expiry,
+  });
+  const watches = createWatches({
+    ask,
+    readFeed,
+    feed: store.feed,
+    pollKey,
+    pending: store.pending,
+    random,
+    clock,
   });
   return {
     handlers: {
@@ -69,5 +79,25 @@ export function createFetchSide(parts: FetchSideParts): FetchSide {
     },
     readFeed,
     watches,
+  };
+}
+
+/** The feed and its watch, for users of the domain. */
+export function feedHandlers(
+  { readFeed, watches }: Pick<FetchSide, 'readFeed' | 'watches'>,
+  authenticate: Pick<Authenticate, 'user' | 'still'>,
+): Pick<PublicHandlers, 'introductions' | 'watchIntroductions'> {
+  const userOf = (domain: string, request: SignedRequest) =>
+    authenticate.user(domain, request, ['device', 'gateway']);
+  return {
+    introductions: async (domain, request, page) => {
+      await userOf(domain, request);
+      return await readFeed(domain, page);
+    },
+    watchIntroductions: async (domain, request, page, source) => {
+      const user = await userOf(domain, request);
+      const reader = { user: user.owner.user, still: () => authenticate.still(user) };
+      return watches.openFeed(domain, reader, page, source);
+    },
   };
 }

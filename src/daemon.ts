@@ -17,7 +17,7 @@ import { systemRandom } from './crypto/random.ts';
 import { createAccountSide } from './daemon-account.ts';
 import { createAdminSide } from './daemon-admin.ts';
 import { startBridges } from './daemon-bridges.ts';
-import { createFetchSide } from './daemon-fetch.ts';
+import { createFetchSide, feedHandlers } from './daemon-fetch.ts';
 import { startGateways, type GatewaySide } from './daemon-gateways.ts';
 import { createPullSide } from './daemon-pull.ts';
 import { bindAddress, transportOf } from './daemon-listen.ts';
@@ -229,10 +229,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
           notify: (_domain, datagram, source) => receive.receive(datagram, source),
           ...fetching.handlers,
           readCopy: pulls.readCopy,
-          introductions: async (domain, request, page) => {
-            await accounts.authenticate.user(domain, request, ['device', 'gateway']);
-            return await fetching.readFeed(domain, page);
-          },
+          ...feedHandlers(fetching, accounts.authenticate),
         },
         digests,
         metrics,

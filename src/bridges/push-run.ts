@@ -32,7 +32,7 @@ export interface PushRunParts {
 
 /** Milliseconds. */
 export interface PushPace {
-  /** Between two looks, where nothing tells that something came: introductions are found so. */
+  /** Between two looks, whatever is told. */
   readonly lookMs: number;
   /** After a failure; then twice as long each time. */
   readonly firstRetryMs: number;
@@ -42,7 +42,7 @@ export interface PushPace {
 }
 
 export const defaultPace: PushPace = {
-  lookMs: 60_000,
+  lookMs: 300_000,
   firstRetryMs: 10_000,
   lastRetryMs: 1_800_000,
   refusedMs: 3_600_000,

@@ -6,7 +6,7 @@ import type { Client, Watching } from '../client/api.ts';
 import { BeckonError } from '../errors.ts';
 import type { Home } from './home.ts';
 
-/** Milliseconds between two looks: where nobody tells, and, doubled while nothing is new, where the domain does: introductions are found so. */
+/** Milliseconds between two looks: where nobody tells, and, doubled while nothing is new, where the domain does: a domain may tell of messages, and not of introductions. */
 const looks = { untold: 3000, most: 30_000 };
 /** Before another watch where the domain refused one, or ended it before its first ping. */
 const pauses = { first: 30_000, most: 600_000, early: 25_000 };

@@ -8,10 +8,11 @@ import { bucketOf, introductionDropForRecipient } from '../message/drops.ts';
 import { openIntroduction, type OpenedIntroduction } from '../message/introduction.ts';
 import { splitAddress } from '../wire/address.ts';
 import type { FeedEntry } from '../wire/collect.ts';
+import type { FeedPlace } from './feed-place.ts';
 import type { OwnDomain } from './own-domain.ts';
 import { ownAddresses } from './own-records.ts';
 import { foreign } from './own-request.ts';
-import type { ClientEvent } from './state.ts';
+import type { ClientEvent, ClientState } from './state.ts';
 import type { Session } from './store.ts';
 
 /** Most pages that one reading takes. */
@@ -36,6 +37,28 @@ interface Bucket {
   readonly name?: string;
 }
 
+/** What is asked of the feed from here on: of each bucket that a key of the user's is in. */
+export function feedPlaces(session: Session, bucketBits: number): readonly FeedPlace[] {
+  const { domain, keys } = session.keys();
+  const addressing = keys.filter(({ use }) => use === 'addressing');
+  return bucketsOf(addressing, domain, bucketBits).map(([bucket]) => placeIn(session.state(), bucket));
+}
+
+/** Whether anybody introduces themselves to this user there. */
+export function isAddressed(session: Session, entries: readonly FeedEntry[]): boolean {
+  const { domain, keys } = session.keys();
+  const addressing = keys.filter(({ use }) => use === 'addressing');
+  return entries.some((entry) => addressing.some((key) => tryOpen(entry, key, domain) !== undefined));
+}
+
+function placeIn(state: ClientState, { number, name }: Bucket): FeedPlace {
+  const place = name === undefined ? state.feedCursor : state.bucketCursors?.[name];
+  return {
+    ...(number === undefined ? {} : { bucket: number }),
+    ...(place === undefined ? {} : { after: base64urlnopad.decode(place) }),
+  };
+}
+
 /** Keys of one bucket each: old keys may fall into another one than the new. */
 function bucketsOf(
   addressing: readonly KeyPair[],
@@ -50,17 +73,15 @@ function bucketsOf(
 async function readPages(
   session: Session,
   own: Pick<OwnDomain, 'feed'>,
-  { number, name }: Bucket,
+  bucket: Bucket,
   addressing: readonly KeyPair[],
 ): Promise<void> {
+  const { name } = bucket;
   const { domain } = session.keys();
   for (let page = 0; page < maxPages; page++) {
     const state = session.state();
     const place = name === undefined ? state.feedCursor : state.bucketCursors?.[name];
-    const { entries, next } = await own.feed({
-      ...(number === undefined ? {} : { bucket: number }),
-      ...(place === undefined ? {} : { after: base64urlnopad.decode(place) }),
-    });
+    const { entries, next } = await own.feed(placeIn(state, bucket));
     if (next === undefined) return;
     const cursor = bytesToJson(next);
     if (cursor === place) throw foreign();

@@ -14,6 +14,7 @@ import { preferencesRequest, type PreferencesRequest } from '../wire/preferences
 import { mediaTypes, type GatewayKind } from '../wire/registry.ts';
 import { decode, encode } from '../wire/schema.ts';
 import type { Submission } from '../wire/submission.ts';
+import { feedQuery, type FeedPlace } from './feed-place.ts';
 import type { Reader } from './json.ts';
 import {
   committed,
@@ -149,7 +150,7 @@ export interface OwnDomain extends OwnMails {
     readonly keyId: Uint8Array;
     readonly entries: readonly Uint8Array[];
   }): Promise<readonly PullState[]>;
-  feed(page: { readonly bucket?: number; readonly after?: Uint8Array }): Promise<FeedResponse>;
+  feed(place: FeedPlace): Promise<FeedResponse>;
   /** Throws `key_unknown`, `key_not_active`, `proof_stale`. */
   poll(request: PollRequest): Promise<PollResponse>;
   /** Throws as `poll`, and `storage_full`, `unsupported` where the domain knows no preferences. */
@@ -295,15 +296,10 @@ export function createOwnDomain(ask: AskOwn): OwnDomain {
       if (states.length !== entries.length) throw foreign();
       return states;
     },
-    async feed({ bucket, after }) {
-      const query = new URLSearchParams({
-        ...(bucket === undefined ? {} : { bucket: String(bucket) }),
-        ...(after === undefined ? {} : { after: bytesToJson(after) }),
-      }).toString();
-      const path = query === '' ? 'introductions' : `introductions?${query}`;
+    async feed(place) {
       const { body: bytes } = await ask({
         method: 'GET',
-        path,
+        path: `introductions${feedQuery(place)}`,
         answer: mediaTypes.beckon,
         maxBytes: maxFeedResponse,
       });

@@ -11,38 +11,21 @@
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
 import { BeckonError } from '../errors.ts';
-import { networkOf } from '../rate.ts';
+import type { FeedStore } from '../store/api/feed.ts';
 import type { PendingRef, PendingStore } from '../store/api/pending.ts';
-import type { Unsubscribe } from '../store/api/terms.ts';
-import type { PollRequest, WatchEvent } from '../wire/collect.ts';
+import type { FeedResponse, PollRequest, WatchEvent } from '../wire/collect.ts';
 import { sizes, times } from '../wire/registry.ts';
 import { describeRef, type Ask } from './ask.ts';
+import type { FeedQuestion, ReadFeed } from './feed.ts';
+import { createStanding, type Standing, type WatchSink } from './standing.ts';
+import { tellFeed } from './watch-feed.ts';
+import { createWatchRoom, defaultLimits, type WatchLimits } from './watch-room.ts';
 
-/** Where the events of one watch go. */
-export interface WatchSink {
-  /** An event; undefined: a ping. False where the reader is behind. */
-  send(event: WatchEvent | undefined): boolean;
-  /** Bytes that the reader did not take yet. */
-  waiting(): number;
-  /** When the reader took them, or went away. */
-  drained(): Promise<void>;
-  /** After what was sent. */
-  end(): void;
-  /** At once. */
-  cut(): void;
-}
+export type { WatchSink } from './standing.ts';
+export type { WatchLimits } from './watch-room.ts';
 
 /** Begins to tell; what it gives is to be called once the reader went away. */
-export type StartWatch = (sink: WatchSink) => () => void;
-
-export interface WatchLimits {
-  /** At a time, of all networks and of one. */
-  readonly watches: number;
-  readonly watchesOfNetwork: number;
-  /** The same of drops. */
-  readonly drops: number;
-  readonly dropsOfNetwork: number;
-}
+export type StartWatch<Event = WatchEvent> = (sink: WatchSink<Event>) => () => void;
 
 export interface Watches {
   /**
@@ -50,6 +33,13 @@ export interface Watches {
    * network has too many, `unavailable` where all have.
    */
   open(domain: string, request: PollRequest, source: string): StartWatch;
+  /** The same of the feed, for a user of the domain. Throws `rate_limited` also where the user has too many, and what reading the feed throws. */
+  openFeed(
+    domain: string,
+    reader: FeedReader,
+    question: FeedQuestion,
+    source: string,
+  ): StartWatch<FeedResponse>;
   /** How many there are now. */
   count(): number;
   /** Ends those whose time is over or whose key was withdrawn. Each looks by itself with its pings, too. */
@@ -58,8 +48,18 @@ export interface Watches {
   close(): void;
 }
 
+/** Who watches a feed. */
+export interface FeedReader {
+  /** Address hash. */
+  readonly user: Uint8Array;
+  /** Rejects where they do not speak for the user any more. */
+  readonly still: () => Promise<void>;
+}
+
 export interface WatchParts {
   readonly ask: Ask;
+  readonly readFeed: ReadFeed;
+  readonly feed: Pick<FeedStore, 'subscribe'>;
   /** Throws where the poll key must not be used any more. */
   readonly pollKey: (domain: string, keyId: Uint8Array) => unknown;
   readonly pending: Pick<PendingStore, 'subscribe'>;
@@ -68,68 +68,78 @@ export interface WatchParts {
   readonly limits?: WatchLimits;
   /** Between two pings. */
   readonly pingMs?: number;
+  /** Longest delay of what is new in a feed, in milliseconds. */
+  readonly feedDelayMs?: number;
 }
 
-/** Some 300 bytes for each drop, and ten kilobytes and a connection for each watch. */
-const defaultLimits: WatchLimits = {
-  watches: 10_000,
-  watchesOfNetwork: 1024,
-  drops: 200_000,
-  dropsOfNetwork: 20_000,
-};
-const defaultPingMs = 25_000;
-/** A reader who leaves more than this is cut off. */
-const mostWaiting = 256 * 1024;
-
-interface Room {
-  watches: number;
-  drops: number;
-}
+/** One user's, however many devices they have. */
+const mostOfReader = 32;
 
 export function createWatches(parts: WatchParts): Watches {
   const { ask, clock, random, limits = defaultLimits } = parts;
   /** Where drops that are not proven listen: nobody knows it, so nobody is told there. */
   const nowhere = random(sizes.hash);
-  const running = new Set<{ review(): void; end(): void }>();
-  const all: Room = { watches: 0, drops: 0 };
-  const networks = new Map<string, Room>();
+  const running = new Set<Pick<Standing<unknown>, 'review' | 'end'>>();
+  const takeRoom = createWatchRoom(limits);
+  const readers = new Map<string, number>();
   let closed = false;
 
-  function takeRoom(source: string, drops: number): () => void {
-    const network = networkOf(source);
-    const own = networks.get(network) ?? { watches: 0, drops: 0 };
-    if (own.watches >= limits.watchesOfNetwork || own.drops + drops > limits.dropsOfNetwork)
-      throw new BeckonError('rate_limited', 'this network watches as much as it may: poll instead');
-    if (all.watches >= limits.watches || all.drops + drops > limits.drops)
-      throw new BeckonError('unavailable', 'the domain has no room for another watch: poll instead');
-    networks.set(network, own);
-    const change = (by: 1 | -1): void => {
-      for (const room of [own, all]) {
-        room.watches += by;
-        room.drops += by * drops;
-      }
-    };
-    change(1);
+  function run<Event>(standing: Standing<Event>, giveBack: () => void): () => void {
+    running.add(standing);
+    standing.onOver(() => {
+      running.delete(standing);
+      giveBack();
+    });
+    return standing.stop;
+  }
+
+  function expectOpen(): void {
+    if (closed) throw new BeckonError('unavailable', 'the domain is about to stop');
+  }
+
+  /** Of the network and of the user. */
+  function takeReaderRoom(name: string, source: string): () => void {
+    const count = readers.get(name) ?? 0;
+    if (count >= mostOfReader) throw new BeckonError('rate_limited', 'this user watches as much as may be');
+    const giveBack = takeRoom(source, 1);
+    readers.set(name, count + 1);
     return () => {
-      change(-1);
-      if (own.watches === 0) networks.delete(network);
+      giveBack();
+      const left = (readers.get(name) ?? 1) - 1;
+      if (left === 0) readers.delete(name);
+      else readers.set(name, left);
     };
   }
 
   return {
     open(domain, request, source) {
-      if (closed) throw new BeckonError('unavailable', 'the domain is about to stop');
+      expectOpen();
       const answerEntry = ask(domain, request, source);
       const giveBack = takeRoom(source, request.entries.length);
-      // A client's clock that is ahead must not make a watch longer than the hour.
-      const until = Math.min(request.time, clock.seconds()) + times.clockSlack;
       return (sink) => {
-        const watch = startWatch({ ...parts, nowhere, domain, request, answerEntry, until, sink }, () => {
-          running.delete(watch);
-          giveBack();
+        const standing = createStanding({
+          sink,
+          clock,
+          // A client's clock that is ahead must not make a watch longer than the hour.
+          until: Math.min(request.time, clock.seconds()) + times.clockSlack,
+          check: () => parts.pollKey(domain, request.keyId),
+          pingMs: parts.pingMs,
         });
-        running.add(watch);
-        return watch.stop;
+        const stop = run(standing, giveBack);
+        const one = { standing, sink, nowhere, domain, request, answerEntry, pending: parts.pending };
+        tellRefs(one).catch(() => standing.cut());
+        return stop;
+      };
+    },
+    openFeed(domain, { user, still }, question, source) {
+      expectOpen();
+      const giveBack = takeReaderRoom(`${domain} ${Buffer.from(user).toString('latin1')}`, source);
+      return (sink) => {
+        const until = clock.seconds() + times.clockSlack;
+        const standing = createStanding({ sink, clock, until, check: still, pingMs: parts.pingMs });
+        const stop = run(standing, giveBack);
+        tellFeed({ ...parts, standing, sink, domain, question, still }).catch(() => standing.cut());
+        return stop;
       };
     },
     count: () => running.size,
@@ -141,79 +151,31 @@ export function createWatches(parts: WatchParts): Watches {
   };
 }
 
-interface OneWatch extends WatchParts {
+interface TellRefs extends Pick<WatchParts, 'pending'> {
+  readonly standing: Standing<WatchEvent>;
+  readonly sink: WatchSink<WatchEvent>;
   readonly nowhere: Uint8Array;
   readonly domain: string;
   readonly request: PollRequest;
   readonly answerEntry: ReturnType<Ask>;
-  /** Unix seconds. */
-  readonly until: number;
-  readonly sink: WatchSink;
 }
 
-function startWatch(one: OneWatch, onOver: () => void) {
-  const { domain, request, answerEntry, until, sink, pending, pollKey, nowhere, clock } = one;
-  const listening: Unsubscribe[] = [];
-  let over = false;
-  let wasBehind = false;
-
-  /** Once, however it ends: nothing of it is left but what the sink has. */
-  function stop(): void {
-    if (over) return;
-    over = true;
-    clearInterval(pings);
-    clearTimeout(end);
-    for (const unsubscribe of listening) unsubscribe();
-    onOver();
-  }
-  function finish(how: 'end' | 'cut'): void {
-    if (over) return;
-    stop();
-    sink[how]();
-  }
-  const pings = setInterval(ping, one.pingMs ?? defaultPingMs);
-  const end = setTimeout(() => finish('end'), Math.max(0, until - clock.seconds()) * 1000);
-
-  function ping(): void {
-    review();
-    const isBehind = sink.waiting() > 0;
-    if (isBehind && wasBehind) finish('cut');
-    wasBehind = isBehind;
-    if (!over) sink.send(undefined);
-  }
-
-  function review(): void {
-    if (clock.seconds() >= until || !isKeyUsable()) finish('end');
-  }
-  function isKeyUsable(): boolean {
-    try {
-      pollKey(domain, request.keyId);
-      return true;
-    } catch {
-      return false;
-    }
-  }
+/** Entry by entry, the next when the reader has taken the one before: a slow reader costs one answer's memory. */
+async function tellRefs(parts: TellRefs): Promise<void> {
+  const { standing, sink, nowhere, domain, request, answerEntry, pending } = parts;
 
   function tell(entry: number, ref: PendingRef | undefined): void {
-    if (over || ref === undefined) return;
-    sink.send({ entry, answer: { refs: [describeRef(ref)] } });
-    if (sink.waiting() > mostWaiting) finish('cut');
+    if (ref !== undefined) standing.send({ entry, answer: { refs: [describeRef(ref)] } });
   }
 
-  /** The next entry when the reader has taken the one before: a slow reader costs one answer's memory. */
-  async function begin(): Promise<void> {
-    for (const [index, entry] of request.entries.entries()) {
-      const answer = await answerEntry(entry, (hash, proven) => {
-        if (!over)
-          listening.push(
-            pending.subscribe(domain, proven ? hash : nowhere, (_hash, read) => tell(index, read())),
-          );
-      });
-      if (over) return;
-      if (!sink.send({ entry: index, answer })) await sink.drained();
-    }
+  for (const [index, entry] of request.entries.entries()) {
+    const answer = await answerEntry(entry, (hash, proven) => {
+      if (standing.isOver()) return;
+      standing.onOver(
+        pending.subscribe(domain, proven ? hash : nowhere, (_hash, read) => tell(index, read())),
+      );
+    });
+    if (standing.isOver()) return;
+    if (!sink.send({ entry: index, answer })) await sink.drained();
   }
-  begin().catch(() => finish('cut'));
-
-  return { stop, review, end: () => finish('end') };
 }

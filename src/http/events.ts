@@ -1,8 +1,6 @@
 /** Answering with server-sent events, wire-spec/fetch.md section 11. */
 import type { FastifyReply } from 'fastify';
-import { watchEvent } from '../wire/collect.ts';
 import { mediaTypes } from '../wire/registry.ts';
-import { encode } from '../wire/schema.ts';
 import { textOf } from './gather.ts';
 import type { EventSink } from './public-handlers.ts';
 
@@ -13,7 +11,11 @@ const ping = ':\n\n';
  * Takes the reply over and starts a watch on it, which is told once when the reader went away. Written past fastify's streams: there are
  * thousands of these at a time.
  */
-export function sendEvents(reply: FastifyReply, start: (sink: EventSink) => () => void): void {
+export function sendEvents<Event>(
+  reply: FastifyReply,
+  start: (sink: EventSink<Event>) => () => void,
+  encoded: (event: Event) => Uint8Array,
+): void {
   const { raw, request } = reply;
   reply.hijack();
   raw.statusCode = 200;
@@ -24,8 +26,7 @@ export function sendEvents(reply: FastifyReply, start: (sink: EventSink) => () =
   if (request.raw.httpVersionMajor === 1) raw.setHeader('connection', 'close');
   let closed = false;
   const stop = start({
-    send: (event) =>
-      closed || raw.write(event === undefined ? ping : `data: ${textOf(encode(watchEvent, event))}\n\n`),
+    send: (event) => closed || raw.write(event === undefined ? ping : `data: ${textOf(encoded(event))}\n\n`),
     waiting: () => (closed ? 0 : raw.writableLength),
     drained: () =>
       new Promise((resolve) => {

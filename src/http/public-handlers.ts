@@ -25,6 +25,13 @@ export interface PublicHandlers {
   setPreferences(domain: string, request: PreferencesRequest, source: string): Promise<void>;
   /** A watch that is started at once. Throws as `poll`, and `unavailable`. */
   watch(domain: string, request: PollRequest, source: string): (sink: EventSink) => () => void;
+  /** The feed as it grows, for users of the domain only. Throws `unauthorized`, `rate_limited`, `unavailable`. */
+  watchIntroductions(
+    domain: string,
+    request: SignedRequest,
+    page: FeedPage,
+    source: string,
+  ): Promise<(sink: EventSink<FeedResponse>) => () => void>;
   /** The feed, for users of the domain only. Throws `unauthorized`. */
   introductions(domain: string, request: SignedRequest, page: FeedPage): Promise<FeedResponse>;
   /** The encoded message-object, absent where the id is dead. Throws `rate_limited`. */
@@ -38,9 +45,9 @@ export interface PublicHandlers {
 }
 
 /** Where the events of a watch go. */
-export interface EventSink {
+export interface EventSink<Event = WatchEvent> {
   /** An event; undefined: a ping. False where the reader is behind. */
-  send(event: WatchEvent | undefined): boolean;
+  send(event: Event | undefined): boolean;
   /** Bytes that the reader did not take yet. */
   waiting(): number;
   /** When the reader took them, or went away. */

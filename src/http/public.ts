@@ -5,7 +5,7 @@ import { BeckonError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { blindRequest, maxBlindRequest } from '../wire/blind.ts';
-import { feedResponse, maxPollRequest, pollRequest, pollResponse } from '../wire/collect.ts';
+import { feedResponse, maxPollRequest, pollRequest, pollResponse, watchEvent } from '../wire/collect.ts';
 import { acceptRequest } from '../wire/message.ts';
 import { maxPreferencesRequest, preferencesRequest } from '../wire/preferences.ts';
 import { counts, mediaTypes, publicPath, sizes } from '../wire/registry.ts';
@@ -52,6 +52,7 @@ export function publicRoutes(app: FastifyInstance, parts: PublicParts): void {
       addRecords(scope, parts);
       addCards(scope, parts);
       addCollecting(scope, parts);
+      addFeed(scope, parts);
       addMessages(scope, parts);
       addCopies(scope, parts);
     },
@@ -104,7 +105,7 @@ function addCards(scope: FastifyInstance, { handlers }: PublicParts): void {
   });
 }
 
-function addCollecting(scope: FastifyInstance, { handlers, digests }: PublicParts): void {
+function addCollecting(scope: FastifyInstance, { handlers }: PublicParts): void {
   scope.route({
     method: 'POST',
     url: '/poll',
@@ -133,17 +134,30 @@ function addCollecting(scope: FastifyInstance, { handlers, digests }: PublicPart
     handler: async (request, reply) => {
       const domain = requestedDomain(request, handlers.serves);
       const asked = decode(pollRequest, bodyOf(request), maxPollRequest);
-      sendEvents(reply, handlers.watch(domain, asked, request.ip));
+      sendEvents(reply, handlers.watch(domain, asked, request.ip), (event) => encode(watchEvent, event));
     },
   });
+}
+
+/** The feed, and how it grows, to whoever signed as a user of the domain. */
+function addFeed(scope: FastifyInstance, { handlers, digests }: PublicParts): void {
+  const asked = (request: FastifyRequest) => {
+    const domain = requestedDomain(request, handlers.serves);
+    const page = feedPageOf(request.query as Readonly<Record<string, unknown>>);
+    return [domain, gatherSigned(request, domain, digests), page] as const;
+  };
   scope.route({
     method: 'GET',
     url: '/introductions',
+    handler: async (request, reply) =>
+      sendCbor(reply, encode(feedResponse, await handlers.introductions(...asked(request)))),
+  });
+  scope.route({
+    method: 'GET',
+    url: '/introductions/watch',
     handler: async (request, reply) => {
-      const domain = requestedDomain(request, handlers.serves);
-      const page = feedPageOf(request.query as Readonly<Record<string, unknown>>);
-      const feed = await handlers.introductions(domain, gatherSigned(request, domain, digests), page);
-      return sendCbor(reply, encode(feedResponse, feed));
+      const start = await handlers.watchIntroductions(...asked(request), request.ip);
+      sendEvents(reply, start, (event) => encode(feedResponse, event));
     },
   });
 }

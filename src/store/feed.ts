@@ -26,6 +26,8 @@ export interface FeedTables {
   readonly store: FeedStore;
   /** Inside a write. */
   append(domain: string, row: FeedRow): void;
+  /** After the write. */
+  tell(domain: string): void;
   count(): number;
 }
 
@@ -43,7 +45,10 @@ export function createFeed(engine: Engine): FeedTables {
     remove: (rows) => rows.forEach(({ key }) => feed.remove(key)),
   });
 
+  const listeners = new Map<string, Set<() => void>>();
+
   return {
+    tell: (domain) => listeners.get(domain)?.forEach((wake) => queueMicrotask(wake)),
     append(domain, row) {
       const prefix = name(domain);
       const last = Math.max((sequences.get(prefix)?.last ?? 0) + 1, row.firstSeen * 1000);
@@ -57,6 +62,16 @@ export function createFeed(engine: Engine): FeedTables {
         const from = place === undefined ? prefix : after(joined(prefix, place));
         const rows = feed.range({ from, to: behind(prefix), limit: maxSeen });
         return pageOf(rows, request, (key) => key.slice(prefix.length));
+      },
+      subscribe(domain, wake) {
+        const set = listeners.get(domain) ?? new Set();
+        // One function may be given twice.
+        const own = (): void => wake();
+        listeners.set(domain, set.add(own));
+        return () => {
+          set.delete(own);
+          if (set.size === 0 && listeners.get(domain) === set) listeners.delete(domain);
+        };
       },
       expire,
     },

@@ -120,6 +120,7 @@ export function createPendingAdmit(parts: PendingAdmitParts): (admission: Admiss
       if (fates[i] === 'stored' || fates[i] === 'retracted')
         tell(domain, ref.recipientHash, () => waiting(knownRow(key)));
     });
+    if (prepared.refs.some(({ ref }, i) => fates[i] === 'stored' && isIntroduction(ref))) feed.tell(domain);
     return tally(fates);
   };
 }

@@ -1,21 +1,23 @@
 import test, { type ExecutionContext } from 'ava';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { BeckonError } from '../../src/errors.ts';
 import { createAsk } from '../../src/fetch/ask.ts';
+import { createReadFeed, type FeedQuestion } from '../../src/fetch/feed.ts';
 import { createWatches, type WatchLimits, type WatchSink } from '../../src/fetch/watch.ts';
 import type { DomainKeys } from '../../src/keys/domain-keys.ts';
 import { createKeyRing } from '../../src/keys/key-ring.ts';
 import { recipientHash } from '../../src/message/drops.ts';
 import type { PollOccasion } from '../../src/message/poll-proof.ts';
-import type { PollEntry, WatchEvent } from '../../src/wire/collect.ts';
+import type { FeedResponse, PollEntry, WatchEvent } from '../../src/wire/collect.ts';
 import { opened, random, start } from '../store/fixture.ts';
-import { flipped, keyOf, rejected } from '../support/identities.ts';
+import { flipped, keyOf, rejected, thrown } from '../support/identities.ts';
 import { admit, beta, freshDrop, occasion, poller, prove, refTo, type TestDrop } from './fixture.ts';
 
 /** A reader that takes everything, or, while `behind`, nothing. */
-function reader() {
-  const events: (WatchEvent | 'ping')[] = [];
+function reader<Event = WatchEvent>() {
+  const events: (Event | 'ping')[] = [];
   const heard = { events, ended: '', behind: 0, onDrain: () => {} };
-  const sink: WatchSink = {
+  const sink: WatchSink<Event> = {
     send: (event) => {
       events.push(event ?? 'ping');
       return heard.behind === 0;
@@ -40,7 +42,17 @@ async function watching(t: ExecutionContext, options: Options = {}) {
   const pollKey = (domain: string, id: Uint8Array) => keyRing.pollKey(domain, id, clock.seconds());
   const unlimited = { perSecond: 1e6, burst: 1e6 };
   const ask = createAsk({ pollKey, pending: store.pending, rate: unlimited, clock });
-  const watches = createWatches({ ask, pollKey, pending: store.pending, random, clock, ...options });
+  const watches = createWatches({
+    ask,
+    readFeed: createReadFeed({ feed: store.feed, bucketBits: async () => 4, clock }),
+    feed: store.feed,
+    pollKey,
+    pending: store.pending,
+    random,
+    clock,
+    feedDelayMs: 1,
+    ...options,
+  });
   t.teardown(() => watches.close());
 
   async function open(entries: readonly PollEntry[], at: PollOccasion, source = '192.0.2.1') {
@@ -296,4 +308,117 @@ test('closing ends all in order, and none begins any more', async (t) => {
   await admit(store, [refTo(drop.hash)]);
   await told();
   t.is(all[0]?.heard.events.length, before);
+});
+
+/** Who reads a feed, until they do not speak for the user any more. */
+function feedReaders({ watches }: Awaited<ReturnType<typeof watching>>) {
+  const removed = new Set<number>();
+  const still = (user: number) => async () => {
+    if (removed.has(user)) throw new BeckonError('unauthorized', 'removed');
+  };
+  return {
+    removed,
+    begin(user: number, question: FeedQuestion = {}, source = '192.0.2.1') {
+      const { heard, sink } = reader<FeedResponse>();
+      const from = { user: new Uint8Array(32).fill(user), still: still(user) };
+      const stop = watches.openFeed('beta.test', from, question, source)(sink);
+      return { heard, stop };
+    },
+  };
+}
+
+/** An introduction to somebody in a bucket of 16. */
+const toBucket = (bucket: number): Uint8Array => random(178).fill(bucket, 0, 1).fill(0, 1, 2);
+const introduced = (bucket = 0) => refTo(random(32), { introduction: toBucket(bucket) });
+const entriesOf = (events: readonly (FeedResponse | 'ping')[]) =>
+  events.flatMap((event) => (event === 'ping' ? [] : event.entries));
+
+test('a watch of the feed begins with what is behind its place, and goes on with what comes in its bucket', async (t) => {
+  const all = await watching(t);
+  const { store } = all;
+  const { begin } = feedReaders(all);
+  await admit(store, [introduced(3), introduced(5)]);
+  const [whole, bucket] = [begin(1), begin(1, { bucket: 3 })];
+  while (whole.heard.events.length === 0 || bucket.heard.events.length === 0) await setImmediate();
+  t.is(entriesOf(whole.heard.events).length, 2);
+  t.is(entriesOf(bucket.heard.events).length, 1);
+  const [first] = whole.heard.events as FeedResponse[];
+  const behind = begin(2, { after: first?.next });
+  while (behind.heard.events.length === 0) await setImmediate();
+  t.deepEqual(behind.heard.events, [{ entries: [] }], 'that says that the watch stands');
+  await admit(store, [refTo(random(32)), introduced(5), introduced(3)]);
+  while (entriesOf(whole.heard.events).length < 4 || entriesOf(behind.heard.events).length < 2)
+    await sleep(1);
+  while (entriesOf(bucket.heard.events).length < 2) await sleep(1);
+  await admit(store, [introduced(5)]);
+  while (entriesOf(whole.heard.events).length < 5) await sleep(1);
+  t.is(entriesOf(bucket.heard.events).length, 2, 'what is for others does not come');
+});
+
+test('whoever does not speak for a user any more is told nothing new, and their watch of the feed ends', async (t) => {
+  const all = await watching(t);
+  const { begin, removed } = feedReaders(all);
+  const [gone, there] = [begin(1), begin(2)];
+  while (gone.heard.events.length + there.heard.events.length < 2) await setImmediate();
+  removed.add(1);
+  await admit(all.store, [introduced()]);
+  while (gone.heard.ended === '' || entriesOf(there.heard.events).length === 0) await sleep(1);
+  t.is(gone.heard.ended, 'end');
+  t.deepEqual(entriesOf(gone.heard.events), []);
+  t.is(there.heard.ended, '');
+  removed.add(2);
+  all.watches.review();
+  while (there.heard.ended === '') await setImmediate();
+  t.is(all.watches.count(), 0);
+});
+
+test('watches of the feed count as others do, of one user too; they end with their hour and the daemon', async (t) => {
+  const all = await watching(t, {
+    limits: { watches: 34, watchesOfNetwork: 33, drops: 99, dropsOfNetwork: 99 },
+  });
+  const { begin } = feedReaders(all);
+  const many = Array.from({ length: 32 }, () => begin(1));
+  t.is(
+    thrown(() => begin(1, {}, '203.0.113.1')),
+    'rate_limited',
+    'of one user',
+  );
+  begin(2);
+  t.is(
+    thrown(() => begin(2)),
+    'rate_limited',
+    'of one network',
+  );
+  begin(2, {}, '203.0.113.1');
+  t.is(
+    thrown(() => begin(3, {}, '198.51.100.1')),
+    'unavailable',
+  );
+  many[0]?.stop();
+  const last = begin(1);
+  all.clock.advance(3600);
+  all.watches.review();
+  t.is(last.heard.ended, 'end');
+  t.is(all.watches.count(), 0);
+  const next = begin(1);
+  all.watches.close();
+  t.is(next.heard.ended, 'end');
+  t.is(
+    thrown(() => begin(1)),
+    'unavailable',
+  );
+});
+
+test('a place that is none, and a reader who takes nothing, end a watch of the feed', async (t) => {
+  const all = await watching(t);
+  const { begin } = feedReaders(all);
+  const wrong = begin(1, { after: new Uint8Array(3) });
+  while (wrong.heard.ended === '') await setImmediate();
+  t.is(wrong.heard.ended, 'cut');
+  const slow = begin(1);
+  slow.heard.behind = 1024 * 1024;
+  await admit(all.store, [introduced()]);
+  while (slow.heard.ended === '') await sleep(1);
+  t.is(slow.heard.ended, 'cut');
+  t.is(all.watches.count(), 0);
 });

@@ -84,6 +84,7 @@ test('GET of any path under the prefix', async (t) => {
       'payload',
       'poll',
       'introductions',
+      'watch',
       'ledger',
       '..',
       '.',

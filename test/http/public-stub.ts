@@ -56,6 +56,13 @@ export function stubHandlers(asked: Asked, replaced: Partial<PublicHandlers> = {
       asked.calls.push(['introductions', ...args]);
       return { entries: [] };
     },
+    watchIntroductions: async (...args) => {
+      asked.calls.push(['watchIntroductions', ...args]);
+      return (sink) => {
+        sink.end();
+        return () => undefined;
+      };
+    },
     readMessage: async (_domain, id) => (isLive(id) ? Uint8Array.of(3) : undefined),
     readPayload: async (_domain, id) =>
       isLive(id)

@@ -186,7 +186,20 @@ test('feed: what is signed is gathered as it came', async (t) => {
     'after=',
     'after=%',
   ])
-    t.is((await ask(`introductions?${query}`)).problem().code, 'request_invalid', query);
+    for (const path of ['introductions', 'introductions/watch'])
+      t.is((await ask(`${path}?${query}`)).problem().code, 'request_invalid', query);
+  const watched = await ask('introductions/watch?bucket=5', { headers });
+  t.is(watched.headers['content-type'], 'text/event-stream');
+  t.deepEqual(asked.calls.at(-1)?.[0], 'watchIntroductions');
+  t.deepEqual(asked.calls.at(-1)?.slice(2, 4), [
+    {
+      method: 'GET',
+      domain: 'alpha.test',
+      target: '/.well-known/beckon/introductions/watch?bucket=5',
+      signature: headers,
+    },
+    { bucket: 5 },
+  ]);
 });
 
 test('every id that is dead or malformed has one answer, header by header', async (t) => {

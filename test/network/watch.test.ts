@@ -28,7 +28,7 @@ test('who watches is told of a message that comes, and finds it; the hoster sees
   await using town = await startTown();
   const { ann, bob } = await acquainted(town);
   const watching = await bob.client().watch();
-  await counted(town, 1);
+  await counted(town, 2);
   t.true(await isOpen(watching));
   await ann.send([bob.address], 'are you there?');
   t.is(await watching.outcome, 'news');
@@ -47,7 +47,7 @@ test('what came before the watch began, and was not polled, is news at once; wha
   t.is(await late.outcome, 'news');
   await bob.client().sync();
   const quiet = await bob.client().watch();
-  await counted(town, 1);
+  await counted(town, 2);
   t.true(await isOpen(quiet));
   quiet.close();
   t.is(await quiet.outcome, 'over');
@@ -64,6 +64,26 @@ test('a daemon that stops ends its watches and does not wait for them; then the 
   const next = await bob.client().watch();
   await ann.send([bob.address], 'back again?');
   t.is(await next.outcome, 'news');
+});
+
+test('a stranger who writes is told of at once, to whom they wrote and nobody else; a removed device is told nothing', async (t) => {
+  await using town = await startTown();
+  const ann = await town.enroll('ann@alpha.test');
+  const [bob, bea] = [await town.enroll('bob@beta.test'), await town.enroll('bea@beta.test')];
+  await bob.client().sync();
+  await bea.client().sync();
+  const [told, other] = [await bob.client().watch(), await bea.client().watch()];
+  await counted(town, 2);
+  await ann.send([bob.address], 'we have not met');
+  t.is(await told.outcome, 'news');
+  await bob.client().sync();
+  t.is(bob.client().inbox().at(-1)?.from, ann.address);
+  t.true(await isOpen(other), 'it opens to bob alone');
+  const next = await bob.client().watch();
+  t.true(await isOpen(next), 'the introduction is known');
+  await town.hoster('beta').admin.suspendUser(bob.address, true);
+  await town.hoster('beta').catchUp();
+  t.is(await next.outcome, 'over');
 });
 
 test('a watch ends with its hour', async (t) => {

@@ -1,5 +1,5 @@
 /** The feed of introductions of a domain (wire-spec/fetch.md, addressing.md); written by `PendingStore.admit`. */
-import type { Cursor, Swept } from './terms.ts';
+import type { Cursor, Swept, Unsubscribe } from './terms.ts';
 
 export interface FeedItem {
   readonly cursor: Cursor;
@@ -27,6 +27,8 @@ export interface FeedPage {
 export interface FeedStore {
   /** Entries in the order in which they came. */
   read(domain: string, request: FeedRequest): Promise<FeedPage>;
+  /** Called, some time after the write, when entries came. */
+  subscribe(domain: string, wake: () => void): Unsubscribe;
   /** Goes round the feeds in small steps and removes what expired, at most `limit` entries. */
   expire(now: number, limit: number): Promise<Swept>;
 }
