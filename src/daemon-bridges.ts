@@ -1,7 +1,9 @@
 /** The bridges of the daemon, as far as it has any: mail in and out, for the domains that want it. A list, as daemon.ts is. */
 import type { EffectiveSettings } from './admin/domain-settings.ts';
+import { createWays } from './bridges/bridge-sender.ts';
 import { createDeliver } from './bridges/deliver.ts';
 import type { Deliver } from './bridges/deliver-api.ts';
+import { createMailQuota } from './bridges/mail-quota.ts';
 import { createNativeRecipients, type NativeRecipients } from './bridges/native-recipients.ts';
 import type { MailOut } from './bridges/smtp-out.ts';
 import type { Clock } from './clock.ts';
@@ -71,16 +73,27 @@ export async function startBridges(parts: BridgeParts): Promise<Bridges> {
   });
   const encapsulator = createEncapsulator(parts);
   started.defer(() => encapsulator.close());
+  const ways = createWays(parts.random);
+  const quota = createMailQuota({
+    keysOf: keyRing.keysOf,
+    recipients,
+    deliveries: store.deliveries,
+    ways,
+    quotaOf: async (domain) => (await settings.of(domain))?.quota ?? config().defaults.quota,
+    clock,
+  });
   const deliver = createDeliver({
     ...parts,
     ...store,
     prepareSeals: encapsulator.prepare,
     keysOf: keyRing.keysOf,
     recipients,
+    ways,
+    quota,
     transitOf: async (domain) => (await settings.of(domain))?.transit ?? config().defaults.transit,
     maxBytes: () => config().storage.max,
   });
-  const mailIn = await startMailIn({ ...parts, deliver, recipients });
+  const mailIn = await startMailIn({ ...parts, deliver, quota, recipients });
   started.defer(() => mailIn.close());
   const socketmap = await startSocketmap({ ...parts, recipients, lmtpPort: mailIn.ports.lmtp });
   if (socketmap) started.defer(() => socketmap.close());

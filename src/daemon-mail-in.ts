@@ -1,6 +1,7 @@
 /** Mail that comes into the daemon: its doors, in the words of the configuration. A list, as daemon.ts is. */
 import type { Deliver } from './bridges/deliver-api.ts';
 import { loadMailCertificate } from './bridges/mail-certificate.ts';
+import type { MailQuota } from './bridges/mail-quota.ts';
 import type { NativeRecipients } from './bridges/native-recipients.ts';
 import type { EffectiveSettings } from './admin/domain-settings.ts';
 import type { Clock } from './clock.ts';
@@ -30,6 +31,7 @@ export interface MailInSideParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly deliver: Deliver;
+  readonly quota: Pick<MailQuota, 'fitsAddress'>;
   readonly recipients: NativeRecipients;
 }
 

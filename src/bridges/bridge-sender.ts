@@ -68,3 +68,26 @@ export function wayTo(sender: BridgeSender, recipient: NativeRecipient, random: 
   });
   return { recipientHash, introduction };
 }
+
+/** Ways from a bridge user to its recipients: four multiplications each, and the same while neither changes its keys. */
+export type Ways = (sender: BridgeSender, recipient: NativeRecipient) => Way;
+
+const mostWays = 10_000;
+
+export function createWays(random: Random): Ways {
+  const known = new Map<string, Way>();
+  return (sender, recipient) => {
+    const keys = [sender.addressing.publicKey, recipient.addressing.key].map(textOf).join('');
+    const name = `${sender.address} ${recipient.address} ${recipient.domain.bucketBits} ${keys}`;
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    if (known.size >= mostWays) known.clear();
+    const way = wayTo(sender, recipient, random);
+    known.set(name, way);
+    return way;
+  };
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('latin1');
+}

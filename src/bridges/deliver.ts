@@ -28,13 +28,16 @@ import { context } from '../wire/context.ts';
 import { encodeMailExtensions } from '../wire/mail.ts';
 import { sizeClass } from '../wire/padding.ts';
 import { mailKinds, mediaTypes, sizes, times } from '../wire/registry.ts';
-import { bridgeSender, wayTo, type BridgeSender, type Way } from './bridge-sender.ts';
+import { bridgeSender, type BridgeSender, type Way, type Ways } from './bridge-sender.ts';
 import type { Deliver, Delivered, DeliverTo, MailToDeliver } from './deliver-api.ts';
+import type { MailQuota } from './mail-quota.ts';
 import type { NativeRecipient, NativeRecipients } from './native-recipients.ts';
 
 export interface DeliverParts {
   readonly keysOf: (domain: string) => DomainKeys | undefined;
   readonly recipients: NativeRecipients;
+  readonly ways: Ways;
+  readonly quota: Pick<MailQuota, 'fits'>;
   readonly deliveries: DeliveryStore;
   readonly uploads: Pick<UploadStore, 'open' | 'write'>;
   readonly events: Pick<EventStore, 'add'>;
@@ -73,17 +76,25 @@ interface Encrypted extends PayloadSummary {
 }
 
 export function createDeliver(parts: DeliverParts): Deliver {
-  const { keysOf, recipients, deliveries, uploads, events, clock, expiry, random, metrics } = parts;
-  const ways = createWays(random);
+  const { keysOf, recipients, ways, quota, deliveries, uploads, events, clock, expiry, random, metrics } =
+    parts;
   const prepareSeals = parts.prepareSeals ?? (async () => encapsulateWith(random));
 
-  async function address(sender: BridgeSender, to: DeliverTo, now: number): Promise<Addressed> {
+  async function address(
+    sender: BridgeSender,
+    to: DeliverTo,
+    { now, size }: { readonly now: number; readonly size: number },
+  ): Promise<Addressed> {
     const once = to.once && onceName(sender, to.once);
     const before = once && (await deliveries.delivered(once, now));
     if (before !== undefined)
       return { to, once, outcome: { outcome: 'repeated', handle: traceHandleText(before) } };
     const found = await recipients.find(to.address);
-    if (found.kind === 'native') return { to, once, outcome: found.recipient };
+    if (found.kind === 'native') {
+      // What a user is told of their own mail is always told.
+      const fits = to.mail.kind !== mailKinds.mail || (await quota.fits(sender, found.recipient, size));
+      return { to, once, outcome: fits ? found.recipient : { outcome: 'later', code: 'quota_exceeded' } };
+    }
     if (found.kind === 'unknown') return { to, once, outcome: { outcome: 'unknown' } };
     const code = found.kind === 'legacy' ? 'discovery_legacy' : found.code;
     return { to, once, outcome: { outcome: 'later', code } };
@@ -206,6 +217,7 @@ export function createDeliver(parts: DeliverParts): Deliver {
       acceptTokenHash,
       expires,
       traceHandle: traceHandleBytes(id),
+      received: recipient.local,
     };
     return once === undefined ? { message } : { message, once: { name: once, until: now + onceLife } };
   }
@@ -225,7 +237,8 @@ export function createDeliver(parts: DeliverParts): Deliver {
   return async ({ from, to, content }: MailToDeliver) => {
     const now = clock.seconds();
     const sender = bridgeSender(keysOf(from), now);
-    const addressed = await Promise.all(to.map((one) => address(sender, one, now)));
+    const size = payloadSize(content.reduce((sum, piece) => sum + piece.length, 0));
+    const addressed = await Promise.all(to.map((one) => address(sender, one, { now, size })));
     const reached = addressed.filter(isReached);
     if (reached.length === 0) return addressed.map(settled);
     const stored = await store(sender, content, reached).catch((error: unknown) => refused(error, reached));
@@ -272,25 +285,4 @@ async function* inTurn(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array
 /** Nobody who has the store can try what mail came: the name is derived with a secret. */
 function onceName({ domain, identity }: BridgeSender, once: Uint8Array): Uint8Array {
   return hkdf(identity.secret.expose(), context('delivered', domain, once));
-}
-
-const mostWays = 10_000;
-
-/** Ways from a bridge user to its recipients: four multiplications each, and the same while neither changes its keys. */
-function createWays(random: Random) {
-  const known = new Map<string, Way>();
-  return (sender: BridgeSender, recipient: NativeRecipient): Way => {
-    const keys = [sender.addressing.publicKey, recipient.addressing.key].map(textOf).join('');
-    const name = `${sender.address} ${recipient.address} ${recipient.domain.bucketBits} ${keys}`;
-    const before = known.get(name);
-    if (before !== undefined) return before;
-    if (known.size >= mostWays) known.clear();
-    const way = wayTo(sender, recipient, random);
-    known.set(name, way);
-    return way;
-  };
-}
-
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
 }

@@ -81,7 +81,7 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   async function asked(address: string, session: SMTPServerSession): Promise<Error | null> {
     const guest = door.guestOf(session);
     if (guest === undefined) return refusal(answer(421, '4.3.0 closing'));
-    const refused = await handler.recipient(address, guest.recipients);
+    const refused = await handler.recipient(address, guest.recipients, announcedSize(session));
     door.step(guest);
     if (refused === undefined) {
       guest.recipients.push(address);
@@ -154,6 +154,13 @@ export async function openDoor(options: DoorOptions): Promise<Door> {
   }
 
   return await door.open();
+}
+
+/** As MAIL FROM said (RFC 1870). */
+function announcedSize({ envelope: { mailFrom } }: SMTPServerSession): number {
+  const args: unknown = mailFrom === false ? undefined : mailFrom.args;
+  const size = Number((args as { readonly SIZE?: unknown } | undefined)?.SIZE ?? 0);
+  return Number.isSafeInteger(size) && size > 0 ? size : 0;
 }
 
 function clientOf(session: SMTPServerSession, kind: 'smtp' | 'lmtp'): Client {

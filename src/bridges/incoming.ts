@@ -28,8 +28,8 @@ export interface IncomingMail {
 
 /** What stands behind a door. */
 export interface MailHandler {
-  /** Undefined: taken into the envelope, beside those that are in it already. */
-  recipient(typed: string, others: readonly string[]): Promise<Answer | undefined>;
+  /** Undefined: taken into the envelope, beside those that are in it already. `announced`: SIZE, 0 where there is none. */
+  recipient(typed: string, others: readonly string[], announced: number): Promise<Answer | undefined>;
   /** One answer for each recipient, in order; 250 only for what is on disk. Never throws. */
   take(mail: IncomingMail): Promise<readonly Answer[]>;
 }

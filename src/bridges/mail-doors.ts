@@ -9,6 +9,7 @@ import { openDoor } from './incoming-server.ts';
 import type { MailCertificate } from './mail-certificate.ts';
 import { createMailIn } from './mail-in.ts';
 import type { MailPolicy } from './mail-policy.ts';
+import type { MailQuota } from './mail-quota.ts';
 import { createFindMailRecipient, type FindMailRecipientParts } from './mail-recipients.ts';
 import { createMailRoom } from './mail-room.ts';
 import { createCheckMail, type MailResolver } from './mail-verdicts.ts';
@@ -32,6 +33,7 @@ export interface MailDoorsParts {
   /** Our domains with a bridge; the first writes to natives elsewhere for who is of none of them. */
   readonly bridges: () => readonly string[];
   readonly deliver: Deliver;
+  readonly quota: Pick<MailQuota, 'fitsAddress'>;
   readonly resolver: MailResolver;
   readonly limits?: { readonly door?: Partial<DoorLimits>; readonly strangers?: Partial<StrangerLimits> };
   readonly clock: Clock;

@@ -19,6 +19,7 @@ import { answer, type Answer, type IncomingMail, type MailHandler } from './inco
 import { claimedSender, readHeader, replyAddress, type MailHeader } from './mail-header.ts';
 import { isLoop, tracedMail } from './mail-mapping.ts';
 import { judgeMail, type Judgement, type MailPolicy } from './mail-policy.ts';
+import type { MailQuota } from './mail-quota.ts';
 import type { FindMailRecipient, FoundRecipient } from './mail-recipients.ts';
 import type { Checked, CheckMail } from './mail-verdicts.ts';
 
@@ -32,6 +33,7 @@ export interface MailInParts {
   /** The bridge that writes to natives of other domains, given the reverse path; undefined where there is none. */
   readonly bridgeFor: (reversePath: string) => string | undefined;
   readonly deliver: Deliver;
+  readonly quota: Pick<MailQuota, 'fitsAddress'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -44,6 +46,7 @@ const answers = {
   loop: answer(554, '5.4.6 the mail goes round in a circle'),
   header: answer(554, '5.6.0 the header section is larger than its limit'),
   refused: answer(550, '5.7.1 the mail is not from whom it claims to be (DMARC, SPF)'),
+  full: answer(452, '4.2.2 no more room for this recipient'),
   unclear: answer(451, '4.7.0 who sent it cannot be found out now: try again later'),
   failed: answer(451, '4.3.0 it cannot be stored now: try again later'),
 } as const;
@@ -56,7 +59,7 @@ interface Addressee {
 }
 
 export function createMailIn(parts: MailInParts): MailHandler {
-  const { kind, host, find, check, policyOf, bridgeFor, deliver, clock, log } = parts;
+  const { kind, host, find, check, policyOf, bridgeFor, deliver, quota, clock, log } = parts;
 
   async function policyFor(found: FoundRecipient): Promise<MailPolicy> {
     return found.kind === 'found' && found.domain !== undefined ? await policyOf(found.domain) : 'mark';
@@ -123,9 +126,12 @@ export function createMailIn(parts: MailInParts): MailHandler {
   }
 
   return {
-    async recipient(typed, others) {
+    async recipient(typed, others, announced) {
       const found = await find(typed);
       if (found.kind !== 'found') return answers[found.kind];
+      const { address, domain } = found;
+      // Before its bytes come; again when they are here.
+      if (domain !== undefined && !(await quota.fitsAddress(address, domain, announced))) return answers.full;
       const [first] = others;
       if (kind === 'lmtp' || first === undefined) return undefined;
       // One answer stands for all: whoever may be answered differently comes in another mail.
@@ -159,9 +165,7 @@ function answerTo(delivered: Delivered | undefined): Answer {
     case 'unknown':
       return answers.unknown;
     case 'later':
-      return delivered.code === 'quota_exceeded'
-        ? answer(452, '4.2.2 no more room for this recipient')
-        : answers.failed;
+      return delivered.code === 'quota_exceeded' ? answers.full : answers.failed;
     case undefined:
       return answers.failed;
   }

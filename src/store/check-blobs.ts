@@ -44,6 +44,7 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
   const referred = new Map<string, Referred>();
   const used = new Map<string, Used>();
   const usedByPulled = new Map<string, Used>();
+  const usedByReceived = new Map<string, Used>();
 
   function addUse(used: Map<string, Used>, key: Uint8Array, change: Partial<Used>): void {
     const sum = used.get(hex(key)) ?? { messages: 0, bytes: 0, reserved: 0 };
@@ -129,7 +130,10 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
       if (table.has(key)) report('dead_blobs', key, 'is to be removed, and in use');
   }
 
-  async function checkUsage(table: 'usage' | 'pulled_usage', used: Map<string, Used>): Promise<void> {
+  async function checkUsage(
+    table: 'usage' | 'pulled_usage' | 'received_usage',
+    used: Map<string, Used>,
+  ): Promise<void> {
     for await (const { key, value } of rowsOf(tables, table, schemaCodec(usageRow), findings)) {
       const { messages = 0, bytes = 0, reserved = 0 } = used.get(hex(key)) ?? {};
       const right = messages === value.messages && bytes === value.bytes && reserved === value.reserved;
@@ -162,6 +166,7 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
   return {
     refer,
     use,
+    receive: useOf(usedByReceived),
     async finish(payloads) {
       await countUploads();
       await countStates();
@@ -172,6 +177,7 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
       await checkAside();
       await checkUsage('usage', used);
       await checkUsage('pulled_usage', usedByPulled);
+      await checkUsage('received_usage', usedByReceived);
       return payloads ? await checkPayloads() : 0;
     },
   };

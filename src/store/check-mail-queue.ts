@@ -8,7 +8,11 @@ import { dueOf, mailRow, maxMailRow } from './mail-rows.ts';
 
 const timeSize = 6;
 
-export async function checkMailQueue(engine: Engine, findings: Findings, counted: Counted): Promise<void> {
+export async function checkMailQueue(
+  engine: Engine,
+  findings: Findings,
+  counted: Pick<Counted, 'refer' | 'use'>,
+): Promise<void> {
   const { report } = findings;
   const rows = schemaCodec(mailRow, maxMailRow);
   const mails = engine.table('mail_queue', rows);

@@ -10,6 +10,7 @@ import {
   lifeOf,
   maxCopy,
   ownerOf,
+  recipientOf,
   transitRow,
   type Content,
   type TransitRow,
@@ -23,6 +24,8 @@ export interface Counted {
     owner: Owner,
     change: { readonly messages?: number; readonly bytes?: number; readonly reserved?: number },
   ): void;
+  /** What a bridge brought, by recipient. */
+  receive(recipient: Owner, change: { readonly messages: number; readonly bytes: number }): void;
 }
 
 const idHashSize = 32;
@@ -63,6 +66,8 @@ export async function checkTransit(engine: Engine, findings: Findings, counted: 
     if (!outbox.has(idHash)) problem('nobody is told that it waits');
     counted.refer(content.blob, { size: content.blobSize, hash: content.blobHash });
     counted.use(ownerOf(row), { messages: 1, bytes: content.copySize });
+    if (content.received !== undefined)
+      counted.receive(recipientOf(content), { messages: 1, bytes: content.copySize + content.blobSize });
   }
 
   for await (const { key, value } of rowsOf(engine, 'transit', schemaCodec(transitRow), findings)) {

@@ -10,6 +10,7 @@ import type { OutboxTables } from './outbox.ts';
 import { createShortRound } from './round.ts';
 import type { Transit } from './transit.ts';
 import type { UploadTables } from './uploads.ts';
+import type { UsageCounts } from './usage.ts';
 
 export const deliveredRow = record('delivered', {
   handle: field(1, bytes(sizes.traceHandle)),
@@ -20,10 +21,17 @@ export interface DeliveryParts {
   readonly engine: Engine;
   readonly transit: Pick<Transit, 'arrived' | 'commitNew'>;
   readonly uploads: Pick<UploadTables, 'giveUp'>;
+  readonly received: Pick<UsageCounts, 'of'>;
   readonly outbox: Pick<OutboxTables, 'wake'>;
 }
 
-export function createDeliveries({ engine, transit, uploads, outbox }: DeliveryParts): DeliveryStore {
+export function createDeliveries({
+  engine,
+  transit,
+  uploads,
+  received,
+  outbox,
+}: DeliveryParts): DeliveryStore {
   const names = engine.table('delivered', schemaCodec(deliveredRow));
   const expire = createShortRound({
     engine,
@@ -64,6 +72,7 @@ export function createDeliveries({ engine, transit, uploads, outbox }: DeliveryP
       outbox.wake();
       return before;
     },
+    waitingFor: async (destination, recipientHash) => received.of(destination, recipientHash).bytes,
     async delivered(name, now) {
       const row = names.get(name);
       return row !== undefined && row.until > now ? row.handle : undefined;

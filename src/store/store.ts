@@ -106,6 +106,7 @@ function createStore(
   const usage = createUsageCounts(tables);
   const chunks = createChunks(blobs);
   const pulledUsage = createUsageCounts(tables, 'pulled_usage');
+  const received = createUsageCounts(tables, 'received_usage');
   const usages = { own: usage, pulled: pulledUsage };
   const payloads = createBlobs(tables, chunks, usages, clock);
   const parts = { engine: tables, chunks, blobs: payloads.refs, usage, usages, clock: expiry, hasRoom };
@@ -116,7 +117,7 @@ function createStore(
   const cards = createCards(tables, clock);
   const mailQueue = createMailQueue({ ...parts, uploads });
   const outbox = createOutbox(tables, expiry);
-  const transit = createTransit({ ...parts, uploads, outbox });
+  const transit = createTransit({ ...parts, uploads, outbox, received });
   const feed = createFeed(tables);
   const pending = createPending(
     tables,
@@ -162,7 +163,7 @@ function createStore(
 
   return {
     transit: transit.store,
-    deliveries: createDeliveries({ engine: tables, transit, uploads, outbox }),
+    deliveries: createDeliveries({ engine: tables, transit, uploads, received, outbox }),
     blobs: payloads.store,
     uploads: uploads.store,
     states: states.store,

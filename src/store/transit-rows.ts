@@ -26,6 +26,8 @@ const contentItem = record('transit-content', {
   /** Hash over all that was committed: tells a repetition from a conflict. */
   digest: field(8, hash),
   copySize: field(9, length),
+  /** It counts for its recipient, too. */
+  received: optional(10, uint(1)),
 });
 export type Content = ValueOf<typeof contentItem>;
 
@@ -149,11 +151,17 @@ export function contentOfNew(message: NewMessage, upload: CompleteUpload): Conte
     blobHash: upload.hash,
     digest: digestOf(message, upload.hash),
     copySize: copySize(message),
+    ...(message.received === true ? { received: 1 } : {}),
   };
 }
 
 export function copySize(message: NewMessage): number {
   return message.header.length + message.envelope.length;
+}
+
+/** Whom a message counts for that a bridge brought to a user here: nobody but who has the keys can say who that is. */
+export function recipientOf({ destination, recipientHash }: Content): Owner {
+  return { domain: destination, user: recipientHash };
 }
 
 export function refOf(owner: Owner, message: NewMessage, created: number): NewRef {

@@ -20,11 +20,13 @@ import {
   lifeOf,
   maxCopy,
   ownerOf,
+  recipientOf,
   refOf,
   reservation,
   sentMessage,
   transitRow,
   withLife,
+  type Content,
   type TransitRow,
 } from './transit-rows.ts';
 import type { CompleteUpload } from './uploads.ts';
@@ -67,6 +69,8 @@ export interface TransitTableParts {
   readonly blobs: BlobRefs;
   readonly refs: OutboxRefs;
   readonly usage: UsageCounts;
+  /** What bridges brought to users here, by recipient. */
+  readonly received: UsageCounts;
   readonly clock: Clock;
 }
 
@@ -75,7 +79,8 @@ const timeSize = 6;
 /** Rows read before others have a turn. */
 const slice = 256;
 
-export function createTransitTables({ engine, blobs, refs, usage, clock }: TransitTableParts): TransitTables {
+export function createTransitTables(parts: TransitTableParts): TransitTables {
+  const { engine, blobs, refs, usage, received, clock } = parts;
   const rows = engine.table('transit', schemaCodec(transitRow));
   const copies = engine.table('transit_copies', schemaCodec(copyRow, maxCopy));
   const byOwner = engine.table('transit_by_owner', emptyCodec);
@@ -115,6 +120,15 @@ export function createTransitTables({ engine, blobs, refs, usage, clock }: Trans
     waiting.remove(ageKey(idHash, row));
     blobs.release(content.blob);
     usage.change(ownerOf(row), { messages: -1, bytes: -content.copySize });
+    countReceived(content, -1);
+  }
+
+  function countReceived(content: Content, messages: 1 | -1): void {
+    if (content.received === undefined) return;
+    received.change(recipientOf(content), {
+      messages,
+      bytes: messages * (content.copySize + content.blobSize),
+    });
   }
 
   function removeRow(idHash: Uint8Array, row: TransitRow): void {
@@ -175,8 +189,10 @@ export function createTransitTables({ engine, blobs, refs, usage, clock }: Trans
         throw new BeckonError('conflict', 'a message id is not reserved for this user');
       if (byHandle.has(message.traceHandle)) throw new BeckonError('conflict', 'a trace handle is in use');
       const created = clock.seconds();
-      const stored = { ...withLife(row, change.life, 0), created, content: contentOfNew(message, upload) };
+      const content = contentOfNew(message, upload);
+      const stored = { ...withLife(row, change.life, 0), created, content };
       setRow(idHash, before, stored);
+      countReceived(content, 1);
       copies.put(idHash, { header: message.header, envelope: message.envelope });
       byOwner.put(sentKey(idHash, stored), undefined);
       byHandle.put(message.traceHandle, idHash);

@@ -53,6 +53,8 @@ export interface TransitParts {
   readonly uploads: UploadTables;
   readonly outbox: OutboxTables;
   readonly usage: UsageCounts;
+  /** What bridges brought, by recipient. */
+  readonly received: UsageCounts;
   readonly clock: Clock;
   readonly hasRoom: (bytes: number) => boolean;
 }

@@ -26,8 +26,11 @@ export interface UsageCounts {
 
 export const totalKey = name('');
 
-/** `counted`: what users have themselves, or what was pulled for them. */
-export function createUsageCounts(engine: Engine, counted: 'usage' | 'pulled_usage' = 'usage'): UsageCounts {
+/** `counted`: what users have themselves, what was pulled for them, or what bridges brought for them. */
+export function createUsageCounts(
+  engine: Engine,
+  counted: 'usage' | 'pulled_usage' | 'received_usage' = 'usage',
+): UsageCounts {
   const table = engine.table(counted, schemaCodec(usageRow));
   const userKey = (owner: Owner) => joined(name(owner.domain), owner.user);
 

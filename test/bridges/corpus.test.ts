@@ -24,6 +24,7 @@ test('difficult mail comes in byte for byte, 50 MB too', async (t) => {
     policyOf: async () => 'mark',
     bridges: () => ['alpha.test'],
     deliver: home.deliver,
+    quota: home.quota,
     resolver: { txt: absent, mx: absent, ipv4: absent, ipv6: absent, ptr: absent },
     clock: home.clock,
     log: silentLog,

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { systemRandom as random } from '../../src/crypto/random.ts';
-import { addressHash } from '../../src/keys/fingerprints.ts';
+import { addressHash, parseTraceHandle } from '../../src/keys/fingerprints.ts';
 import { makeDomain, makeUser, rejected } from '../support/identities.ts';
+import { start } from '../store/fixture.ts';
 import { bridgedHome, mailFor } from './home.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text));
@@ -218,6 +219,34 @@ test('mail from outside leaves a quarter of the storage to users: it cannot keep
   t.is(await hand(1), 'stored', 'a report');
   const owner = { domain: 'alpha.test', user: addressHash(ann.address) };
   await t.notThrowsAsync(store.uploads.open(owner, random(16), 20_000, { totalBytes: most }));
+});
+
+test('what waits for one user is bounded: a flood for one takes no room of others, and goes with what is read', async (t) => {
+  const { addUser, deliver, limitUsers, quota, store } = await bridgedHome(t);
+  const [ann, bert] = [await addUser('ann@alpha.test'), await addUser('bert@alpha.test')];
+  const handles: Uint8Array[] = [];
+  const hand = async (users: readonly (typeof ann)[], kind = 0, content = mailText) => {
+    const to = users.map(({ address }) => ({
+      address,
+      mail: { ...mailFor(address), kind },
+      once: random(32),
+    }));
+    const delivered = await deliver({ from: 'alpha.test', to, content: [bytes(content)] });
+    return delivered.map((one) => {
+      if (one.outcome === 'stored') handles.push(parseTraceHandle(one.handle) ?? new Uint8Array());
+      return one.outcome === 'later' ? one.code : one.outcome;
+    });
+  };
+  limitUsers(60_000);
+  while ((await hand([ann]))[0] === 'stored');
+  t.deepEqual(await hand([ann, bert]), ['quota_exceeded', 'stored'], 'one of two');
+  t.deepEqual(await hand([ann], 1), ['stored'], 'a report');
+  t.deepEqual(await hand([bert], 0, 'x'.repeat(60_000)), ['quota_exceeded'], 'too large for all of it');
+  const fits = async ({ address }: typeof ann, size: number) =>
+    await quota.fitsAddress(address, 'alpha.test', size);
+  t.deepEqual([await fits(ann, 0), await fits(bert, 0), await fits(bert, 60_000)], [false, true, false]);
+  for (const handle of handles) await store.transit.takedown(handle, 'spam', start);
+  t.deepEqual(await hand([ann]), ['stored']);
 });
 
 test('a domain without a bridge delivers nothing', async (t) => {

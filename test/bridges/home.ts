@@ -1,6 +1,8 @@
 /** A domain with a bridge and users, over a real store: what bridges under test hand mail to, and how a recipient opens it. */
 import type { ExecutionContext } from 'ava';
 import { systemRandom as random } from '../../src/crypto/random.ts';
+import { createWays } from '../../src/bridges/bridge-sender.ts';
+import { createMailQuota } from '../../src/bridges/mail-quota.ts';
 import { createDeliver } from '../../src/bridges/deliver.ts';
 import { createNativeRecipients } from '../../src/bridges/native-recipients.ts';
 import type { UserOutcome } from '../../src/directory/user-outcome.ts';
@@ -63,10 +65,17 @@ export async function bridgedHome(
     directory: { user: async (address) => elsewhere(address) },
     clock,
   });
+  const ways = createWays(random);
+  let quotaBytes = 1e9;
+  const quotaOf = async () => quotaBytes;
+  const { deliveries } = store;
+  const quota = createMailQuota({ keysOf, recipients, deliveries, ways, quotaOf, clock });
   const deliver = createDeliver({
     ...store,
     keysOf,
     recipients,
+    ways,
+    quota,
     transitOf: async () => 14 * 86_400,
     maxBytes: () => maxBytes,
     clock,
@@ -154,6 +163,9 @@ export async function bridgedHome(
     setKeys: (change: (keys: DomainKeys) => DomainKeys) => void (keys = change(keys)),
     keys: () => keys,
     limit: (bytes: number) => void (maxBytes = bytes),
+    quota,
+    /** Of each user. */
+    limitUsers: (bytes: number) => void (quotaBytes = bytes),
   };
 }
 

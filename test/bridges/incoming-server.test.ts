@@ -54,8 +54,8 @@ async function open(t: ExecutionContext, changes: Changes = {}): Promise<House> 
     kind,
     host: 'mx.here.test',
     handler: {
-      recipient: async (typed) => {
-        asked.push(typed);
+      recipient: async (typed, _others, announced) => {
+        asked.push(announced === 0 ? typed : `${typed} ${announced}`);
         return typed.startsWith('no') ? unknown : undefined;
       },
       async take(mail) {
@@ -215,6 +215,10 @@ test('what is announced or comes as too large is refused, and not kept meanwhile
   const house = await open(t);
   const one = await greeted(house);
   t.regex(await one.say('MAIL FROM:<b@c.test> SIZE=100001'), /^552/);
+  await one.say('MAIL FROM:<b@c.test> SIZE=100000');
+  await one.say('RCPT TO:<anna@here.test>');
+  t.deepEqual(house.asked, ['anna@here.test 100000']);
+  await one.say('RSET');
   t.is(
     await one.mail({ to }, `${'x'.repeat(1000)}\r\n`.repeat(110)),
     '552 5.3.4 the mail is larger than its limit',

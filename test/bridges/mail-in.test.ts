@@ -56,6 +56,7 @@ function start({ kind = 'smtp', checked = { verdicts: {} }, ...changes }: Change
           ({ address }) => changes.delivered?.(address) ?? { outcome: 'stored', handle: 'handle' },
         );
       }),
+    quota: { fitsAddress: async (address, _domain, bytes) => !address.startsWith('bert') || bytes < 1000 },
     clock: testClock(1_800_000_000),
     log: silentLog,
   };
@@ -76,13 +77,20 @@ const code = (answer: { code: number; text: string } | undefined) =>
 
 test('users and their tags are found; others are told apart by code', async (t) => {
   const { handler } = start();
-  const ask = async (typed: string) => code(await handler.recipient(typed, []));
+  const ask = async (typed: string) => code(await handler.recipient(typed, [], 0));
   for (const one of ['anna@here.test', 'Anna+tag@HERE.test', 'info@here.test'])
     t.is(await ask(one), undefined, one);
   for (const none of ['x@here.test', 'a b@here.test', '"a"@here.test', 'here.test', 'postmaster'])
     t.is(await ask(none), '550 5.1.1', none);
   t.is(await ask('away@here.test'), '450 4.2.1');
   for (const not of ['dora@elsewhere.test', 'anna@bare.test']) t.is(await ask(not), '554 5.7.1', not);
+});
+
+test('who has no more room is told so before the bytes come, by what was announced', async (t) => {
+  const { handler } = start();
+  t.is(code(await handler.recipient('bert@here.test', [], 1000)), '452 4.2.2');
+  t.is(await handler.recipient('bert@here.test', [], 999), undefined);
+  t.is(await handler.recipient('anna@here.test', [], 1000), undefined);
 });
 
 test('nobody can send through us: over SMTP to our users only, over LMTP to natives only', async (t) => {
@@ -138,8 +146,8 @@ test('a forged mail is marked or refused, as the domain of each recipient chose'
   t.deepEqual(await codes(['anna@here.test', 'carl@strict.test']), ['250 2.0.0', '550 5.7.1']);
   t.deepEqual(given[0]?.to[0]?.mail.verdicts?.doubt, { result: 'dmarc' });
   t.is(given.length, 1);
-  t.is(code(await handler.recipient('carl@strict.test', ['anna@here.test'])), '452 4.5.3');
-  t.is(await handler.recipient('bert@here.test', ['anna@here.test']), undefined);
+  t.is(code(await handler.recipient('carl@strict.test', ['anna@here.test'], 0)), '452 4.5.3');
+  t.is(await handler.recipient('bert@here.test', ['anna@here.test'], 999), undefined);
   const lmtp = start({ checked: forged, kind: 'lmtp' });
   t.deepEqual(await lmtp.codes(['carl@strict.test']), ['250 2.0.0']);
   t.deepEqual(lmtp.given[0]?.to[0]?.mail.verdicts?.doubt, { result: 'dmarc' });

@@ -89,7 +89,7 @@ async function fill(dir: string): Promise<void> {
   const preference = { recipientHash: filled(1), counter: start, ignore: true, until: start + 9999 };
   await store.preferences.set('alpha.test', [preference], start);
   await sent(store);
-  const shared = [newMessage(), newMessage()];
+  const shared = [newMessage({ received: true }), newMessage()];
   await store.transit.reserve(
     bob,
     shared.map(({ id }) => id),
@@ -193,6 +193,7 @@ const lost: readonly (readonly [lost: string, found: readonly string[]])[] = [
   ['blobs', ['blobs', 'usage']],
   ['uploads', ['blobs']],
   ['usage', ['usage']],
+  ['received_usage', ['received_usage']],
   ['pending', ['pending_counts']],
   ['pending_counts', ['pending_counts']],
   ['feed_sequences', ['feed']],
@@ -220,6 +221,7 @@ const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['blobs', filled(7, 16)],
   ['small_payloads', filled(7, 16)],
   ['usage', name('gamma.test')],
+  ['received_usage', name('gamma.test')],
   ['cards', joined(name('alpha.test'), filled(7, 16))],
   ['cards_by_owner', joined(name('alpha.test'), filled(7), filled(7, 16))],
   ['cards_by_end', joined(ordered(start), name('alpha.test'), filled(7, 16))],
@@ -248,6 +250,7 @@ const readable = [
   'blobs',
   'uploads',
   'usage',
+  'received_usage',
   'aside',
   'pending',
   'pending_counts',

@@ -27,6 +27,8 @@ export interface DeliveryStore {
     delivery: NewDelivery,
     limits?: UsageLimits,
   ): Promise<readonly (Uint8Array | undefined)[]>;
+  /** Bytes of messages that wait for one recipient, as far as they count for them (`NewMessage.received`). */
+  waitingFor(destination: string, recipientHash: Uint8Array): Promise<number>;
   /** The trace handle under a name, while it is known. */
   delivered(name: Uint8Array, now: number): Promise<Uint8Array | undefined>;
   /** Forgets names whose time is over, at most `limit` rows looked at. Gives how many it looked at. */

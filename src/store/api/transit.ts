@@ -39,6 +39,8 @@ export interface NewMessage {
   readonly acceptTokenHash: Uint8Array;
   readonly expires: number;
   readonly traceHandle: Uint8Array;
+  /** It counts for its recipient as well, by destination and recipient hash: what others send a user of the domain. */
+  readonly received?: boolean;
 }
 
 /** A payload and the messages, one for each recipient, that share it. */
