@@ -13,6 +13,7 @@ import { setTimeout } from 'node:timers/promises';
 import { systemClock as clock } from '../../src/clock.ts';
 import { checkStore } from '../../src/store/check.ts';
 import { openStore } from '../../src/store/store.ts';
+import { eventually } from '../network/eventually.ts';
 import type { Hoster } from '../network/hoster.ts';
 import { startTownWith } from '../network/town.ts';
 import { createCorrespondent, type Correspondent, type Sending } from './correspondent.ts';
@@ -84,6 +85,10 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   const killing = sides.map(({ hoster }) => killAgainAndAgain(hoster, options, draw));
   try {
     await Promise.race([Promise.all(killing), Promise.all(work)]);
+    // However slow the machine is, something was acknowledged.
+    const isAcknowledged = ({ sendings }: Correspondent) =>
+      sendings.some(({ number }) => number !== undefined);
+    await eventually('acknowledgement', () => everybody.some(isAcknowledged) || undefined);
   } finally {
     over.abort();
     await Promise.allSettled([...work, ...killing]);

@@ -41,7 +41,7 @@ for (const nth of [opening + 3, opening + 30, opening + 90])
           const patience = setTimeout(() => {
             ours = true;
             killGroup(child);
-          }, 60_000);
+          }, 300_000);
           child.once('exit', () => clearTimeout(patience));
         },
       });

@@ -103,13 +103,15 @@ test(`${kills} times kill -9 loses no mail that was acknowledged, and reports ea
     await hoster.kill();
     await restart(firstGaps);
   }
+  while (acknowledged.length <= kills / 2) await setTimeout(20);
   over.abort();
   await writing;
   t.true(acknowledged.length > kills / 2, `${acknowledged.length} of ${attempted.length}`);
 
   // One whole life after the other until nothing waits.
-  for (let life = 0; life < 10 && (await hoster.admin.status()).mailQueue > 0; life++) {
-    await setTimeout(2000);
+  const waiting = async (): Promise<boolean> => (await hoster.admin.status()).mailQueue > 0;
+  for (let life = 0; life < 40 && (await waiting()); life++) {
+    for (let looks = 0; looks < 20 && (await waiting()); looks++) await setTimeout(100);
     await hoster.stop();
     await restart(longGap);
   }

@@ -115,7 +115,7 @@ const sorted = (texts: readonly string[]): readonly string[] => texts.toSorted((
 
 /** Long enough for the pauses that grow while something is down. */
 async function until<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const value = await attempt();
     if (value !== undefined) return value;
     await setTimeout(200);

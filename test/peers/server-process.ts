@@ -65,7 +65,7 @@ export async function until(
   server: ServerProcess,
   isSo: () => Promise<boolean>,
 ): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 1200; tries++) {
     await server.check();
     if (await isSo().catch(() => false)) return;
     await setTimeout(100);
@@ -73,13 +73,18 @@ export async function until(
   throw new Error(`never: ${what}`);
 }
 
-/** An address of this machine that nobody else uses, and a port that is free there. */
-export async function freePlace(): Promise<{ readonly address: string; readonly port: number }> {
-  const part = (): number => 1 + Math.floor(Math.random() * 254);
-  const address = `127.${part()}.${part()}.${part()}`;
+/** A port that is free, on an address of this machine that nobody else uses unless told. */
+export async function freePlace(
+  address = anyLoopback(),
+): Promise<{ readonly address: string; readonly port: number }> {
   const server = createServer().listen(0, address);
   await once(server, 'listening');
   const bound = server.address();
   server.close();
   return { address, port: typeof bound === 'object' && bound !== null ? bound.port : 0 };
+}
+
+function anyLoopback(): string {
+  const part = (): number => 1 + Math.floor(Math.random() * 254);
+  return `127.${part()}.${part()}.${part()}`;
 }

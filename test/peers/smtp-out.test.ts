@@ -128,7 +128,7 @@ async function checkedByDkimpy(mail: string): Promise<string> {
 }
 
 async function delivered(postfix: Postfix): Promise<string | undefined> {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 1000; tries++) {
     const [mail] = await postfix.received('carol');
     if (mail !== undefined) return mail;
     await new Promise((resolve) => setTimeout(resolve, 100));

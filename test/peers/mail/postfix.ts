@@ -38,8 +38,7 @@ export async function startPostfix(
   place?: { readonly address: string; readonly port: number },
 ): Promise<Postfix> {
   const { dir, tls } = options;
-  const port = place?.port ?? (await freePlace()).port;
-  const address = place?.address ?? '127.0.0.1';
+  const { address, port } = place ?? (await freePlace('127.0.0.1'));
   const [uid, gid] = await ownerOf('postfix');
   for (const [name, owned] of [
     ['conf', false],
