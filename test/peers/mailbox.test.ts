@@ -48,9 +48,11 @@ async function village(t: ExecutionContext): Promise<Village> {
   const caFile = join(dir.path, 'store-ca.pem');
   await writeFile(caFile, authority.cert);
   const tls = await authority.issue([store, 'localhost']);
-  const [lmtp, imap, imaps] = [await freePlace(), await freePlace(), await freePlace()].map(
-    ({ port }) => port,
-  ) as [number, number, number];
+  const [lmtp, imap, imaps] = [
+    await freePlace('127.0.0.1'),
+    await freePlace('127.0.0.1'),
+    await freePlace('127.0.0.1'),
+  ].map(({ port }) => port) as [number, number, number];
   const { run: runDaemon } = createProcesses();
   const town = parts.use(
     await startTownWith({ settings: { log_level: 'info' } }, systemClock, [], async (file, environment) => {

@@ -29,9 +29,11 @@ async function village(t: ExecutionContext) {
   t.teardown(() => parts.disposeAsync());
   const dir = parts.use(await testDirectory());
   await chmod(dir.path, 0o755);
-  const [lmtp, tables, smtp] = [await freePlace(), await freePlace(), await freePlace()].map(
-    ({ port }) => port,
-  ) as [number, number, number];
+  const [lmtp, tables, smtp] = [
+    await freePlace('127.0.0.1'),
+    await freePlace('127.0.0.1'),
+    await freePlace('127.0.0.1'),
+  ].map(({ port }) => port) as [number, number, number];
   await mkdir(join(dir.path, 'dovecot'));
   const dovecot = parts.use(
     await startDovecot({

@@ -86,7 +86,7 @@ async function start(t: ExecutionContext, world: World): Promise<{ transport: Tr
 }
 
 async function servePolicy(parts: AsyncDisposableStack, policy: World['policy']): Promise<number> {
-  if (policy === undefined) return (await freePlace()).port;
+  if (policy === undefined) return (await freePlace('127.0.0.1')).port;
   const server = createServer(policy.tls, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/plain' }).end(policy.text);
   }).listen(0, '127.0.0.1');

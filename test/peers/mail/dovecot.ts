@@ -30,8 +30,8 @@ export async function startDovecot(
   { dir, users, tls }: DovecotOptions,
   ports?: { readonly imap: number; readonly imaps: number },
 ): Promise<Dovecot> {
-  const imap = ports?.imap ?? (await freePlace()).port;
-  const imaps = ports?.imaps ?? (await freePlace()).port;
+  const imap = ports?.imap ?? (await freePlace('127.0.0.1')).port;
+  const imaps = ports?.imaps ?? (await freePlace('127.0.0.1')).port;
   await chmod(dir, 0o755);
   for (const name of ['mail', 'run', 'state']) await mkdir(join(dir, name), { recursive: true, mode: 0o755 });
   await chmod(join(dir, 'mail'), 0o777);
