@@ -8,7 +8,7 @@
  *
  * Commands that came in clear text behind STARTTLS are never run: the parser of that time is closed with them.
  */
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { SMTPServer, type SMTPServerOptions, type SMTPServerSession } from 'smtp-server';
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js';
 import type { Clock } from '../clock.ts';
@@ -257,10 +257,41 @@ function greetAtOnce(server: SMTPServer, meet: (connection: SMTPConnection) => v
       greeted = true;
       ready(next);
     };
+    answerTogether(connection);
     server.connections.add(connection);
     meet(connection);
     connection.on('error', (error: Error) => server.emit('error', error));
     connection.init();
     connection.connectionReady();
   };
+}
+
+/** Good answers, which more follow: who sends several commands at once waits for the last of them. */
+const together = [250, 354];
+
+/** Answers of one turn of the loop leave in one write, which costs as much as all else about a short command. */
+function answerTogether(connection: SMTPConnection): void {
+  const send = connection.send.bind(connection);
+  let corked: Socket | undefined;
+  const flush = (): void => {
+    corked?.uncork();
+    corked = undefined;
+  };
+  connection.send = (code, ...rest) => {
+    if (!together.includes(code)) {
+      send(code, ...rest);
+      return flush();
+    }
+    if (corked === undefined) {
+      corked = socketOf(connection);
+      corked.cork();
+      setImmediate(flush);
+    }
+    send(code, ...rest);
+  };
+}
+
+/** Of now: another one once there is TLS. The library's types do not know it. */
+function socketOf(connection: SMTPConnection): Socket {
+  return (connection as unknown as Record<string, Socket>)['_socket'] as Socket;
 }

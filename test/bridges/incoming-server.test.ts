@@ -130,6 +130,19 @@ test('a mail is handed on as it came, dots unstuffed', async (t) => {
   t.is(house.room.used(), 0);
 });
 
+test('commands that come together are answered in their order, good and bad, and none waits for a next', async (t) => {
+  const client = await greeted(await open(t));
+  client.write(
+    'NOOP\r\nMAIL FROM:<bob@legacy.test>\r\nRCPT TO:<no@here.test>\r\nRCPT TO:<alice@here.test>\r\nDATA\r\n',
+  );
+  const codes: string[] = [];
+  for (let i = 0; i < 5; i++) codes.push((await client.answer()).slice(0, 3));
+  t.deepEqual(codes, ['250', '250', '550', '250', '354']);
+  client.write('Subject: one\r\n\r\none\r\n.\r\nRSET\r\nQUIT\r\n');
+  for (const code of ['250', '250', '221']) t.is((await client.answer()).slice(0, 3), code);
+  await client.ended();
+});
+
 test('over SMTP one answer stands for all, the worst; over LMTP each recipient has its own', async (t) => {
   const take = async ({ recipients }: IncomingMail) =>
     recipients.map((one) =>
@@ -350,8 +363,9 @@ test('commands in clear text behind STARTTLS are never run', async (t) => {
   const house = await open(t, { certificate });
   const one = await greeted(house);
   one.write(
-    `STARTTLS\r\nEHLO evil.test\r\nMAIL FROM:<evil@evil.test>\r\nRCPT TO:<anna@here.test>\r\n${'NOOP\r\n'.repeat(150)}`,
+    `NOOP\r\nSTARTTLS\r\nEHLO evil.test\r\nMAIL FROM:<evil@evil.test>\r\nRCPT TO:<anna@here.test>\r\n${'NOOP\r\n'.repeat(150)}`,
   );
+  t.regex(await one.answer(), /^250/);
   t.regex(await one.answer(), /^220/);
   await one.startTls(ca, 'mx.here.test');
   t.regex(await one.say('MAIL FROM:<b@c.test>'), /^503/);
