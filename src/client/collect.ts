@@ -24,7 +24,7 @@ import { inboxOf } from './inbox.ts';
 import type { OpenOne } from './open.ts';
 import type { OwnDomain } from './own-domain.ts';
 import { correspondentOf } from './correspondent.ts';
-import { welcomeBridge } from './mail.ts';
+import { mayBeBridge, welcomeBridge, withBridge } from './mail.ts';
 import { expectNative } from './own-request.ts';
 import { pollDrops, type PollParts } from './poll.ts';
 import { tellPulls } from './pulls.ts';
@@ -60,7 +60,10 @@ export function createSync(parts: CollectParts): () => Promise<SyncResult> {
     // What the domain does not drop is passed over here.
     await tellPreferences(parts).catch(() => undefined);
     await tellPulls(parts).catch(() => undefined);
-    await session.commit(...welcomeBridge(session.state(), record));
+    const newest = mayBeBridge(session.state())
+      ? expectNative(await withBridge(network.domains, session.keys().domain)).record
+      : record;
+    await session.commit(...welcomeBridge(session.state(), newest));
     await pollDrops(parts);
     await openKnown(parts);
     await deliverAccepts(parts);

@@ -1,9 +1,12 @@
 /** What a bridge says of mail in its letters, and when it is believed: wire-spec/bridges.md section 4. */
 import { constantTimeEqual } from '../crypto/secret.ts';
+import type { DomainOutcome } from '../directory/domain-lookup.ts';
+import type { Domains } from '../directory/domains.ts';
 import type { VerifiedDomain } from '../keys/domain-record.ts';
 import { traceHandleText } from '../keys/fingerprints.ts';
 import { namedBridge } from '../keys/mail-capability.ts';
 import type { VerifiedMessage } from '../message/message.ts';
+import { splitAddress } from '../wire/address.ts';
 import { mailKindOf, mailOf, type Mail } from '../wire/mail.ts';
 import type { BridgedMail, MailVerdict, MailVerdicts } from './mail-api.ts';
 import type { ClientEvent, ClientState } from './state.ts';
@@ -57,6 +60,27 @@ function known({ spf, dkim, dmarc, arc, doubt }: MailVerdicts): MailVerdicts {
 
 function plain({ result, domain }: MailVerdict): MailVerdict {
   return domain === undefined ? { result } : { result, domain };
+}
+
+/** A domain, read again where its remembered record names no bridge: one that it was given since would be missed for an hour. */
+export async function withBridge(
+  domains: Pick<Domains, 'domain' | 'refresh'>,
+  name: string,
+): Promise<DomainOutcome> {
+  const known = await domains.domain(name);
+  if (known.kind !== 'native' || namedBridge(known.record) !== undefined) return known;
+  return await domains.refresh(name, known.record.serial + 1);
+}
+
+/** Whether somebody unknown at the own domain writes, as a bridge does that the domain was given since. */
+export function mayBeBridge({ contacts, drops, address }: ClientState): boolean {
+  const { domain } = splitAddress(address);
+  return Object.values(drops).some(
+    (drop) =>
+      drop.kind === 'introduced' &&
+      splitAddress(drop.claimedAddress).domain === domain &&
+      contacts[drop.claimedAddress]?.known !== true,
+  );
 }
 
 /** What the bridge of the own domain introduces is fetched without asking: its user is known as soon as it writes. */

@@ -21,6 +21,7 @@ import { splitAddress } from '../wire/address.ts';
 import { mailNotify } from '../wire/mail-submission.ts';
 import { counts, mediaTypes, sizes } from '../wire/registry.ts';
 import type { ClientNetwork } from './api.ts';
+import { withBridge } from './mail.ts';
 import type { OwnDomain } from './own-domain.ts';
 import { usedCards, type CardNetwork } from './read-card.ts';
 import { resolveRecipients, type Resolved } from './recipients.ts';
@@ -109,7 +110,7 @@ export function createSendMail(parts: SendMailParts): SendMail {
   /** The domain's bridge key; undefined where no mail leaves from there. */
   async function bridgeKey(): Promise<PublishedKey | undefined> {
     const { domain } = splitAddress(session.state().address);
-    const peer = await network.domains.domain(domain);
+    const peer = await withBridge(network.domains, domain);
     if (peer.kind !== 'native')
       throw new BeckonError('discovery_later', 'your own domain cannot be asked now');
     try {

@@ -72,6 +72,18 @@ test('mail over SMTP is there without asking, as it came, and is answered to who
   t.regex(await line.say('RCPT TO:<mail-bridge@alpha.test>'), /^550 5\.1\.1/);
 });
 
+test('a bridge that the domain was given since is known as soon as mail comes', async (t) => {
+  await using town = await mailTown();
+  const hoster = town.hoster('alpha');
+  await hoster.admin.setDomain('alpha.test', { bridge: 'off' });
+  const ann = await town.enroll('ann@alpha.test');
+  await ann.client().sync();
+  await hoster.admin.setDomain('alpha.test', { bridge: 'on' });
+  const line = await lineTo(t, hoster);
+  t.regex(await line.mail({ to: ['ann@alpha.test'] }, mail), /^250 /);
+  t.like((await ann.arrivals())[0], { status: 'opened', byOwnBridge: true, from: 'mail-bridge@alpha.test' });
+});
+
 test('the same mail once more is the same message; another is another', async (t) => {
   await using town = await mailTown();
   const ann = await town.enroll('ann@alpha.test');
