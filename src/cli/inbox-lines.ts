@@ -1,6 +1,6 @@
 /** Received messages as lines. What others chose (addresses, file names, types) is made harmless. */
 import type { InboxEntry } from '../client/api.ts';
-import { formatDuration, formatSize } from './format.ts';
+import { formatDuration, formatSize, formatTime } from './format.ts';
 import { mailSender } from './mail-words.ts';
 import { safeLine, shortLine } from './safe-text.ts';
 
@@ -76,7 +76,12 @@ function summary(entry: InboxEntry, now: number): string {
     return `${who} wrote over ${which}, ${statusText(entry, now)}`;
   }
   const what = status === 'waiting' ? '' : `  ${whatText(entry)}`;
-  return `${who}${what}, ${statusText(entry, now)}${remarks(entry)}`;
+  return `${written(entry)}${who}${what}, ${statusText(entry, now)}${remarks(entry)}`;
+}
+
+/** When it was written, once that is known: `2026-11-21 04:30Z`, before the sender. */
+function written({ created }: InboxEntry): string {
+  return created === undefined ? '' : `${formatTime(created).replace(/:\d\dZ$/, 'Z')}  `;
 }
 
 function whatText(entry: InboxEntry): string {

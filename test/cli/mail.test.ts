@@ -177,6 +177,10 @@ test('introductions claim, opened messages are verified, and both say what they 
     entryLines({ ...entry, status: 'opened' }, date)[0] ?? '',
     /\* {2}alice@alpha\.test {2}letter, 100 B, new/,
   );
+  t.regex(
+    entryLines({ ...entry, status: 'opened', created: 1_795_235_412 }, date)[0] ?? '',
+    /\* {2}2026-11-21 04:30Z {2}alice@alpha\.test {2}letter, 100 B, new/,
+  );
   t.regex(entryLines({ ...entry, status: 'withdrawn' }, date)[0] ?? '', /withdrawn by the sender/);
   const refused = { ...entry, status: 'refused', refusal: 'signature_invalid' } as const;
   t.regex(entryLines(refused, date)[0] ?? '', /! .*refused \[signature_invalid\]/);
