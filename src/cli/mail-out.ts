@@ -94,6 +94,7 @@ async function askWord(face: Face, domain: string): Promise<MailWord> {
     const typed = await askLine(
       face,
       'send it by mail, in clear text? yes, no, always or never (for this domain)',
+      'no',
     );
     const word = answers[typed.toLowerCase()];
     if (word !== undefined) return word;

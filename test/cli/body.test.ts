@@ -2,6 +2,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import test from 'ava';
+import { askLine } from '../../src/cli/ask.ts';
 import { readBody } from '../../src/cli/body.ts';
 import { createFace, type Face } from '../../src/cli/face.ts';
 import { createProgressBar } from '../../src/cli/progress.ts';
@@ -32,6 +33,12 @@ test('the text comes from the command line, else from standard input', async (t)
   t.is(await readBody(faceOf('piped\n'), undefined, false), 'piped\n');
   t.is(await readBody(faceOf('piped\n'), undefined, true), 'piped\n');
   t.is(await readBody(faceOf(' \n'), undefined, true), undefined);
+});
+
+test('a question passes over empty lines; one that is left without an answer is misuse, or has the answer that is safe', async (t) => {
+  t.is(await askLine(faceOf('\n  \n yes \nno\n'), 'this'), 'yes');
+  await t.throwsAsync(askLine(faceOf(terminal), 'this'), { code: 'usage' });
+  t.is(await askLine(faceOf(terminal), 'this', 'no'), 'no');
 });
 
 test('what is not text is to be sent as a file', async (t) => {
