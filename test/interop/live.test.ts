@@ -1,17 +1,22 @@
 /** A second implementation, written from the specification alone, talks with a Beckon daemon and its command line. */
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { startHoster } from './hoster.ts';
 import type { Hoster, Place } from './hoster.ts';
 import { enrol } from './stranger/account.ts';
 import type { Bytes } from './stranger/cbor.ts';
-import { utf8 } from './stranger/cbor.ts';
+import { base64url, utf8 } from './stranger/cbor.ts';
 import * as client from './stranger/client.ts';
 import { startDomain } from './stranger/domain.ts';
 import { recipientHash } from './stranger/drops.ts';
 import type { Send } from './stranger/http.ts';
 import { createSend } from './stranger/http.ts';
 import { readInvitation } from './stranger/keys.ts';
+import type { Kind, ReplyDrop } from './stranger/message.ts';
+import { coverOf, listedBy, traceHandle } from './stranger/message.ts';
 import { random } from './stranger/primitives.ts';
 
 const now = (): number => Math.floor(Date.now() / 1000);
@@ -27,6 +32,7 @@ let send: Send;
 let directory: client.Directory;
 let sam: Awaited<ReturnType<typeof enrol>>;
 let sue: typeof sam;
+let toCleo: ReplyDrop | null = null;
 
 test.before(async () => {
   hoster = await startHoster(['alpha.test', 'beta.test']);
@@ -85,7 +91,8 @@ test.serial(
     t.true(asText(message.content).includes('Three today.'));
     t.is(await client.accept(send, ref, message.opened), 204);
 
-    const { handle } = await write(sue, 'cleo@beta.test', message.opened.replyDrop, 'Four, with mine.', null);
+    toCleo = message.opened.replyDrop;
+    const { handle } = await write(sue, 'cleo@beta.test', toCleo, 'Four, with mine.', null);
     await cleoWaits(4);
     const { mail: shown } = await cleo('read', '4');
     t.like(shown, { text: 'Four, with mine.\n' });
@@ -139,6 +146,88 @@ test.serial("mail comes from a stranger's domain, and its answer goes there", as
   t.true(asText(message.content).includes('And back.'));
   t.is(await client.accept(send, found, message.opened), 204);
 });
+
+test.serial('parts of a stranger wait for the cover that lists them, and are one message then', async (t) => {
+  const texts = [mail('The lamp.'), mail('The lens.')];
+  const parts = [];
+  for (const content of texts) parts.push({ ...(await writeOver(content, { part: true })), content });
+  const [waiting] = await until(async () => {
+    const found = (await cleoInbox()).filter(({ restUntil }) => restUntil !== undefined);
+    return found.length === 2 ? [found] : [];
+  });
+  t.true(waiting.every(({ status, from }) => status === 'waiting' && from === 'sue@alpha.test'));
+
+  await writeOver(coverOf(parts), { mediaType: coverType });
+  const [entries] = await until(async () => {
+    const found = await cleoInbox();
+    return found.some((entry) => entry.cover) ? [found] : [];
+  });
+  const cover = entries.at(-1);
+  const known = waiting.map(({ number }) => number);
+  t.is(cover?.parts?.length, 2);
+  t.false(entries.some(({ number }) => known.includes(number)));
+  const { mail: shown } = await cleo('read', String(cover?.number));
+  t.like(shown, { text: 'The lamp.\n' });
+});
+
+test.serial('what a cover of the command line lists says so of itself, and nothing else does', async (t) => {
+  const file = join(tmpdir(), `beckon-interop-${base64url(random(8))}.txt`);
+  await writeFile(file, 'a keeper');
+  t.teardown(async () => rm(file));
+  const words = ['--subject', 'Keys', '--body', 'Two of them.', file];
+  const { recipients } = await cleo('send', 'sue@alpha.test', ...words);
+  const [{ handles = [] } = {}] = recipients as unknown as { handles?: string[] }[];
+  t.is(handles.length, 3);
+  // Each introduction of hers leads to the same drop.
+  const [drop] = await until(async () => sue.introductions());
+  const [refs] = await until(async () => {
+    const found = (await sue.poll(drop)).filter(({ id }) => handles.includes(traceHandle(id)));
+    return found.length === 3 ? [found] : [];
+  });
+  const messages = await Promise.all(
+    refs.map(async (ref) => ({
+      ref,
+      ...(await client.fetchMessage(send, directory, sue.person, ref, drop.sealingSeed)),
+    })),
+  );
+  const [covers, others] = [true, false].map((wanted) =>
+    messages.filter(({ opened }) => (opened.letter.get(9) === coverType) === wanted),
+  );
+  t.deepEqual(
+    [covers?.map(({ opened }) => opened.part), others?.map(({ opened }) => opened.part)],
+    [[false], [true, true]],
+  );
+  const listed = listedBy(covers?.[0]?.content ?? random(1)).map((id) => base64url(id));
+  t.deepEqual(listed.toSorted(), (others ?? []).map(({ ref }) => base64url(ref.id)).toSorted());
+});
+
+interface Listed {
+  readonly number: number;
+  readonly status: string;
+  readonly from?: string;
+  readonly restUntil?: number;
+  readonly cover?: boolean;
+  readonly parts?: readonly object[];
+}
+
+const coverType = 'application/beckon-cover+cbor';
+
+async function cleoInbox(): Promise<readonly Listed[]> {
+  return (await cleo('inbox')) as unknown as readonly Listed[];
+}
+
+/** From Sue to Cleo, over the drop that Cleo handed over. */
+async function writeOver(content: Bytes, what: Kind) {
+  const id = await sue.reserve();
+  const to = {
+    record: await directory.user('cleo@beta.test'),
+    domain: await directory.domain('beta.test'),
+    drop: toCleo,
+  };
+  const sealed = await client.writeTo(sue.person, to, id, content, null, now(), what);
+  await sue.submit(id, 'beta.test', sealed);
+  return { id, expires: sealed.expires };
+}
 
 function place(domain: string): Place {
   const found = places.get(domain);
