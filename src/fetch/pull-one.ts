@@ -5,8 +5,9 @@
  * 2. domain    the sender's, through the directory; its address is checked inside the connect, no redirect is followed
  * 3. object    header and envelope, within their cap
  * 4. envelope  opened with our own key: it is that of the ref, and says how large the payload is and what hash it has
- * 5. room      for the payload, in the user's share and the domain's, before a byte of it is asked for
- * 6. payload   no byte more than announced, into an upload that the next attempt goes on with; at most so long
+ * 5. room      for the payload, in the user's share and the domain's, before a byte of it is asked for; it is taken part by part
+ * 6. payload   no byte more than announced, into an upload that the next attempt goes on with; at most so long. Between two attempts only
+ *              what came takes room: who breaks off, or is slow, holds no more of the user's share than they served, and a part
  * 7. keep      if the hash is right and somebody still waits
  */
 import type { Clock } from '../clock.ts';
@@ -47,7 +48,7 @@ export interface PullOneParts {
   /** undefined where nothing is pulled for the user. */
   readonly termsOf: (domain: string, user: Uint8Array) => Promise<PullTerms | undefined>;
   /** Whether so many bytes more may be pulled of a sending domain today. */
-  readonly mayPull: (sender: string, bytes: number) => boolean;
+  readonly mayPull: (sender: string, bytes: number) => Promise<boolean>;
   readonly clock: Clock;
   /** By which what is kept ends. */
   readonly expiry: Clock;
@@ -74,6 +75,8 @@ const passing: readonly ErrorCode[] = [
   // Another part of it is being written.
   'not_found',
 ];
+
+const full: readonly string[] = ['quota_exceeded', 'storage_full'];
 
 class Later extends BeckonError {
   readonly reason: string;
@@ -127,6 +130,7 @@ export function createPullOne(parts: PullOneParts): PullOne {
     let at = received;
     while (!incoming.ended()) {
       const before = at;
+      await copies.count(pull, Math.min(size, at + partBytes), terms);
       ({ received: at } = await uploads.write(owner, pull.upload, at, incoming.part(partBytes)));
       if (at === before) break;
     }
@@ -142,7 +146,7 @@ export function createPullOne(parts: PullOneParts): PullOne {
     const peer = await reach(pull.sender);
     const object = await objectOf(peer, pull);
     const envelope = announced(object, pull);
-    if (!mayPull(pull.sender, envelope.payloadSize)) throw new Later('rate_limited', 'rate_limited');
+    if (!(await mayPull(pull.sender, envelope.payloadSize))) throw new Later('rate_limited', 'rate_limited');
     await transfer(peer, pull, envelope, terms, signal);
     const { header, envelope: sealed } = object;
     const copy = {
@@ -154,10 +158,11 @@ export function createPullOne(parts: PullOneParts): PullOne {
     return { kind: (await copies.keep(pull, copy, terms)) ? 'pulled' : 'ended' };
   }
 
-  /** Of what reserved room and got nothing. */
-  async function giveRoomBack({ domain, user, upload }: QueuedPull): Promise<void> {
-    const status = await uploads.status({ domain, user }, upload);
-    if (status?.received === 0) await uploads.abandon({ domain, user }, upload).catch(() => undefined);
+  /** Until the next attempt only what came takes room; nothing, where the rest would not fit: else two halves could keep each other out. */
+  async function giveRoomBack(pull: QueuedPull, code: string): Promise<void> {
+    const { domain, user, upload } = pull;
+    if (full.includes(code)) await uploads.abandon({ domain, user }, upload).catch(() => undefined);
+    else await copies.rest(pull);
   }
 
   async function outcomeOf(pull: QueuedPull, error: unknown): Promise<PullOutcome> {
@@ -165,7 +170,7 @@ export function createPullOne(parts: PullOneParts): PullOne {
     if (code === 'storage_failed' || code === 'internal') throw error;
     const reason = error instanceof Later ? error.reason : code;
     if (!passing.includes(code)) return { kind: 'refused', code };
-    await giveRoomBack(pull);
+    await giveRoomBack(pull, code);
     return { kind: 'later', reason, silent: unreachable.includes(reason) };
   }
 

@@ -11,10 +11,9 @@ import { sleepUnlessWoken, type Clock } from '../clock.ts';
 import { codeOf, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { createRate } from '../rate.ts';
 import type { EventStore } from '../store/api/events.ts';
 import type { PendingRef, PendingStore } from '../store/api/pending.ts';
-import type { PullStore, QueuedPull } from '../store/api/pulls.ts';
+import type { PullAmount, PullStore, QueuedPull } from '../store/api/pulls.ts';
 import { traceHandleBytes } from '../keys/fingerprints.ts';
 import { createPullOne, type PullOneParts, type PullOutcome } from './pull-one.ts';
 
@@ -71,11 +70,11 @@ const shortestSleep = 50;
 export function createPulling(parts: PullParts): Pulling {
   const { pending, pulls, events, registrable, clock, expiry, steady, draw, metrics, log } = parts;
   const limits = parts.limits ?? defaultLimits;
-  const messageRate = createRate({ perSecond: limits.messages / 86_400, burst: limits.messages }, clock);
-  const byteRate = createRate({ perSecond: limits.bytes / 86_400, burst: limits.bytes }, clock);
+  const take = (group: string, cost: Partial<PullAmount>): Promise<boolean> =>
+    pulls.take(group, { messages: 0, bytes: 0, ...cost }, limits, steady.seconds());
   const pullOne = createPullOne({
     ...parts,
-    mayPull: (sender, bytes) => byteRate(registrable(sender), bytes),
+    mayPull: (sender, bytes) => take(registrable(sender), { bytes }),
   });
   const listening = new Set<string>();
   const underWay = new Map<string, Promise<void>>();
@@ -161,7 +160,7 @@ export function createPulling(parts: PullParts): Pulling {
     for (const pull of members) {
       if (stopped.signal.aborted) return;
       const outcome: PullOutcome =
-        silent || !messageRate(group)
+        silent || !(await take(group, { messages: 1 }))
           ? { kind: 'later', reason: 'rate_limited', silent }
           : await pullOne(pull, stopped.signal);
       if (stopped.signal.aborted && outcome.kind === 'later') return;

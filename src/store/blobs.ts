@@ -12,6 +12,7 @@ import { blobIdSize, chunkSize, type Chunks } from './chunks.ts';
 import { randomId } from './digest.ts';
 import { emptyCodec, rawCodec, schemaCodec, type Engine } from './engine.ts';
 import { joined, ordered } from './keys.ts';
+import type { UsageLimits } from './api/transit.ts';
 import type { UsageCounts } from './usage.ts';
 
 export const blobRow = record('blob', {
@@ -22,6 +23,8 @@ export const blobRow = record('blob', {
   user: field(4, hash),
   /** Pulled for the user: it counts apart. */
   pulled: optional(5, bool),
+  /** How much of it counts in the owner's usage, where that is not all of it. */
+  counted: optional(6, length),
 });
 type BlobRow = ValueOf<typeof blobRow>;
 
@@ -33,8 +36,12 @@ export type Usages = Readonly<Record<BlobKind, UsageCounts>>;
 
 /** The steps that other tables take inside their own writes. */
 export interface BlobRefs {
-  /** A new blob with one reference, whose bytes were counted in the owner's usage of this kind. */
-  create(owner: Owner, size: number, kind: BlobKind): Uint8Array;
+  /** A new blob with one reference, whose bytes, or `counted` of them, were counted in the owner's usage of this kind. */
+  create(owner: Owner, size: number, kind: BlobKind, counted?: number): Uint8Array;
+  /** So many of its bytes count from now on. Throws as `UsageCounts.change`. */
+  count(id: Uint8Array, bytes: number, limits?: UsageLimits): void;
+  /** How many of its bytes count. */
+  counted(id: Uint8Array): number;
   /** The same of a small payload, with its bytes, in the owner's own usage. Throws `too_large` above one chunk. */
   createSmall(owner: Owner, payload: Uint8Array): Uint8Array;
   refer(id: Uint8Array, references: number): void;
@@ -97,18 +104,30 @@ export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages, cloc
     return seen;
   }
 
-  function create({ domain, user }: Owner, size: number, kind: BlobKind): Uint8Array {
+  function create({ domain, user }: Owner, size: number, kind: BlobKind, counted = size): Uint8Array {
     // Those that come together lie together: a write then touches few pages, and a random place for each would touch many.
     const arrived = ordered(clock.seconds());
     const id = joined(arrived, randomId(blobIdSize - arrived.length));
     const pulled = kind === 'pulled' ? { pulled: true } : {};
-    blobs.put(id, { size, references: 1, domain, user, ...pulled });
+    const part = counted === size ? {} : { counted };
+    blobs.put(id, { size, references: 1, domain, user, ...pulled, ...part });
     return id;
+  }
+
+  function usageOf({ pulled }: BlobRow): UsageCounts {
+    return usages[pulled === true ? 'pulled' : 'own'];
   }
 
   return {
     refs: {
       create,
+      counted: (id) => countedOf(existing(id)),
+      count(id, bytes, limits) {
+        const row = existing(id);
+        const { counted: _, ...rest } = row;
+        usageOf(row).change(ownerOf(row), { bytes: bytes - countedOf(row) }, limits);
+        blobs.put(id, bytes === row.size ? rest : { ...rest, counted: bytes });
+      },
       createSmall(owner, payload) {
         if (payload.length > chunkSize)
           throw new BeckonError('too_large', 'a payload of more than one chunk needs an upload');
@@ -127,7 +146,7 @@ export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages, cloc
         // Whoever reads it has all of it already.
         if (small.has(id)) small.remove(id);
         else dead.put(id, undefined);
-        usages[row.pulled === true ? 'pulled' : 'own'].change(ownerOf(row), { bytes: -row.size });
+        usageOf(row).change(ownerOf(row), { bytes: -countedOf(row) });
       },
     },
     store: {
@@ -155,6 +174,10 @@ export function createBlobs(engine: Engine, chunks: Chunks, usages: Usages, cloc
       }
     },
   };
+}
+
+export function countedOf({ size, counted = size }: BlobRow): number {
+  return counted;
 }
 
 /** Payloads that lie beside the rows, whole, by the id of their blob. */

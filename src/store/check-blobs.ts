@@ -1,6 +1,6 @@
 /** Blobs, their chunks and what counts them: who refers to each, whether all of it is there, and whether it is what was stored. */
 import { setImmediate } from 'node:timers/promises';
-import { blobRow, createSmallPayloads } from './blobs.ts';
+import { blobRow, countedOf, createSmallPayloads } from './blobs.ts';
 import { readable, rowsOf, type Finding, type Findings } from './check-rows.ts';
 import type { Counted } from './check-transit.ts';
 import { chunkSize, createChunks } from './chunks.ts';
@@ -115,7 +115,7 @@ export function createBlobChecks(tables: Engine, blobs: Engine, findings: Findin
       else if (expected.size !== value.size)
         report('blobs', key, 'has another size than who refers to it says');
       const count = value.pulled === true ? useByPulled : use;
-      count({ domain: value.domain, user: value.user }, { bytes: value.size });
+      count({ domain: value.domain, user: value.user }, { bytes: countedOf(value) });
     }
     const table = tables.table('blobs', rows);
     for (const blob of referred.keys())

@@ -6,6 +6,7 @@ import { readable, rowsOf, type Findings } from './check-rows.ts';
 import { joined, name } from './keys.ts';
 import { pendingRow } from './pending-rows.ts';
 import { dueKey, queuedRow, queueOwnerKey } from './pull-queue.ts';
+import { pullRateRow } from './pull-rates.ts';
 import { pullRow } from './pulls.ts';
 
 const hashSize = 32;
@@ -17,6 +18,7 @@ export async function checkPulls(engine: Engine, findings: Findings): Promise<vo
   for await (const { key } of rowsOf(engine, 'pulls', schemaCodec(pullRow), findings))
     if (key.length <= 2 * hashSize + 1 || key.at(-2 * hashSize - 1) !== 0)
       findings.report('pulls', key, 'stands under no user and recipient hash');
+  for await (const _ of rowsOf(engine, 'pull_rates', schemaCodec(pullRateRow), findings));
   await checkQueue(engine, findings);
   await checkCopies(engine, findings);
 }

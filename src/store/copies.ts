@@ -106,15 +106,11 @@ export function createCopies(parts: CopyParts): CopyTables {
 
   const store: CopyStore = {
     async open(pull, size, limits) {
-      const { received } = await uploads.open(
-        ownerOf(pull),
-        pull.upload,
-        size,
-        usageLimits(limits),
-        'pulled',
-      );
+      const { received } = await uploads.openPulled(ownerOf(pull), pull.upload, size, usageLimits(limits));
       return received;
     },
+    count: (pull, bytes, limits) => uploads.count(ownerOf(pull), pull.upload, bytes, usageLimits(limits)),
+    rest: (pull) => uploads.rest(ownerOf(pull), pull.upload),
     async keep(pull, { header, envelope, hash: wanted, expires }, limits) {
       const owner = ownerOf(pull);
       const { key, upload } = pull;
@@ -128,6 +124,7 @@ export function createCopies(parts: CopyParts): CopyTables {
         const { blob, size } = complete;
         if (!uploads.consume(owner, upload, blob))
           throw new BeckonError('conflict', 'the upload was given up meanwhile');
+        blobs.count(blob, size, usageLimits(limits));
         const row = { user: owner.user, header, envelope, blob, size, hash: wanted, expires };
         put(key, row, owner, limits);
         return true;

@@ -27,6 +27,7 @@ import { createOutbox } from './outbox.ts';
 import { createPending } from './pending.ts';
 import { createPreferences } from './preferences.ts';
 import { createPullQueue, type PullQueueTables } from './pull-queue.ts';
+import { createPullRates } from './pull-rates.ts';
 import { createStandingPulls } from './pulls.ts';
 import { createStates } from './states.ts';
 import { createTransit } from './transit.ts';
@@ -136,6 +137,7 @@ function createStore(
   });
   const copies: CopyTables = createCopies({ ...parts, usage: pulledUsage, uploads, pending, queue });
   const pulls = createStandingPulls(tables);
+  const pullRates = createPullRates(tables);
   const domains = createDomains(tables, clock);
   const watched = createWatched(tables);
   const users = createUsers({
@@ -174,7 +176,13 @@ function createStore(
     outbox: outbox.store,
     pending: pending.store,
     preferences: createPreferences(tables),
-    pulls: { ...pulls, ...queue.store },
+    pulls: {
+      ...pulls,
+      ...queue.store,
+      take: pullRates.take,
+      expire: async (now, limit) =>
+        Math.max(await pulls.expire(now, limit), await pullRates.expire(now, limit)),
+    },
     copies: copies.store,
     feed: feed.store,
     domains: domains.store,

@@ -41,14 +41,12 @@ export interface CompleteUpload {
 
 export interface UploadTables {
   readonly store: UploadStore;
-  /** As `store.open`, of what is counted as `kind`. */
-  open(
-    owner: Owner,
-    id: Uint8Array,
-    size: number,
-    limits: UsageLimits | undefined,
-    kind: BlobKind,
-  ): Promise<UploadStatus>;
+  /** As `store.open`, of what is pulled: room for all of it must be there, and nothing of it counts before `count` says so. */
+  openPulled(owner: Owner, id: Uint8Array, size: number, limits: UsageLimits): Promise<UploadStatus>;
+  /** So many bytes of what is pulled count from now on. Throws `not_found`, `quota_exceeded`. */
+  count(owner: Owner, id: Uint8Array, bytes: number, limits: UsageLimits): Promise<void>;
+  /** Of what is pulled only what came counts; an upload of which nothing came is given up. Not while a part is being written. */
+  rest(owner: Owner, id: Uint8Array): Promise<void>;
   /** The complete upload with its hash; undefined where there is none. Before a commit. */
   complete(owner: Owner, id: Uint8Array): Promise<CompleteUpload | undefined>;
   /** Inside a write: gives up those of an owner, but for parts that are being written: they end with their day. */
@@ -123,9 +121,9 @@ export function createUploads(parts: UploadParts): UploadTables {
     return true;
   }
 
-  function openRow(owner: Owner, key: Uint8Array, size: number, kind: BlobKind): UploadRow {
+  function openRow(owner: Owner, key: Uint8Array, size: number, kind: BlobKind, counted = size): UploadRow {
     const row: UploadRow = {
-      blob: blobs.create(owner, size, kind),
+      blob: blobs.create(owner, size, kind, counted),
       size,
       received: 0,
       created: clock.seconds(),
@@ -145,8 +143,7 @@ export function createUploads(parts: UploadParts): UploadTables {
       offset: row.received,
       tail: (index) => chunks.get(row.blob, index),
       async store(first, group, news) {
-        if (!hasRoom(news.length))
-          throw new BeckonError('storage_full', 'the disk is full but for its reserve');
+        expectRoom(news.length);
         await chunks.put(row.blob, first, group);
         running.add(news);
       },
@@ -170,27 +167,34 @@ export function createUploads(parts: UploadParts): UploadTables {
     return writePart(targetOf(key, row, await hashOf(row.blob, row.received)), source);
   }
 
-  async function open(
-    owner: Owner,
-    id: Uint8Array,
-    size: number,
-    limits: UsageLimits | undefined,
-    kind: BlobKind,
-  ): Promise<UploadStatus> {
-    const key = keyOf(owner, id);
-    return engine.write((): UploadStatus => {
-      const row = uploads.get(key);
-      if (row !== undefined && row.size !== size)
-        throw new BeckonError('conflict', 'this upload was opened with another size');
-      if (row !== undefined) return { size, received: row.received };
-      if (!hasRoom(size)) throw new BeckonError('storage_full', 'the disk is full but for its reserve');
-      usages[kind].change(owner, { bytes: size }, limits);
-      return { size, received: openRow(owner, key, size, kind).received };
-    });
+  function rowOf(key: Uint8Array, size: number): UploadRow | undefined {
+    const row = uploads.get(key);
+    if (row !== undefined && row.size !== size)
+      throw new BeckonError('conflict', 'this upload was opened with another size');
+    return row;
+  }
+
+  function expectRoom(bytes: number): void {
+    if (!hasRoom(bytes)) throw new BeckonError('storage_full', 'the disk is full but for its reserve');
+  }
+
+  /** Throws where so many bytes more would not fit; counts nothing. */
+  function expectShare(owner: Owner, bytes: number, limits: UsageLimits): void {
+    usages.pulled.change(owner, { bytes }, limits);
+    usages.pulled.change(owner, { bytes: -bytes });
   }
 
   const store: UploadStore = {
-    open: (owner, id, size, limits) => open(owner, id, size, limits, 'own'),
+    async open(owner, id, size, limits) {
+      const key = keyOf(owner, id);
+      return await engine.write((): UploadStatus => {
+        const row = rowOf(key, size);
+        if (row !== undefined) return { size, received: row.received };
+        expectRoom(size);
+        usages.own.change(owner, { bytes: size }, limits);
+        return { size, received: openRow(owner, key, size, 'own').received };
+      });
+    },
     async status(owner, id) {
       const row = uploads.get(keyOf(owner, id));
       return row === undefined ? undefined : { size: row.size, received: row.received };
@@ -221,7 +225,35 @@ export function createUploads(parts: UploadParts): UploadTables {
 
   return {
     store,
-    open,
+    async openPulled(owner, id, size, limits) {
+      const key = keyOf(owner, id);
+      return await engine.write((): UploadStatus => {
+        const row = rowOf(key, size);
+        const missing = size - (row === undefined ? 0 : blobs.counted(row.blob));
+        if (missing > 0) expectRoom(missing);
+        expectShare(owner, missing, limits);
+        return { size, received: (row ?? openRow(owner, key, size, 'pulled', 0)).received };
+      });
+    },
+    async count(owner, id, bytes, limits) {
+      const key = keyOf(owner, id);
+      const row = uploads.get(key);
+      if (row !== undefined && blobs.counted(row.blob) >= bytes) return;
+      await engine.write(() => {
+        const now = uploads.get(key);
+        if (now === undefined) throw new BeckonError('not_found', 'there is no such upload');
+        blobs.count(now.blob, bytes, limits);
+      });
+    },
+    async rest(owner, id) {
+      const key = keyOf(owner, id);
+      await engine.write(() => {
+        const row = uploads.get(key);
+        if (row === undefined || busy.has(text(key))) return;
+        if (row.received === 0) giveUp(key);
+        else blobs.count(row.blob, row.received);
+      });
+    },
     giveUp: (owner, id) => giveUp(keyOf(owner, id)),
     giveUpAll(owner) {
       const prefix = ownerKey(owner);

@@ -72,22 +72,24 @@ export async function startPullWorld(t: ExecutionContext, options: PullWorldOpti
   keyRing.set(keys);
   const terms = { userBytes: 5e6, domainBytes: 1e7, keep: 60 * day, ...options.terms };
   const metrics = createMetrics();
-  const pulling = createPulling({
-    ...store,
-    domains,
-    remote: createRemote({ https }),
-    keysOf: (domain) => keyRing.keysOf(domain)?.keys ?? [],
-    termsOf: async () => terms,
-    registrable: (domain) => domain.split('.').slice(-2).join('.'),
-    clock,
-    expiry: clock,
-    steady: clock,
-    draw: () => 0.5,
-    ...(options.limits === undefined ? {} : { limits: options.limits }),
-    ...(options.attemptMs === undefined ? {} : { attemptMs: options.attemptMs }),
-    metrics,
-    log,
-  });
+  const pullingOf = () =>
+    createPulling({
+      ...store,
+      domains,
+      remote: createRemote({ https }),
+      keysOf: (domain) => keyRing.keysOf(domain)?.keys ?? [],
+      termsOf: async () => terms,
+      registrable: (domain) => domain.split('.').slice(-2).join('.'),
+      clock,
+      expiry: clock,
+      steady: clock,
+      draw: () => 0.5,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(options.attemptMs === undefined ? {} : { attemptMs: options.attemptMs }),
+      metrics,
+      log,
+    });
+  const pulling = pullingOf();
   const drop: TestDrop = freshDrop(receiver);
 
   /** A message as a sound sender makes it, served by the site and not announced yet; `changes` of its envelope are signed too. */
@@ -177,6 +179,8 @@ export async function startPullWorld(t: ExecutionContext, options: PullWorldOpti
     dir,
     reopen,
     pulling,
+    /** A turn of a daemon that begins again. */
+    pullAgain: () => pullingOf().turn(),
     drop,
     offer,
     announce,

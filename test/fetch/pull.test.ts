@@ -301,7 +301,10 @@ test.serial(
     const many = Array.from({ length: 5 }, () => world.offer(bad));
     for (const { path } of many) bad.routes.set(path, world.silent);
     const fine = world.offer(good);
-    for (const message of [...many, fine]) await world.delegate(message);
+    for (const message of many) await world.delegate(message);
+    // After them in the queue.
+    world.clock.advance(1);
+    await world.delegate(fine);
     await world.pulling.turn();
     t.is(bad.server.requests.filter(({ url }) => url.includes('/m/')).length, 1);
     t.is(await world.copyOf(fine), undefined, 'of the same registrable domain');
@@ -321,6 +324,9 @@ test.serial('each registrable domain has so many messages and bytes in a day', a
   const elsewhere = world.offer(other);
   for (const message of [first, second, third, elsewhere]) await world.delegate(message);
   await world.pulling.turn();
+  // A daemon that begins again has forgotten nothing.
+  world.clock.advance(600);
+  await world.pullAgain();
   const here = async (message: Announced) => (await world.copyOf(message)) !== undefined;
   const pulled = await Promise.all([first, second, third].map(here));
   t.is(pulled.filter(Boolean).length, 2);
@@ -330,6 +336,30 @@ test.serial('each registrable domain has so many messages and bytes in a day', a
   await world.pulling.turn();
   t.deepEqual(await Promise.all([first, second, third].map(here)), [true, true, true]);
 });
+
+test.serial(
+  'who serves one byte and breaks off holds that byte of the share, and others are pulled',
+  async (t) => {
+    const world = await startPullWorld(t, { terms: { userBytes: 60_000 } });
+    const [bad, good] = [await world.addSite('a.test'), await world.addSite('b.test')];
+    const [greedy, fine] = [world.offer(bad, 40_000), world.offer(good, 40_000)];
+    bad.routes.set(`${greedy.path}/payload`, (response) => {
+      response.writeHead(200, {
+        'content-type': 'application/octet-stream',
+        etag: `"${base64urlnopad.encode(sha256(greedy.payload))}"`,
+        'content-length': greedy.payload.length,
+      });
+      response.write(greedy.payload.subarray(0, 1), () => response.destroy());
+    });
+    await world.delegate(greedy);
+    await world.pulling.turn();
+    t.is(bad.asked(`${greedy.path}/payload`), 1);
+    t.true((await world.used()) <= 1);
+    await world.delegate(fine);
+    await world.pulling.turn();
+    t.truthy(await world.copyOf(fine));
+  },
+);
 
 test.serial(
   'what does not fit into the user’s share is not asked for, and is pulled once there is room',

@@ -246,9 +246,52 @@ test('copies have limits of their own, for a user and for the domain', async (t)
   await t.throwsAsync(store.copies.open(one, payload.length, tight), { code: 'quota_exceeded' });
   const shared = { userBytes: 1e6, domainBytes: payload.length + 10_000 };
   await store.copies.open(one, payload.length, shared);
+  t.is(await store.copies.used(alice), 0, 'room is taken as it comes');
+  await store.copies.count(one, payload.length, shared);
   await t.throwsAsync(store.copies.open(two, payload.length, shared), { code: 'quota_exceeded' });
   t.is(await store.copies.used(alice), payload.length);
   t.is(await store.copies.used(bob), 0);
+  // Somebody else was faster meanwhile.
+  await t.throwsAsync(store.copies.count(two, 1, shared), { code: 'not_found' });
+  await store.copies.rest(one);
+  await store.copies.open(one, payload.length, shared);
+  await store.copies.open(two, payload.length, shared);
+  await store.copies.count(two, payload.length, shared);
+  await t.throwsAsync(store.copies.count(one, payload.length, shared), { code: 'quota_exceeded' });
+});
+
+test('between two attempts only what came of a copy counts, and it goes on from there', async (t) => {
+  const { store, dir } = await opened(t);
+  await admit(store, [first]);
+  const pull = await queued(store, first);
+  await store.copies.open(pull, payload.length, limits);
+  await store.copies.count(pull, payload.length, limits);
+  await store.uploads.write(alice, pull.upload, 0, pieces(payload.subarray(0, 1)));
+  t.is(await store.copies.used(alice), payload.length);
+  await store.copies.rest(pull);
+  t.is(await store.copies.used(alice), 1);
+  t.is(await store.copies.open(pull, payload.length, limits), 1);
+  await store.copies.rest(pull);
+  await store.close();
+  t.deepEqual((await checkStore({ dir, payloads: true })).findings, []);
+});
+
+test('what is pulled of a domain in a day counts on after a restart, drains, and is forgotten', async (t) => {
+  const { store, reopen } = await opened(t);
+  const limit = { messages: 2, bytes: 86_400 };
+  const take = (of: Store, messages: number, bytes: number, now = start) =>
+    of.pulls.take('a.test', { messages, bytes }, limit, now);
+  t.true(await take(store, 1, 80_000));
+  t.false(await take(store, 0, 6401), 'and it costs nothing');
+  t.true(await store.pulls.take('b.test', { messages: 2, bytes: 86_400 }, limit, start), 'another one');
+  const again = await reopen();
+  t.true(await take(again, 1, 6400));
+  t.false(await take(again, 1, 0));
+  t.false(await take(again, 0, 1, start - 5), 'a clock that went back');
+  t.true(await take(again, 0, 10, start + 10));
+  t.false(await take(again, 0, 1, start + 10));
+  t.is(await again.pulls.expire(start + 86_399, 10), 0);
+  t.is(await again.pulls.expire(start + 2 * 86_400, 10), 2);
 });
 
 test('what is pulled goes with its user, and that of others stays', async (t) => {
@@ -285,6 +328,7 @@ async function full(t: ExecutionContext): Promise<string> {
   await pulled(store, first);
   await queued(store, second);
   await store.pulls.set(alice, [{ recipientHash: filled(1), until: start + 10 }], start);
+  await store.pulls.take('a.test', { messages: 1, bytes: 1 }, { messages: 9, bytes: 9 }, start);
   await store.close();
   return dir;
 }
@@ -338,7 +382,7 @@ for (const [table, key] of strays)
     t.true(findings.includes(table));
   });
 
-for (const table of ['pulls', 'pull_queue', 'blind', 'pulled_usage'])
+for (const table of ['pulls', 'pull_rates', 'pull_queue', 'blind', 'pulled_usage'])
   test(`a row of ${table} that cannot be read is found`, async (t) => {
     const findings = await findingsAfter(t, (engine) => {
       const rows = engine.table(table, rawCodec);

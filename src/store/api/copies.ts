@@ -28,9 +28,14 @@ export interface CopyLimits {
 export interface CopyStore {
   /**
    * Opens, or finds, the upload for the payload of a pull; it is written as any upload (`uploads.write`) and ends as any. Gives what is
-   * there of it. Throws `quota_exceeded`, `storage_full`, and `conflict` where it was opened for another size: then it was given up.
+   * there of it. There is room for all of it then, which nothing takes before `count`. Throws `quota_exceeded`, `storage_full`, and
+   * `conflict` where it was opened for another size.
    */
   open(pull: QueuedPull, size: number, limits: CopyLimits): Promise<number>;
+  /** Takes room for so many bytes of it in all: before they are written. Throws `not_found`, `quota_exceeded`. */
+  count(pull: QueuedPull, bytes: number, limits: CopyLimits): Promise<void>;
+  /** After an attempt that failed: what came of it stays for the next one and counts, the rest of the room is given back. */
+  rest(pull: QueuedPull): Promise<void>;
   /**
    * Keeps the copy and marks its ref, in one write; the pull is done. False where nobody waits for it any more: the ref is done with or
    * was retracted; what came is given up then. Throws `payload_mismatch` (incomplete, or another hash; given up too), `quota_exceeded`.

@@ -33,6 +33,12 @@ export interface QueuedPull extends RefName {
   readonly sizeClass: number;
 }
 
+/** Of messages and their bytes. */
+export interface PullAmount {
+  readonly messages: number;
+  readonly bytes: number;
+}
+
 export type AskedState = 'waiting' | 'pulled' | 'unknown';
 
 export interface PullStore {
@@ -63,7 +69,12 @@ export interface PullStore {
   ): Promise<void>;
   /** Is not tried again; what came of the payload goes. */
   giveUp(pull: QueuedPull): Promise<void>;
-  /** Removes at most `limit` drops whose time is over. Returns how many. */
+  /**
+   * Whether so much more may be pulled of a group of sending domains, `limits` being of a day; it counts then. What it counts drains evenly.
+   * On disk when it resolves.
+   */
+  take(group: string, cost: PullAmount, limits: PullAmount, now: number): Promise<boolean>;
+  /** Removes at most `limit` drops whose time is over, and as many counts that are of no day any more. Returns how many, of the one of which there were more. */
   expire(now: number, limit: number): Promise<number>;
   /** Told when something was queued, or has to be: after it is on disk. */
   subscribe(listener: () => void): Unsubscribe;
