@@ -18,7 +18,8 @@ export async function checkPulls(engine: Engine, findings: Findings): Promise<vo
   for await (const { key } of rowsOf(engine, 'pulls', schemaCodec(pullRow), findings))
     if (key.length <= 2 * hashSize + 1 || key.at(-2 * hashSize - 1) !== 0)
       findings.report('pulls', key, 'stands under no user and recipient hash');
-  for await (const _ of rowsOf(engine, 'pull_rates', schemaCodec(pullRateRow), findings));
+  for await (const { key } of rowsOf(engine, 'pull_rates', schemaCodec(pullRateRow), findings))
+    if (key.at(-1) !== 0) findings.report('pull_rates', key, 'stands under no domain');
   await checkQueue(engine, findings);
   await checkCopies(engine, findings);
 }

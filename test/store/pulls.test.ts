@@ -365,6 +365,7 @@ const ref = joined(name(domain), filled(7), filled(7));
 const listed = joined(name(domain), filled(7), filled(7), filled(7));
 const strays: readonly (readonly [table: string, key: Uint8Array])[] = [
   ['pulls', filled(7)],
+  ['pull_rates', filled(7)],
   ['pull_queue', ref],
   ['pull_due', joined(ordered(start), ref)],
   ['pull_by_owner', listed],
