@@ -1,4 +1,5 @@
 /** What the administrator may do with the running daemon, as the admin routes ask it. A list, as daemon.ts is. */
+import { createDkimOperations } from './admin/dkim-operations.ts';
 import { createDnsOf } from './admin/domain-dns.ts';
 import { createIdentityOperations } from './admin/identity-operations.ts';
 import type { KeyKeeper } from './admin/key-keeper.ts';
@@ -38,5 +39,6 @@ export function createAdminSide({ keeper, publisher, discover, ...parts }: Admin
     clock,
     random,
   });
-  return { ...operations, ...keyOperations, ...identityOperations };
+  const dkimOperations = createDkimOperations({ keyRing, keeper });
+  return { ...operations, ...keyOperations, ...identityOperations, ...dkimOperations };
 }

@@ -130,6 +130,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     publish: (domain) => publisher.published(domain).finally(() => fetching.watches.review()),
     rotation: () => config.keys.rotate,
     bridges: createBridgeUsers({ store, settings }),
+    resolver,
     beforeForgetting: createReseal({ queue: store.mailQueue, clock, random: systemRandom, log }),
     clock,
     random: systemRandom,

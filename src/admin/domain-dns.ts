@@ -1,6 +1,7 @@
 /** The DNS records of a domain that this configuration serves. */
 import type { Config } from '../config.ts';
-import { dkimName, type DkimKey } from '../keys/dkim-key.ts';
+import { dkimName, type DkimPublished } from '../keys/dkim-key.ts';
+import { dkimEntries } from '../keys/dkim-life.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { nextIdentity } from '../keys/next-identity.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
@@ -57,7 +58,7 @@ export function publishedDns(
   keys: DomainKeys,
   { host, ports }: { readonly host: string; readonly ports: PublicPorts },
 ): readonly DnsLine[] {
-  const { domain, fingerprint, gone, dkim } = keys;
+  const { domain, fingerprint, gone } = keys;
   const records = domainRecords({
     domain,
     host,
@@ -69,14 +70,18 @@ export function publishedDns(
   });
   return [
     ...records,
-    ...dkimRecords(dkim, domain),
+    ...dkimEntries(keys).map((key) => dkimRecord(key, domain)),
     ...(gone === undefined ? submissionRecords(domain, host, ports) : []),
   ].map(dnsLine);
 }
 
 /** What lets receivers of mail check its signature; of a domain with a bridge. */
-function dkimRecords(dkim: DkimKey | undefined, domain: string): readonly DomainRecord[] {
-  return dkim === undefined ? [] : [{ type: 'TXT', name: dkimName(dkim, domain), text: dkim.txt }];
+function dkimRecord(key: DkimPublished, domain: string): DomainRecord {
+  return { type: 'TXT', name: dkimName(key, domain), text: key.txt };
+}
+
+export function dkimLine(key: DkimPublished, domain: string): DnsLine {
+  return dnsLine(dkimRecord(key, domain));
 }
 
 /** By which mail programs find where they hand in mail (RFC 6186 section 3.1, RFC 8314 section 5.1); of their stores we say nothing. */

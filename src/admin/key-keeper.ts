@@ -10,11 +10,13 @@
 import type { Clock } from '../clock.ts';
 import type { Random } from '../crypto/random.ts';
 import type { TextSealer } from '../crypto/sealed-text.ts';
+import type { Resolver } from '../dns/resolver.ts';
 import { createTurns } from '../directory/turns.ts';
 import { BeckonError, codeOf } from '../errors.ts';
 import type { DomainKeys } from '../keys/domain-keys.ts';
 import { advancedBridgeUser } from '../keys/bridge-user.ts';
-import { createDkimKey } from '../keys/dkim-key.ts';
+import { createDkimKey, dkimName, type DkimKey } from '../keys/dkim-key.ts';
+import { advanceDkim, showsDkim } from '../keys/dkim-life.ts';
 import { advanceWorkingKeys, forgottenKeys } from '../keys/domain-life.ts';
 import { abandonIdentity } from '../keys/identity-life.ts';
 import type { KeyPair } from '../keys/key-pair.ts';
@@ -28,6 +30,8 @@ import { removeIdentityKey, replaceIdentityKey, replaceWorkingKeys } from './key
 
 /** Domains whose keys are written at once: each waits for the disk. */
 const parallel = 16;
+/** How long DNS has to show a DKIM key before it signs: this is looked at every hour. */
+const dkimShownMs = 1_800_000;
 
 export interface KeyKeeperParts {
   readonly dataDir: string;
@@ -39,6 +43,8 @@ export interface KeyKeeperParts {
   readonly rotation: () => number;
   /** Before private halves are overwritten, once their successors are on disk: for what waits under them. Does not throw. */
   readonly beforeForgetting?: (keys: DomainKeys, forgotten: readonly KeyPair[]) => Promise<void>;
+  /** Absent: nothing is ever seen in DNS. */
+  readonly resolver?: Pick<Resolver, 'txt'>;
   /** The bridge users of domains that have one; absent: none has. */
   readonly bridges?: BridgeUsers;
   readonly clock: Clock;
@@ -67,6 +73,8 @@ export interface KeyKeeper {
 export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
   const { dataDir, sealer, keyRing, publish, rotation, bridges, clock, random, log } = parts;
   const inTurn = createTurns();
+  /** Since when DNS shows the next DKIM key of a domain, monotonic milliseconds. */
+  const shown = new Map<string, number>();
   /** The day on which each domain's operator was last asked for the identity key. */
   const asked = new Map<string, number>();
 
@@ -88,6 +96,7 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
       const forgotten = forgottenKeys(before, after);
       await parts.beforeForgetting?.(after, forgotten);
       for (const key of forgotten) key.secret.wipe();
+      if (before.dkim !== undefined && after.dkim !== before.dkim) before.dkim.privateKey.wipe();
       return after;
     });
   }
@@ -151,11 +160,29 @@ export function createKeyKeeper(parts: KeyKeeperParts): KeyKeeper {
       const dkim = await createDkimKey();
       await attempt(domain, (keys) => ({ ...keys, dkim: keys.dkim ?? dkim }));
     }
+    await followDkim(domain);
     const keys = keyRing.keysOf(domain);
     if (keys !== undefined)
       await users
         .list(keys)
         .catch((error: unknown) => log.error('keys.bridge_not_listed', { domain, code: codeOf(error) }));
+  }
+
+  async function isInDns(key: DkimKey, domain: string): Promise<boolean> {
+    const found = await parts.resolver?.txt(dkimName(key, domain));
+    return found?.kind === 'found' && found.records.some((record) => showsDkim(record, key));
+  }
+
+  /** Two looks, so that one server of several that has it is not enough. */
+  async function followDkim(domain: string): Promise<void> {
+    const next = keyRing.keysOf(domain)?.dkimNext;
+    const isThere = next !== undefined && (await isInDns(next, domain));
+    const since = isThere ? (shown.get(domain) ?? clock.monotonic()) : undefined;
+    if (since === undefined) shown.delete(domain);
+    else shown.set(domain, since);
+    const isShown = since !== undefined && clock.monotonic() - since >= dkimShownMs;
+    if (isShown) shown.delete(domain);
+    await attempt(domain, (keys) => advanceDkim(keys, { isShown, now: clock.seconds() }));
   }
 
   return {

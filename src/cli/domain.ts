@@ -14,6 +14,7 @@ import { askDaemon, type AdminParts } from './admin.ts';
 import { certificateLines } from './certificate-line.ts';
 import { command, configOption, group, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
 import { readConfig } from './config-file.ts';
+import { dkimCommand } from './domain-dkim.ts';
 import { dnsLines, zoneLines } from './dns-lines.ts';
 import { attachCommand, retireCommand, vouchCommand } from './domain-identity.ts';
 import { misused } from './failure.ts';
@@ -28,6 +29,7 @@ export function domainCommand(parts: AdminParts & { readonly clock: Clock }): Co
     listCommand(parts),
     setCommand(parts),
     dnsCommand(parts),
+    dkimCommand(parts),
     retireCommand(parts),
     vouchCommand(parts),
     attachCommand(parts),

@@ -61,6 +61,10 @@ export interface AdminHandlers extends IdentityHandlers {
   startBackup(backup: { readonly directory: string; readonly configuration: string }): Promise<BackupState>;
   /** Of the last one that was begun. */
   backupState(): Promise<BackupState>;
+  /** Keys that sign the mail of a domain. Throws `not_found`. */
+  domainDkim(domain: string): Promise<DkimReport>;
+  /** Makes the next one, or gives the one that waits for DNS. Throws `not_found`, `conflict` where the domain signs none. */
+  rotateDkim(domain: string): Promise<DkimReport>;
   /** Throws `not_found`. */
   domainKeys(domain: string): Promise<KeyReport>;
   /**
@@ -262,6 +266,18 @@ export const keyUseNames = ['signing', 'notification', 'envelope', 'poll', 'brid
 export type KeyUseName = (typeof keyUseNames)[number];
 
 /** The keys of a domain, without their private halves. */
+export interface DkimReport {
+  readonly domain: string;
+  /** What signed before, what signs, what will once DNS shows it. */
+  readonly keys: readonly {
+    readonly selector: string;
+    readonly state: 'signs' | 'next' | 'before';
+    /** Of `before`: how long it is to stay in DNS, unix seconds. */
+    readonly until?: number;
+    readonly dns: DnsEntry;
+  }[];
+}
+
 export interface KeyReport {
   readonly domain: string;
   readonly identity: 'here' | 'offline';

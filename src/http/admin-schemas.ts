@@ -79,6 +79,8 @@ export const adminOperations = {
     params: object({ address }),
     body: object({ alias: address, held: { type: 'boolean' } }),
   },
+  domainDkim: { method: 'GET', path: '/domains/:domain/dkim', params: inDomain },
+  rotateDkim: { method: 'POST', path: '/domains/:domain/dkim', params: inDomain, body: object({}) },
   domainKeys: { method: 'GET', path: '/domains/:domain/keys', params: inDomain },
   rotateKeys: {
     method: 'POST',

@@ -63,6 +63,8 @@ function callsOf(handlers: AdminHandlers): Record<Operation, (request: FastifyRe
     exportUser: (request) => handlers.exportUser(param(request, 'address'), member(request, 'directory')),
     suspendUser: (request) =>
       handlers.suspendUser(param(request, 'address'), (request.body as { suspended: boolean }).suspended),
+    domainDkim: (request) => handlers.domainDkim(param(request, 'domain')),
+    rotateDkim: (request) => handlers.rotateDkim(param(request, 'domain')),
     domainKeys: (request) => handlers.domainKeys(param(request, 'domain')),
     rotateKeys: (request) => {
       const { uses, identity } = request.body as KeyRequest;

@@ -1,15 +1,24 @@
 /** A domain's DKIM key (RFC 6376): what signs the mail of its users, and how it stands in DNS. wire-spec/bridges.md section 3. */
 import { base64 } from '@scure/base';
 import { Secret } from '../crypto/secret.ts';
-import { objectFromJson, textFromJson } from './key-file.ts';
+import { objectFromJson, textFromJson, timeFromJson } from './key-file.ts';
 
-export interface DkimKey {
+/** What stands in DNS of a key. */
+export interface DkimPublished {
   /** The key's name in DNS: `<selector>._domainkey.<domain>`. */
   readonly selector: string;
-  /** PKCS 8 as PEM text. */
-  readonly privateKey: Secret;
   /** The value of the TXT record. */
   readonly txt: string;
+}
+
+export interface DkimKey extends DkimPublished {
+  /** PKCS 8 as PEM text. */
+  readonly privateKey: Secret;
+}
+
+/** A key that signs no more: its private half is gone, and its record is to stay until a time, unix seconds. */
+export interface DkimBefore extends DkimPublished {
+  readonly until: number;
 }
 
 /** Secret. */
@@ -61,4 +70,10 @@ export function dkimFromJson(value: unknown): DkimKey {
     privateKey: new Secret(new TextEncoder().encode(textFromJson(fields['privateKey']))),
     txt: textFromJson(fields['txt']),
   };
+}
+
+/** Throws `state_invalid`. */
+export function dkimBeforeFromJson(value: unknown): DkimBefore {
+  const { selector, txt, until } = objectFromJson(value, ['selector', 'txt', 'until']);
+  return { selector: textFromJson(selector), txt: textFromJson(txt), until: timeFromJson(until) };
 }

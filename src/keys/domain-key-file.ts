@@ -12,7 +12,13 @@ import {
   type Progress,
   type RevokedKey,
 } from './domain-keys.ts';
-import { dkimFromJson, dkimToJson, type DkimKeyJson } from './dkim-key.ts';
+import {
+  dkimBeforeFromJson,
+  dkimFromJson,
+  dkimToJson,
+  type DkimBefore,
+  type DkimKeyJson,
+} from './dkim-key.ts';
 import { domainFingerprint, keyId } from './fingerprints.ts';
 import {
   arrayFromJson,
@@ -53,6 +59,8 @@ export interface WorkingKeysJson extends StatementsJson {
   readonly decoys?: { readonly secret: string; readonly start: number };
   readonly bridge?: BridgeUserJson;
   readonly dkim?: DkimKeyJson;
+  readonly dkimNext?: DkimKeyJson;
+  readonly dkimBefore?: DkimBefore;
 }
 
 interface BridgeUserJson {
@@ -95,6 +103,8 @@ export function workingKeysToJson(keys: DomainKeys): WorkingKeysJson {
     ...(keys.decoys === undefined ? {} : { decoys: decoysToJson(keys.decoys) }),
     ...(keys.bridge === undefined ? {} : { bridge: bridgeToJson(keys.bridge) }),
     ...(keys.dkim === undefined ? {} : { dkim: dkimToJson(keys.dkim) }),
+    ...(keys.dkimNext === undefined ? {} : { dkimNext: dkimToJson(keys.dkimNext) }),
+    ...(keys.dkimBefore === undefined ? {} : { dkimBefore: keys.dkimBefore }),
     ...statementsToJson(keys),
   };
 }
@@ -111,7 +121,7 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
   const fields = objectFromJson(
     working,
     ['format', 'domain', 'fingerprint', 'mandate', 'recoveryHash', 'keys'],
-    ['revoked', 'progress', 'decoys', 'bridge', 'dkim', ...statementFields],
+    ['revoked', 'progress', 'decoys', 'bridge', 'dkim', 'dkimNext', 'dkimBefore', ...statementFields],
   );
   expectFormat(fields['format'], workingFormat);
   const domain = domainFromJson(fields['domain']);
@@ -126,6 +136,8 @@ export function domainKeysFromJson(working: unknown, identity?: unknown): Domain
     ...('decoys' in fields ? { decoys: decoysFromJson(fields['decoys']) } : {}),
     ...('bridge' in fields ? { bridge: bridgeFromJson(fields['bridge']) } : {}),
     ...('dkim' in fields ? { dkim: dkimFromJson(fields['dkim']) } : {}),
+    ...('dkimNext' in fields ? { dkimNext: dkimFromJson(fields['dkimNext']) } : {}),
+    ...('dkimBefore' in fields ? { dkimBefore: dkimBeforeFromJson(fields['dkimBefore']) } : {}),
     ...statementsFromJson(fields, domain),
   };
   // A crash came between the change of identity and its file: that of the one before may still be there.

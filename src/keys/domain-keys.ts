@@ -4,7 +4,7 @@ import { Secret } from '../crypto/secret.ts';
 import { ed25519Public } from '../crypto/sign.ts';
 import { times, type KeyUse } from '../wire/registry.ts';
 import { createDecoyRoot, type DecoyRoot } from './decoy.ts';
-import type { DkimKey } from './dkim-key.ts';
+import type { DkimBefore, DkimKey } from './dkim-key.ts';
 import { domainFingerprint, recoveryHash } from './fingerprints.ts';
 import { createKeyPair, endOfTime, secretLength, type KeyPair } from './key-pair.ts';
 import { signMandate } from './mandate.ts';
@@ -57,6 +57,9 @@ export interface DomainKeys {
   readonly bridge?: BridgeUser;
   /** What signs mail, of a domain that has or had a bridge. */
   readonly dkim?: DkimKey;
+  /** What will sign it, once DNS shows it. */
+  readonly dkimNext?: DkimKey;
+  readonly dkimBefore?: DkimBefore;
   /** Signatures of parents on the identity. */
   readonly parents?: readonly Uint8Array[];
   /** What TXT says of a domain that leaves: it takes nothing new. */

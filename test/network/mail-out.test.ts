@@ -212,6 +212,42 @@ test('the hoster sees how much waits and why, and can have it tried again or dro
   await t.throwsAsync(admin.dropMail('x'), { code: 'request_invalid' });
 });
 
+test('the next DKIM key signs once DNS shows it for a while, and the one before stays in DNS', async (t) => {
+  const { town, sink } = await townWithMail(t);
+  const ann = await town.enroll('ann@alpha.test');
+  const { admin, catchUp } = town.hoster('alpha');
+  const shown = async (): Promise<readonly DnsRecord[]> =>
+    (await admin.domainDkim('alpha.test')).keys.map(({ dns }) => ({
+      type: 'TXT',
+      name: dns.name,
+      text: dns.value.replaceAll('"', ''),
+    }));
+  const states = async () =>
+    (await admin.domainDkim('alpha.test')).keys.map(({ selector, state }) => `${selector} ${state}`);
+  publish(town);
+  t.deepEqual(await states(), ['beckon1 signs']);
+  await admin.rotateDkim('alpha.test');
+  t.deepEqual((await admin.rotateDkim('alpha.test')).keys.length, 2, 'the same once more');
+  const [, next] = await shown();
+  t.is(next?.name, 'beckon2._domainkey.alpha.test');
+  const look = async () => {
+    town.clock.advance(hour);
+    await catchUp();
+    return await states();
+  };
+  t.deepEqual(await look(), ['beckon1 signs', 'beckon2 next'], 'not in DNS');
+  town.dns.set([...town.hosters().flatMap((hoster) => hoster.records()), ...legacy, ...(await shown())]);
+  t.deepEqual(await look(), ['beckon1 signs', 'beckon2 next'], 'seen once');
+  t.deepEqual(await look(), ['beckon1 before', 'beckon2 signs']);
+  t.true((await admin.domainDns('alpha.test')).some(({ name }) => name === 'beckon1._domainkey.alpha.test'));
+  await send(ann, ['carol@gamma.test'], 'signed', { words: { 'gamma.test': 'now' } });
+  const mail = await eventually('mail', async () => sink.mails[0]);
+  t.regex(mail.bytes.toString(), /DKIM-Signature:[^]*?\bs=beckon2;/);
+  town.clock.advance(9 * 86_400);
+  await catchUp();
+  t.deepEqual(await states(), ['beckon2 signs']);
+});
+
 test('a domain without a way out says so before anything is sent', async (t) => {
   await using town = await startTown();
   const ann = await town.enroll('ann@alpha.test');
