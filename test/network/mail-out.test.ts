@@ -365,11 +365,10 @@ test('what is dropped of a sending is taken back: what went out natively, and wh
   }
   t.is(await inQueue(town), 0);
   t.is(sink.mails.length, 0);
-  await bob.client().sync();
-  t.true(
-    bob
-      .client()
-      .inbox()
-      .every(({ status }) => status === 'withdrawn'),
-  );
+  await eventually('that all of it is withdrawn', async () => {
+    await town.hoster('alpha').catchUp();
+    const { entries } = await bob.client().sync();
+    const left = bob.client().inbox();
+    return entries.length === 0 && left.every(({ status }) => status === 'withdrawn') ? true : undefined;
+  });
 });
