@@ -1,9 +1,10 @@
 /**
  * One user's copies, for as long as the daemon runs or the user wants them.
  *
- *  1. the user's client, from the keys that they handed over
- *  2. what is new is collected and copied
- *  3. then it waits until something comes, or a while; after a failure longer each time
+ *  1. the mail store is looked at: who typed a wrong password learns it now, not with the next message
+ *  2. the user's client, from the keys that they handed over
+ *  3. what is new is collected and copied
+ *  4. then it waits until something comes, or a while; after a failure longer each time
  */
 import { setTimeout } from 'node:timers/promises';
 import type { Client } from '../client/index.ts';
@@ -73,8 +74,12 @@ export function startPush(parts: PushRunParts): PushRun {
 
   async function run(): Promise<void> {
     let failures = 0;
+    let looked = false;
     while (!stop.signal.aborted) {
       try {
+        if (!looked) await (await parts.connect(push)).close();
+        looked = true;
+        current = { state: 'running', appended: current.appended };
         await session(() => {
           failures = 0;
           current = { state: 'running', appended: current.appended };

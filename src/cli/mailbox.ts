@@ -1,10 +1,11 @@
 /** `beckon mailbox ...`: old mail programs that send for the user, and a mail store that new messages are copied into. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { readPassphrase } from '../admin/key-sealer.ts';
-import type { MailboxStatus, PushRuleGiven, PushTarget } from '../client/api.ts';
+import type { ClientMailbox, MailboxStatus, PushRuleGiven, PushTarget } from '../client/api.ts';
 import { command, group, homeOption, jsonOption, type HomeOption, type JsonOption } from './command.ts';
 import type { Face } from './face.ts';
-import { misused } from './failure.ts';
+import { AdvisedError, misused } from './failure.ts';
 import { formatTime } from './format.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { askHidden } from './passphrase.ts';
@@ -100,8 +101,11 @@ function pushCommand(parts: ClientParts): Command {
     .addOption(jsonOption())
     .action(async (store: string, options: PushOptions) => {
       const target = { ...storeOf(store), ...(await restOf(face, options)) };
-      const status = await withClient(parts, options, (client) => client.mailbox.push(target));
-      if (options.json) return face.printJson(status);
+      const status = await withClient(parts, options, (client) => pushed(client.mailbox, target));
+      if (options.json) face.printJson(status);
+      const { state, code } = status.push ?? {};
+      if (state === 'refused' || state === 'waiting') throw storeFailure(code);
+      if (options.json) return;
       face.print(`new messages are copied into ${safeLine(target.host)}, folder ${safeLine(target.folder)}`);
       face.print('they lie there in clear text, and your hoster’s server holds keys of yours all the time');
       face.print('correspondents are told (bridged); it ends with: beckon mailbox off push');
@@ -110,6 +114,37 @@ function pushCommand(parts: ClientParts): Command {
           'introductions of strangers wait in beckon inbox; --rule introductions=FOLDER copies them too',
         );
     });
+}
+
+/** What a user mends. */
+const storeFailures = {
+  unauthorized: 'the mail store refuses the name or the password',
+  tls_failed: 'the mail store has no certificate for its name',
+  network_refused: 'the mail store is at no address that your hoster dials',
+  network_failed: 'the mail store does not answer',
+  unavailable: 'the mail store takes nothing now',
+} as const;
+
+function storeFailure(code = 'unavailable'): Error {
+  const known = Object.keys(storeFailures).find((one): one is keyof typeof storeFailures => one === code);
+  return new AdvisedError(
+    known ?? 'unavailable',
+    storeFailures[known ?? 'unavailable'],
+    'it is tried again later: see beckon mailbox status; or mend it and say this again, or end it: beckon mailbox off push',
+  );
+}
+
+const lookMs = 500;
+const mostLooks = 60;
+
+/** Set, and looked at by the domain: whether the store lets it in. */
+async function pushed(mailbox: ClientMailbox, target: PushTarget): Promise<MailboxStatus> {
+  let status = await mailbox.push(target);
+  for (let look = 0; status.push?.state === 'starting' && look < mostLooks; look++) {
+    await sleep(lookMs);
+    status = await mailbox.status();
+  }
+  return status;
 }
 
 /** Throws `usage`. */

@@ -209,10 +209,9 @@ test('introductions wait for the user, unless a rule copies them; rules name fol
   t.is(imap.stored[1]?.folder, 'Requests');
 });
 
-test('a wrong password at the store, and a store that may not be dialled, are told to the user', async (t) => {
-  const { alice, bob, push } = await home(t);
+test('a wrong password at the store, and a store that may not be dialled, are told to the user before anything came', async (t) => {
+  const { alice, push } = await home(t);
   await push({ password: 'wrong' });
-  await bob.send([alice.address], [mailPart(mail(bob.address, 'x'))]);
   const refused = (code: string) =>
     eventually(code, async () => {
       const { push: state } = await alice.client().mailbox.status();
