@@ -1,5 +1,6 @@
 /** A conversation of which each deed can be done again, so that whoever takes part may die at any moment. */
 import type { Client } from '../../src/client/index.ts';
+import { BeckonError } from '../../src/errors.ts';
 import { mailPart, memorySink, textIn } from '../client/sink.ts';
 
 export interface Speaker {
@@ -67,7 +68,9 @@ async function send(from: Speaker, to: Speaker, text: string): Promise<string> {
     for (const { number } of await client.sending.unfinished())
       await client.sending.resume(number, async () => mailPart(text));
     if ((await client.sent()).some(({ subject }) => subject === text)) return;
-    await client.send({ to: [to.address], parts: [mailPart(text)], subject: text });
+    const result = await client.send({ to: [to.address], parts: [mailPart(text)], subject: text });
+    if (result.number === undefined)
+      throw new BeckonError('discovery_later', 'the recipient cannot be looked up now');
   });
   return await from.act(async (client) => {
     const entry = (await client.sent()).find(({ subject }) => subject === text);

@@ -1,6 +1,7 @@
 /** Daemons as processes of their own, which can be killed. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { start } from '../cli/beckon.ts';
@@ -12,29 +13,56 @@ export interface Processes {
   readonly logged: readonly string[];
   /** Who starts from now on has a clock that is so many seconds ahead. */
   putAhead(seconds: number): void;
+  /** The daemon of this configuration dies at its nth step from now on (`dying.ts`); 0: it lives. */
+  dieAt(configFile: string, step: number): Promise<void>;
+  /** Whether it died since it was started last. */
+  isDead(configFile: string): boolean;
 }
 
-/** Daemons as `beckon serve` starts them. */
-export function createProcesses(): Processes {
+/** Daemons as `beckon serve` starts them. `mortal`: those that `dieAt` speaks to. */
+export function createProcesses({ mortal = false } = {}): Processes {
   const logged: string[] = [];
+  const children = new Map<string, ChildProcess>();
   let seconds = 0;
   const run: RunDaemon = (configFile, environment) =>
-    runProcess(configFile, { ...environment, ...environmentAhead(seconds) }, logged);
-  return { run, logged, putAhead: (ahead) => void (seconds = ahead) };
+    runProcess(
+      configFile,
+      { ...environment, ...environmentOf(configFile, seconds, mortal) },
+      logged,
+      (child) => children.set(configFile, child),
+    );
+  return {
+    run,
+    logged,
+    putAhead: (ahead) => void (seconds = ahead),
+    dieAt: (configFile, step) => writeFile(lastStepOf(configFile), String(step)),
+    isDead: (configFile) => children.get(configFile)?.signalCode === 'SIGKILL',
+  };
 }
 
-function environmentAhead(seconds: number): Record<string, string> {
-  if (seconds === 0) return {};
-  const preload = new URL('ahead.ts', import.meta.url).href;
-  return { NODE_OPTIONS: `--import=${preload}`, BECKON_TEST_AHEAD: String(seconds) };
+function environmentOf(configFile: string, seconds: number, mortal: boolean): Record<string, string> {
+  const preloads = [...(mortal ? ['dying.ts'] : []), ...(seconds === 0 ? [] : ['ahead.ts'])];
+  if (preloads.length === 0) return {};
+  const options = preloads.map((name) => `--import=${new URL(name, import.meta.url).href}`).join(' ');
+  return {
+    NODE_OPTIONS: options,
+    BECKON_TEST_DIE: lastStepOf(configFile),
+    BECKON_TEST_AHEAD: String(seconds),
+  };
+}
+
+function lastStepOf(configFile: string): string {
+  return `${configFile}.die`;
 }
 
 async function runProcess(
   configFile: string,
   env: Readonly<Record<string, string>>,
   logged: string[],
+  begun: (child: ChildProcess) => void,
 ): Promise<RunningDaemon> {
   const child = start(['serve', '--config', configFile], { cwd: dirname(configFile), env });
+  begun(child);
   child.stdin?.end();
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   if (child.stderr !== null) createInterface({ input: child.stderr }).on('line', (line) => logged.push(line));
