@@ -33,10 +33,9 @@ export async function countAside(engine: Engine): Promise<number> {
   return bytes;
 }
 
-/** Counts once what was written by a version that did not count it. */
-export async function settleAside(engine: Engine): Promise<void> {
+/** Format 1 did not count it. */
+export async function recountAside(engine: Engine): Promise<() => void> {
   const table = engine.table('aside', schemaCodec(asideRow));
-  if (table.get(asideKey) !== undefined) return;
   const bytes = await countAside(engine);
-  await engine.write(() => table.put(asideKey, { bytes }));
+  return () => table.put(asideKey, { bytes });
 }

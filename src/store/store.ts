@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import type { Store } from './api/store.ts';
-import { createAside, settleAside } from './aside.ts';
+import { createAside } from './aside.ts';
 import { createAliases, type AliasTables } from './aliases.ts';
 import { createBlobs } from './blobs.ts';
 import { createCards } from './cards.ts';
@@ -75,7 +75,6 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   try {
     const tables = open('tables', tablesSpace);
     await settleVersion(tables);
-    await settleAside(tables);
     const blobs = open('blobs', blobsSpace);
     return tables.opening(() => createStore(options, tables, blobs, close));
   } catch (error) {

@@ -268,20 +268,6 @@ for (const table of [...readable, 'domains', 'published', 'users', 'devices'])
     t.is(findings.filter((one) => one.table === table && one.problem === 'cannot be read').length, 1);
   });
 
-test('a store of a version that did not count what waits for nobody is counted when it opens', async (t) => {
-  const dir = await full(t);
-  await tampered(t, dir, 'tables', remove('aside'));
-  t.deepEqual((await checkStore({ dir, payloads: false })).findings, []);
-  const store = await openStore({
-    dir,
-    clock: testClock(start),
-    onFailure: (error) => t.fail(String(error)),
-  });
-  t.is((await store.stats()).asideBytes, 2 * 5000, 'a state, and what is kept');
-  await store.close();
-  t.deepEqual((await checkStore({ dir, payloads: false })).findings, []);
-});
-
 test('a payload that lost a chunk, or is another, is found where payloads are read', async (t) => {
   for (const change of [remove('chunks'), garble('chunks')]) {
     const dir = await full(t);
