@@ -5,7 +5,7 @@ import { command, homeOption, jsonOption, type HomeOption, type JsonOption } fro
 import type { Face } from './face.ts';
 import type { Home } from './home.ts';
 import { contentText } from './inbox-lines.ts';
-import { keepMessage, openEntry, openWhole } from './kept-message.ts';
+import { eachPart, keepMessage, openEntry, openWhole } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 
@@ -38,11 +38,11 @@ async function fetchAll(
 ): Promise<readonly InboxEntry[]> {
   const whole = await openWhole(client, number);
   const fetched: InboxEntry[] = [];
-  for (const { number: one } of whole.cover ? (whole.parts ?? []) : [whole]) {
+  await eachPart(face, client, whole, async ({ number: one }) => {
     const entry = await openEntry(client, one);
     await keepMessage(face, client, home, entry);
     tell(entry);
     fetched.push(client.entry(one));
-  }
+  });
   return fetched;
 }

@@ -55,6 +55,35 @@ export async function openWhole(client: Client, number: number): Promise<InboxEn
   return waited && whole !== undefined ? await openEntry(client, whole.number) : opened;
 }
 
+/** What ended before it was read: nothing brings it back, and it holds up nothing else. */
+const ended: readonly InboxEntry['status'][] = ['withdrawn', 'expired', 'refused', 'ignored'];
+
+export function isGone({ status }: InboxEntry): boolean {
+  return ended.includes(status);
+}
+
+/**
+ * Does something about a message, or about each part of it: of parts that are gone it is said so, and the others are there all the same. Throws as
+ * the action where nothing is there, or may be later.
+ */
+export async function eachPart(
+  face: Face,
+  client: Client,
+  whole: InboxEntry,
+  action: (one: InboxEntry) => Promise<void>,
+): Promise<void> {
+  if (whole.cover !== true) return await action(whole);
+  const { parts = [] } = whole;
+  const gone: unknown[] = [];
+  for (const part of parts)
+    await action(part).catch((error: unknown) => {
+      if (!isGone(client.entry(part.number))) throw error;
+      gone.push(error);
+    });
+  if (gone.length > 0 && gone.length === parts.length) throw gone[0];
+  for (const error of gone) face.warn(error instanceof Error ? error.message : 'a part is gone');
+}
+
 /** Fetches the content of an opened message into the home directory unless it is there, and gives where it is. */
 export async function keepMessage(
   face: Face,

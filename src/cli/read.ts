@@ -5,8 +5,8 @@ import { command, homeOption, jsonOption, type HomeOption, type JsonOption } fro
 import type { Face } from './face.ts';
 import { formatSize } from './format.ts';
 import type { Home } from './home.ts';
-import { entryLines } from './inbox-lines.ts';
-import { keepMessage, maxShown, openEntry, openWhole, readKept } from './kept-message.ts';
+import { entryLines, statusText } from './inbox-lines.ts';
+import { eachPart, isGone, keepMessage, maxShown, openEntry, openWhole, readKept } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeBlock, shortLine } from './safe-text.ts';
@@ -42,25 +42,22 @@ interface Shown {
 async function read(face: Face, client: Client, home: Home, asked: number): Promise<Shown> {
   const opened = await openWhole(client, asked);
   const { number } = opened;
-  const all = opened.cover ? await openParts(client, opened) : [opened];
-  const part = all.find(isReadable);
-  const toSave = all.filter((other) => other !== part);
-  if (part === undefined) return { entry: client.entry(number), toSave };
-  const bytes = await readKept(await keepMessage(face, client, home, part), part.number);
+  let found: { readonly part: InboxEntry; readonly bytes: Uint8Array } | undefined;
+  // The first part that can be shown is fetched; others wait until they are saved.
+  await eachPart(face, client, opened, async (one) => {
+    if (found !== undefined || !isReadable(one)) return;
+    const part = await openEntry(client, one.number);
+    if (!isReadable(part)) return;
+    found = { part, bytes: await readKept(await keepMessage(face, client, home, part), one.number) };
+  });
   const entry = client.entry(number);
+  const all = entry.cover ? (entry.parts ?? []) : [entry];
+  const toSave = all.filter((other) => other.number !== found?.part.number);
+  if (found === undefined) return { entry, toSave };
+  const { part, bytes } = found;
   return part.mediaType === mailType
     ? { entry, part, mail: await parseMail(bytes), toSave }
     : { entry, part, text: new TextDecoder().decode(bytes), toSave };
-}
-
-/** The first part that can be shown is opened; others wait until they are saved. */
-async function openParts(client: Client, { parts = [] }: InboxEntry): Promise<InboxEntry[]> {
-  const opened: InboxEntry[] = [];
-  for (const part of parts) {
-    const wanted = isReadable(part) && !opened.some(isReadable);
-    opened.push(wanted ? await openEntry(client, part.number) : part);
-  }
-  return opened;
 }
 
 function isReadable({ mediaType = '', length = 0 }: InboxEntry): boolean {
@@ -77,10 +74,11 @@ function print(face: Face, { entry, part, mail, text, toSave }: Shown, now: numb
   face.print();
   for (const other of toSave)
     if (other.mediaType === undefined) for (const line of entryLines(other, now)) face.print(line);
-    else face.print(saveLine(other));
+    else face.print(saveLine(other, now));
 }
 
-function saveLine({ number, fileName, mediaType = '', length = 0 }: InboxEntry): string {
+function saveLine(entry: InboxEntry, now: number): string {
+  const { number, fileName, mediaType = '', length = 0 } = entry;
   const name = fileName === undefined ? shortLine(mediaType, 60) : shortLine(fileName, 60);
-  return `File     ${name} (${shortLine(mediaType, 60)}, ${formatSize(length)}): beckon save ${number}`;
+  return `File     ${name} (${shortLine(mediaType, 60)}, ${formatSize(length)}): ${isGone(entry) ? statusText(entry, now) : `beckon save ${number}`}`;
 }

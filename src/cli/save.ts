@@ -11,7 +11,7 @@ import { safeFileName } from './file-name.ts';
 import { openFileSink } from './file-sink.ts';
 import { formatSize } from './format.ts';
 import type { Home } from './home.ts';
-import { fetchTo, isThere, keptPath, openEntry, openWhole } from './kept-message.ts';
+import { eachPart, fetchTo, isThere, keptPath, openEntry, openWhole } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
 import { safeLine } from './safe-text.ts';
@@ -68,17 +68,15 @@ async function saveAll(
     );
   const saved: Saved[] = [];
   const names = new Set<string>();
-  for (const { number } of entries) {
-    const opened = await openEntry(client, number);
+  await eachPart(face, client, entry, async ({ number: part }) => {
+    const opened = await openEntry(client, part);
     const path = isDirectory ? join(target, freeName(names, opened)) : target;
-    if (entries.length > 1 && (await isSpent(home, opened))) {
-      face.note(`part ${number} was saved before`);
-      continue;
-    }
+    if (entries.length > 1 && (await isSpent(home, opened)))
+      return face.note(`part ${part} was saved before`);
     const one = await saveOne(face, client, home, opened, path);
     tell(one);
     saved.push(one);
-  }
+  });
   return saved;
 }
 

@@ -1,6 +1,6 @@
 /** What may be done about what waits, by hand: fetch, defer, delegate; and pulling before a holiday. */
 import { join } from 'node:path';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import test from 'ava';
 import type { Delegated, InboxEntry, PulledSenders } from '../../src/client/api.ts';
 import { eventually } from '../network/eventually.ts';
@@ -52,6 +52,35 @@ test.serial('a message is fetched with all its parts, and read here afterwards',
     ['accepted', 'accepted'],
     'what is here is not fetched again',
   );
+});
+
+test.serial('a part that is gone does not keep the others from being read, fetched and saved', async (t) => {
+  const paths = ['one.txt', 'two.bin', 'three.bin'].map((name) => join(hosters.dir.path, name));
+  for (const path of paths) await writeFile(path, path);
+  const sent = ok(await alice('send', 'bob@beta.test', ...paths, '--body', 'Dear Bob', '--json'));
+  const { recipients } = JSON.parse(sent) as { recipients: { handles: string[] }[] };
+  const isWhole = ({ status, parts }: InboxEntry): boolean => status === 'opened' && parts?.length === 4;
+  const [cover] = await inbox(isWhole);
+  const number = String(cover?.number);
+  // The letter, and a file.
+  for (const handle of [recipients[0]?.handles[1] ?? '', recipients[0]?.handles[3] ?? ''])
+    t.regex(ok(await alice('retract', handle)), /withdrawn/);
+  await inbox(({ parts = [] }) => parts.filter(({ status }) => status === 'withdrawn').length === 2);
+  const shown = await bob('read', number);
+  t.is(shown.code, 1);
+  t.regex(shown.out, /one\.txt/);
+  t.regex(shown.out, /two\.bin \(application\/octet-stream, \d+ B\): withdrawn by the sender/);
+  t.regex(shown.out, /three\.bin \(application\/octet-stream, \d+ B\): beckon save/);
+  t.regex(shown.err, /was withdrawn by its sender/);
+  const fetched = await bob('fetch', number);
+  t.is(fetched.code, 1);
+  t.deepEqual(fetched.out.match(/one|two|three/g), ['one', 'three']);
+  const directory = join(hosters.dir.path, 'saved');
+  await mkdir(directory);
+  const saved = await bob('save', number, directory, '--json');
+  t.is(saved.code, 1);
+  t.is((JSON.parse(saved.out) as unknown[]).length, 2);
+  t.deepEqual((await readdir(directory)).toSorted(), ['one.txt', 'three.bin']);
 });
 
 test.serial('what is put off is out of the list, and comes back', async (t) => {
