@@ -78,7 +78,8 @@ function introducedPlace(
 }
 
 function isWanted({ status, firstSeen, kept, cover, parts = [] }: InboxEntry, since: number): boolean {
-  if (status === 'ignored') return false;
+  // Who takes a cover back takes its parts back next.
+  if (status === 'ignored' || status === 'withdrawn') return false;
   if (cover === true) return parts.some((part) => isWanted(part, since));
   return status === 'opened' || (status === 'accepted' && kept === true && firstSeen >= since);
 }

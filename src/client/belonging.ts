@@ -1,7 +1,7 @@
 /** Which messages belong together, wire-spec/message.md section 6: a cover and its parts, and parts whose cover has not come yet. */
 import { mediaTypes, times } from '../wire/registry.ts';
 import { receivedKey } from './received-life.ts';
-import type { ClientState, ListedPart, Received, ReceivedKey } from './state.ts';
+import type { ClientState, ListedPart, Received, ReceivedKey, SentPart } from './state.ts';
 
 export function isCover({ opened }: Received): boolean {
   return opened?.mediaType === mediaTypes.cover;
@@ -56,4 +56,10 @@ export function letAlone(state: ClientState, now: number): ClientState {
     .filter((received) => lacksCover(received, listed))
     .map((received) => [receivedKey(received), { ...received, alone: true }] as const);
   return { ...state, received: { ...state.received, ...Object.fromEntries(alone) } };
+}
+
+/** To be taken back: without its cover a part is no message, and who looks in between sees nothing rather than what is left. */
+export function coversFirst(parts: readonly SentPart[]): readonly SentPart[] {
+  const rank = ({ mediaType }: SentPart): number => (mediaType === mediaTypes.cover ? 0 : 1);
+  return parts.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -6,8 +6,8 @@
  *  3. mail that still waits is dropped; what a server took is there
  */
 import { BeckonError, codeOf } from '../errors.ts';
-import { mediaTypes } from '../wire/registry.ts';
 import type { OutgoingPart, RetractResult } from './api.ts';
+import { coversFirst } from './belonging.ts';
 import type { OwnDomain } from './own-domain.ts';
 import type { Send } from './send.ts';
 import { retractMail } from './sent-mail.ts';
@@ -33,7 +33,7 @@ export function createRetract({
     const addresses = [...new Set(parts.map(({ to }) => to))];
     const recipients: RetractResult['recipients'][number][] = [];
     for (const to of addresses) {
-      const theirs = parts.filter((part) => part.to === to);
+      const theirs = coversFirst(parts.filter((part) => part.to === to));
       const outcome = await retractAll(theirs);
       const asked = outcome === 'already_accepted' && (await ask(sent, theirs, to));
       recipients.push({ to, outcome, asked });
@@ -60,7 +60,7 @@ export function createRetract({
 
   /** Whether the message that asks could be sent. */
   async function ask(sent: Sent, parts: readonly SentPart[], to: string): Promise<boolean> {
-    const [first] = [...parts].sort((a, b) => Number(isCover(b)) - Number(isCover(a)));
+    const [first] = parts;
     if (first === undefined) return false;
     const { number } = await send({
       to: [to],
@@ -84,10 +84,6 @@ const nothing: OutgoingPart = {
     yield* [];
   },
 };
-
-function isCover({ mediaType }: SentPart): boolean {
-  return mediaType === mediaTypes.cover;
-}
 
 /** All of a sending by its number, one message or the mail of it by its handle. Throws `not_found`. */
 function found(

@@ -16,6 +16,7 @@ import { bytesToJson } from '../keys/key-file.ts';
 import type { UserKeys } from '../keys/user-keys.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { mediaTypes, times } from '../wire/registry.ts';
+import { coversFirst } from './belonging.ts';
 import { routeTo, theirDrop, type Route, type Sender } from './compose.ts';
 import { checkOutgoing } from './outgoing.ts';
 import type { OwnDomain } from './own-domain.ts';
@@ -291,7 +292,7 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
 
   /** What went out and what may have; and what was uploaded counts no more, or, where the domain does not know how, for a day. */
   async function takeBack({ sent, composed, upload }: Unfinished): Promise<void> {
-    for (const { handle } of [...sent, ...(composed?.sent ?? [])])
+    for (const { handle } of coversFirst([...sent, ...(composed?.sent ?? [])]))
       await own.retract(handle).catch((error: unknown) => {
         if (codeOf(error) !== 'not_found') throw error;
       });

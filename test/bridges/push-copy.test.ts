@@ -269,6 +269,15 @@ test('a sender whose domain is silent does not hold up what others wrote', async
   t.is((await at.look()).length, 2);
 });
 
+test('a message of several parts that is being taken back is not copied', async (t) => {
+  const at = await home();
+  const parts = [mailPart(letter), cat];
+  const { recipients } = await at.ann.client.send({ to: [at.bob.address], parts, subject: '' });
+  await at.bob.client.sync();
+  await at.ann.client.retract(recipients[0]?.handles?.[0] ?? '');
+  t.deepEqual(await at.look(), []);
+});
+
 test('a message of several parts that the user ignores is not copied', async (t) => {
   const at = await home();
   await at.ann.client.send({ to: [at.bob.address], parts: [mailPart(letter), cat], subject: '' });

@@ -186,6 +186,21 @@ test('parts that are taken back before their cover came were never messages', as
   t.deepEqual(shown(home.bob), []);
 });
 
+test('a message of several parts that is being taken back is no message of fewer parts', async (t) => {
+  const { world, ann, bob } = await friends();
+  const { number = 0 } = await ann.client.send({ to: [bob.address], parts: letterAndCat, subject: '' });
+  let retracted = 0;
+  world.before = ({ path }) => {
+    if (path.endsWith('/retract') && ++retracted > 1) throw new BeckonError('network_failed', 'it broke');
+  };
+  t.is(await rejected(ann.client.retract(number)), 'network_failed');
+  world.before = () => {};
+  t.like((await bob.client.sync()).entries, [{ status: 'withdrawn' }]);
+  t.like(await ann.client.retract(number), { recipients: [{ outcome: 'withdrawn_maybe_read' }] });
+  await bob.client.sync();
+  t.like(shown(bob), [{ status: 'withdrawn' }]);
+});
+
 test('a part that the user is done with before its cover comes stands under it as that', async (t) => {
   const home = await friends();
   const { resume } = await sendWithoutCover(home);
