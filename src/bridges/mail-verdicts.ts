@@ -51,7 +51,7 @@ export function createCheckMail(parts: {
   return async ({ bytes, header, reversePath, helo, address }) => {
     if (tooManySignatures(header)) return { verdicts: { dkim: { result: 'permerror' } } };
     try {
-      const found = await authenticate(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
+      const found = await authenticate(toRead(bytes, header), {
         sender: reversePath,
         helo,
         ...(address === undefined ? {} : { ip: address }),
@@ -66,6 +66,17 @@ export function createCheckMail(parts: {
     }
   };
 }
+
+/** The body counts for signatures alone: where the header has none, and no seal, it is not read. */
+function toRead(bytes: Uint8Array, { fields, end }: MailHeader): Buffer {
+  const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const section = all.subarray(0, end);
+  // Whatever somebody may take for the name of such a field.
+  const isSigned = /dkim-signature|arc-/i.test(section.toString('latin1'));
+  return isSigned || fields.length === 0 ? all : all.subarray(0, end + emptyLine);
+}
+
+const emptyLine = 2;
 
 function tooManySignatures({ fields }: MailHeader): boolean {
   const count = (name: string) => fields.filter((field) => field.name === name).length;

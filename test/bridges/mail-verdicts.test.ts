@@ -99,6 +99,18 @@ test('a changed body is a failed signature', async (t) => {
   t.is(verdicts.dmarc?.result, 'fail');
 });
 
+test('however the name of a signature is written, its body counts', async (t) => {
+  const { check } = await start(t);
+  const whole = await signed(mail);
+  for (const name of ['dkim-signature:', 'DKIM-SIGNATURE :', 'dKiM-Signature\t:']) {
+    const text = whole.replace(/^DKIM-Signature:/, name);
+    t.is((await check({ text })).verdicts.dkim?.result, 'pass', name);
+    t.is((await check({ text: text.replace('Text', 'Another') })).verdicts.dkim?.result, 'fail', name);
+  }
+  const shown = await check({ text: mail + whole });
+  t.is(shown.verdicts.dkim?.result, 'none');
+});
+
 test('without DMARC, a client that the domain excludes is doubted', async (t) => {
   const { check } = await start(t);
   const text = mail.replace('legacy.test', 'plain.test');
