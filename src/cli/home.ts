@@ -1,8 +1,9 @@
 /** The directory of a client's state: its files, and the lock that lets one command at a time change them. */
+import { readdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { lock } from 'proper-lockfile';
-import { makePrivateDirectory, readPrivateFile, replaceFile } from '../admin/durable-file.ts';
+import { isDraft, makePrivateDirectory, readPrivateFile, replaceFile } from '../admin/durable-file.ts';
 import { BeckonError } from '../errors.ts';
 import type { TextFile } from '../client/api.ts';
 import type { HomeOption } from './command.ts';
@@ -50,6 +51,7 @@ export async function openHome(directory: string, tries = lockTries): Promise<Ho
       throw new BeckonError('state_locked', `${directory} is in use by another command`, { cause });
     throw new BeckonError('storage_failed', `${directory} cannot be locked`, { cause });
   });
+  await removeDrafts(directory);
   const file = (name: string): TextFile => textFile(join(directory, name), () => lost);
   return {
     directory,
@@ -59,6 +61,12 @@ export async function openHome(directory: string, tries = lockTries): Promise<Ho
     messages: join(directory, 'messages'),
     unlock: () => release().catch(() => undefined),
   };
+}
+
+/** What a command that was killed was writing may hold keys of messages that are gone since. */
+async function removeDrafts(directory: string): Promise<void> {
+  const left = (await readdir(directory).catch(() => [])).filter(isDraft);
+  for (const name of left) await rm(join(directory, name), { force: true }).catch(() => undefined);
 }
 
 function textFile(path: string, isLockLost: () => boolean): TextFile {

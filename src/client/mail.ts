@@ -72,6 +72,17 @@ export async function withBridge(
   return await domains.refresh(name, known.record.serial + 1);
 }
 
+/** The sender's domain: with a bridge, if it has one, where the letter says how it came by mail. */
+export async function sayingDomain(
+  domains: Pick<Domains, 'domain' | 'refresh'>,
+  name: string,
+  { letter }: Pick<VerifiedMessage, 'letter'>,
+): Promise<DomainOutcome> {
+  return tryMailOf(letter.extensions) === undefined
+    ? await domains.domain(name)
+    : await withBridge(domains, name);
+}
+
 /** Whether somebody unknown at the own domain writes, as a bridge does that the domain was given since. */
 export function mayBeBridge({ contacts, drops, address }: ClientState): boolean {
   const { domain } = splitAddress(address);

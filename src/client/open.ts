@@ -32,7 +32,7 @@ import {
 import { splitAddress } from '../wire/address.ts';
 import type { Envelope } from '../wire/message.ts';
 import type { ClientNetwork } from './api.ts';
-import { bridgedMail } from './mail.ts';
+import { bridgedMail, sayingDomain } from './mail.ts';
 import { correspondentOf } from './correspondent.ts';
 import { seedsOf } from './own-drops.ts';
 import { acceptedRecords, ownAddresses } from './own-records.ts';
@@ -87,7 +87,7 @@ export function createOpenOne({ session, network, source, clock, learn }: OpenPa
     const sender = await senderOf(message.senderAddress, drop, recordOf);
     const verified = await verify(message, sender, drop, recordOf);
     if (other !== undefined) return misdirected(received, verified.envelope, other);
-    const domain = await network.domains.domain(received.senderDomain);
+    const domain = await sayingDomain(network.domains, received.senderDomain, verified);
     const events = [
       ...claimOf(received, drop, sender),
       ...eventsOf(receivedKey(received), verified, { sender, domain }, message.recipientAddress),

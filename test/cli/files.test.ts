@@ -151,6 +151,10 @@ test('the state is private, written whole, and read back', async (t) => {
   t.is((await stat(join(home.directory, 'state.json'))).mode & 0o777, 0o600);
   await home.unlock();
   t.deepEqual(await readdir(home.directory), ['state.json']);
+  // A command that was killed left what it was writing: keys may be in it.
+  await writeFile(join(home.directory, '.1-2.new'), 'secret', { mode: 0o600 });
+  await (await openHome(home.directory)).unlock();
+  t.deepEqual(await readdir(home.directory), ['state.json']);
 });
 
 test('a state that others may open is refused', async (t) => {

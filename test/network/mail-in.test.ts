@@ -77,11 +77,19 @@ test('a bridge that the domain was given since is known as soon as mail comes', 
   const hoster = town.hoster('alpha');
   await hoster.admin.setDomain('alpha.test', { bridge: 'off' });
   const ann = await town.enroll('ann@alpha.test');
-  await ann.client().sync();
+  const bob = await town.enroll('bob@beta.test');
+  await bob.send([ann.address], mail);
+  const [first] = await ann.arrivals();
+  t.is(first?.from, bob.address);
   await hoster.admin.setDomain('alpha.test', { bridge: 'on' });
-  const line = await lineTo(t, hoster);
-  t.regex(await line.mail({ to: ['ann@alpha.test'] }, mail), /^250 /);
+  const line = await lineTo(t, hoster, 'lmtp');
+  t.regex(await line.mail({ to: [ann.address] }, mail), /^250 /);
   t.like((await ann.arrivals())[0], { status: 'opened', byOwnBridge: true, from: 'mail-bridge@alpha.test' });
+  // Whoever wrote there before remembers the domain without one, too.
+  await line.say('RSET');
+  t.regex(await line.mail({ to: [bob.address] }, mail), /^250 /);
+  const [waiting] = await bob.arrivals();
+  t.like(await bob.client().open(waiting!.number), { mail: { from: 'bob@legacy.test' } });
 });
 
 test('the same mail once more is the same message; another is another', async (t) => {
