@@ -1,4 +1,4 @@
-/** The sections of the bridges to mail: `smtp_out`, `lmtp`, `smtp_in`, `submission`, `postfix`. */
+/** The sections of the bridges to mail: `smtp_out`, `lmtp`, `smtp_in`, `submission`, `mailbox`, `postfix`. */
 import { entry } from './config-entry.ts';
 import {
   choice,
@@ -49,6 +49,13 @@ export const bridgeSections = {
       'Mail from old mail programs of users, over TLS from the first byte; ":465".',
     ),
     starttls: entry(orNone(tcpAddress), '', 'The same with STARTTLS; ":587".'),
+  },
+  mailbox: {
+    push: entry(
+      choice(['on', 'off']),
+      'on',
+      'Whether users may have their messages copied into mail stores of theirs; "off" also stops what was begun before, and takes nothing of it away.',
+    ),
   },
   postfix: {
     socketmap: entry(

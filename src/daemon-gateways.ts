@@ -45,8 +45,8 @@ export interface GatewaySideParts {
 export interface GatewaySide {
   /** Where mail programs hand in mail. */
   readonly submission: SubmissionPlace | undefined;
-  /** Copies into mail stores. */
-  readonly push: Push;
+  /** Copies into mail stores; undefined where the hoster wants none. */
+  readonly push: Push | undefined;
   /** Reads the certificate again. Throws `tls_failed`, and keeps the one before. */
   reload(): Promise<void>;
   /** Takes nothing new and finishes what is under way. */
@@ -63,11 +63,14 @@ const none: Doors = { submission: undefined, reload: async () => {}, close: asyn
 /** Starts, and loads, what the configuration wants. Throws what the parts throw, and then nothing is left running. */
 export async function startGateways(parts: GatewaySideParts): Promise<GatewaySide> {
   await using started = new AsyncDisposableStack();
-  const push = createPush({ ...parts, gateways: parts.store.gateways, begin: beginPush(parts) });
-  started.defer(() => push.close());
+  const push =
+    parts.config.mailbox.push === 'off'
+      ? undefined
+      : createPush({ ...parts, gateways: parts.store.gateways, begin: beginPush(parts) });
+  started.defer(() => push?.close());
   const doors = await openDoors(parts);
   started.defer(() => doors.close());
-  await push.start();
+  await push?.start();
   const running = started.move();
   return { ...doors, push, close: () => running.disposeAsync() };
 }

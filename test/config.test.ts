@@ -59,6 +59,7 @@ test('the defaults, each in its unit', (t) => {
     lmtp: { listen: null },
     smtpIn: { listen: null, maxSize: 50 * 2 ** 20, policy: 'mark' },
     submission: { listen: null, starttls: null },
+    mailbox: { push: 'on' },
     postfix: { socketmap: null, transport: null },
   });
 });

@@ -63,6 +63,9 @@ export interface AccountGateways {
   remove(user: AccountUser, kind: GatewayKind): Promise<void>;
 }
 
+/** Begun while the hoster allowed it. */
+const stopped: PushReport = { state: 'refused', code: 'unsupported', appended: 0 };
+
 export function createGateways({ gateways, users, submission, push, clock }: GatewayParts): AccountGateways {
   async function addressOf({ domain, user }: Owner): Promise<string> {
     const found = await users.get(domain, user);
@@ -90,13 +93,14 @@ export function createGateways({ gateways, users, submission, push, clock }: Gat
   return {
     async list({ owner }) {
       const place = submission();
+      const side = push();
       const all = await gateways.list(owner);
       return {
         gateways: all.map(({ sealed: _, ...rest }) => ({
           ...rest,
-          ...(rest.kind === 'push' ? push()?.report(owner) : {}),
+          ...(rest.kind === 'push' ? (side === undefined ? stopped : side.report(owner)) : {}),
         })),
-        push: push() !== undefined,
+        push: side !== undefined,
         ...(place === undefined ? {} : { submission: place }),
       };
     },

@@ -1,5 +1,5 @@
 /** Messages are copied into mail stores over real IMAP connections, each once. wire-spec/bridges.md section 6. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { mailPart } from '../client/sink.ts';
@@ -209,8 +209,8 @@ test('introductions wait for the user, unless a rule copies them; rules name fol
   t.is(imap.stored[1]?.folder, 'Requests');
 });
 
-test('a wrong password at the store, and a store that may not be dialled, are told to the user before anything came', async (t) => {
-  const { alice, push } = await home(t);
+test('a wrong password at the store, and a store that may not be dialled, are told to the user before anything came; once mended it goes on at once', async (t) => {
+  const { alice, bob, push, stored } = await home(t);
   await push({ password: 'wrong' });
   const refused = (code: string) =>
     eventually(code, async () => {
@@ -220,4 +220,30 @@ test('a wrong password at the store, and a store that may not be dialled, are to
   t.is((await refused('unauthorized')).state, 'refused');
   await push({ host: 'nowhere.test' });
   t.is((await refused('network_failed')).state, 'waiting');
+  await push({ password: 'wrong' });
+  await refused('unauthorized');
+  await bob.send([alice.address], [mailPart(mail(bob.address, 'x'))]);
+  await push();
+  t.regex((await stored(1))[0]?.text ?? '', /\r\nx\r\n/);
+});
+
+test('a hoster who wants no copies: nobody begins, and what was begun stops and says so', async (t) => {
+  const { town, imap, alice, bob, push } = await home(t);
+  await push();
+  const hoster = town.hoster('alpha');
+  await hoster.stop();
+  const config = await readFile(hoster.configFile, 'utf8');
+  await writeFile(
+    hoster.configFile,
+    config.replace(/^\[mailbox\]$/m, '[mailbox]\npush = "off"').replace(/^push = "on"$/m, ''),
+  );
+  await hoster.start();
+  await bob.send([alice.address], [mailPart(mail(bob.address, 'x'))]);
+  await alice.arrivals();
+  const { push: state } = await alice.client().mailbox.status();
+  t.like(state, { state: 'refused', code: 'unsupported' });
+  t.is(await rejected(push()), 'unsupported');
+  t.deepEqual(imap.stored, []);
+  await alice.client().mailbox.off('push');
+  t.is((await alice.client().mailbox.status()).push, undefined);
 });
