@@ -79,9 +79,8 @@ test('a message with files comes as a whole, also where a device had seen it bef
   await ann.send([bob.address], [mailPart('one'), textFile('two'.repeat(100_000))], {
     expires: town.clock.seconds() + 3 * day,
   });
-  const [cover] = await bob.arrivals();
-  t.true(cover?.cover);
-  const number = cover?.number ?? 0;
+  const { cover, number } = await bob.wholeOf(2);
+  t.true(cover);
   const asked = await bob.client().delegate(number);
   t.is(asked.length, 3);
   t.true(asked.every(({ state }) => state === 'waiting'));

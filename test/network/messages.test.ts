@@ -5,7 +5,6 @@ import { systemRandom } from '../../src/crypto/random.ts';
 import { base64urlnopad } from '@scure/base';
 import { filePart, mailPart, memorySink } from '../client/sink.ts';
 import { rejected } from '../support/identities.ts';
-import { eventually } from './eventually.ts';
 import { startTown } from './town.ts';
 
 const hour = 3600;
@@ -42,8 +41,7 @@ test('a text with two files to three people at two domains', async (t) => {
     await reader.arrivals();
     const [waits] = reader.client().inbox();
     t.like(waits, { status: 'waiting', from: ann.address });
-    // Each part has its own ref: what is not here yet comes at another time.
-    const cover = await untilOpened();
+    const cover = await reader.wholeOf(3);
     t.deepEqual(
       cover.parts?.map(({ fileName, length, mediaType }) => [fileName, length, mediaType]),
       [
@@ -64,22 +62,6 @@ test('a text with two files to three people at two domains', async (t) => {
       t.is(part?.sha256, base64urlnopad.encode(sha256(bytes)));
     }
     t.is(reader.client().entry(cover.number).status, 'accepted', 'a cover is done with when its parts are');
-
-    async function untilOpened() {
-      for (;;) {
-        await reader.client().sync();
-        const entry = reader
-          .client()
-          .inbox()
-          .find(({ status, parts }) => status === 'opened' && parts?.length === 3);
-        if (entry?.parts?.every(({ status }) => status === 'opened')) return entry;
-        const waiting = reader
-          .client()
-          .inbox()
-          .find(({ status }) => status === 'waiting');
-        if (waiting !== undefined) await reader.client().open(waiting.number);
-      }
-    }
   }
   const [sent] = await ann.client().sent();
   t.true(sent?.recipients.every(({ state }) => state === 'accepted'));
@@ -152,16 +134,7 @@ test('each part has its own end: what expired is gone, and the rest is read', as
   const { recipients } = await ann.send([bob.address], [mailPart('two files'), short, long], {
     expires: now + 100 * hour,
   });
-  await bob.arrivals();
-  const cover = await eventually('the cover', async () => {
-    await bob.client().sync();
-    const [entry] = bob.client().inbox();
-    if (entry?.status === 'waiting') await bob.client().open(entry.number);
-    return bob
-      .client()
-      .inbox()
-      .find(({ parts = [] }) => parts.length === 3);
-  });
+  const cover = await bob.wholeOf(3);
   t.deepEqual(
     [cover, ...(cover.parts ?? [])].map(({ expires }) => expires - now),
     [100 * hour, 100 * hour, 2 * hour, 50 * hour],

@@ -41,6 +41,8 @@ export interface Person extends Files {
   ): Promise<SendResult>;
   /** Collects until so many new or changed entries came. */
   arrivals(count?: number): Promise<readonly InboxEntry[]>;
+  /** Opens what waits until a message of so many parts is here with all of them: each has its own ref, and comes at its own time. */
+  wholeOf(parts: number): Promise<InboxEntry>;
   /** Opens where needed, fetches, accepts; gives the text. */
   read(number: number): Promise<string>;
   close(): Promise<void>;
@@ -119,6 +121,16 @@ export async function openPerson(
         const { entries } = await client.sync();
         for (const entry of entries) seen.set(entry.number, entry);
         return seen.size >= count ? [...seen.values()] : undefined;
+      });
+    },
+    async wholeOf(count) {
+      return await eventually('whole message', async () => {
+        await client.sync();
+        for (const { number, status } of client.inbox()) if (status === 'waiting') await client.open(number);
+        return client.inbox().find(({ status, parts = [] }) => {
+          const isHere = parts.every((part) => part.status === 'opened');
+          return status === 'opened' && parts.length === count && isHere;
+        });
       });
     },
     async read(number) {

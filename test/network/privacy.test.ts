@@ -47,10 +47,9 @@ test('the tables of both domains hold hashes and ciphertext only', async (t) => 
   const fileName = 'soundings-of-the-wreck.chart';
 
   await ann.send([bob.address], [mailPart(body), filePart(file, { fileName })], { subject });
-  await bob.arrivals();
-  await bob.client().open(1);
+  const { parts = [] } = await bob.wholeOf(2);
   // A first message, half of it accepted, an answer, a next message: every table has something.
-  const [text] = bob.client().inbox()[0]?.parts ?? [];
+  const [text] = parts;
   t.is(await bob.read(text?.number ?? 0), body);
   const answer = 'I shall bring the diving bell on Saturday.';
   await bob.send([ann.address], answer, { subject: `Re: ${subject}` });
