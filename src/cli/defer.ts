@@ -31,13 +31,14 @@ export function deferCommand(parts: ClientParts & { readonly clock: Clock }): Co
     .addOption(jsonOption())
     .action(async (typed: string, options: Options) => {
       const number = messageNumber(typed);
-      const wanted = options.undo === true ? 0 : clock.seconds() + quantity.duration(options.for);
+      // Once: what is said is what was asked for, however long asking took.
+      const now = clock.seconds();
+      const wanted = options.undo === true ? 0 : now + quantity.duration(options.for);
       const entry = await withClient(parts, options, async (client) => {
         const latest = endOf(client.entry(number)) - lastCall;
         return await client.defer(number, Math.max(0, Math.min(wanted, latest)));
       });
       if (options.json) return face.printJson(entry);
-      const now = clock.seconds();
       const until = entry.deferred ?? 0;
       if (until <= now && options.undo !== true)
         return face.warn(`message ${number} ends within a day: it is still shown`);

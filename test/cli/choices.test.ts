@@ -85,7 +85,7 @@ test.serial('a part that is gone does not keep the others from being read, fetch
 
 test.serial('what is put off is out of the list, and comes back', async (t) => {
   ok(await alice('send', 'bob@beta.test', '-s', 'Later', '--body', 'no hurry'));
-  const [entry] = await inbox(({ status }) => status === 'opened');
+  const entry = (await inbox(({ status }) => status === 'opened')).at(-1);
   const number = String(entry?.number);
   const line = new RegExp(`^ +${number} {2}\\*`, 'm');
   t.regex(ok(await bob('inbox')), line);
@@ -110,11 +110,14 @@ test.serial('what is put off is out of the list, and comes back', async (t) => {
 
 test.serial('a message that waits elsewhere is delegated', async (t) => {
   ok(await alice('send', 'bob@beta.test', '-s', 'Delegate', '--body', 'for your domain'));
-  const [entry] = await inbox(({ status }) => status === 'opened');
+  const entry = (await inbox(({ status }) => status === 'opened')).at(-1);
   const number = String(entry?.number);
   t.regex(ok(await bob('delegate', number)), /^delegated \d+ {2}your domain fetches it/);
   const asked = JSON.parse(ok(await bob('delegate', number, '--json'))) as Delegated[];
-  t.deepEqual(asked, [{ number: Number(number), state: 'waiting' }]);
+  t.is(asked.length, 1);
+  t.like(asked[0], { number: Number(number) });
+  // After a while that is drawn it fetches, and that may be none.
+  t.true(['waiting', 'pulled'].includes(asked[0]?.state ?? ''));
   t.regex(ok(await bob('read', number)), /for your domain/, 'it can be read at once all the same');
   t.is((await bob('delegate', number)).code, 2);
   t.is((await bob('delegate', '9999')).code, 1);

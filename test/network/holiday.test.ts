@@ -83,7 +83,8 @@ test('a message with files comes as a whole, also where a device had seen it bef
   t.true(cover);
   const asked = await bob.client().delegate(number);
   t.is(asked.length, 3);
-  t.true(asked.every(({ state }) => state === 'waiting'));
+  // After a while that is drawn they are fetched, and that may be none.
+  t.true(asked.every(({ state }) => state === 'waiting' || state === 'pulled'));
   await hours(town);
   t.true((await bob.client().delegate(number)).every(({ state }) => state === 'pulled'));
   town.clock.advance(4 * day);
