@@ -3,7 +3,7 @@ export const common = {
   extensions: ['ts'],
   workerThreads: false,
   concurrency: 3,
-  timeout: '2m',
+  timeout: '5m',
   environmentVariables: { NODE_ENV: 'test' },
 };
 

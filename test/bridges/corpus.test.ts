@@ -9,7 +9,7 @@ import { bridgedHome } from './home.ts';
 import { openLine } from './smtp-line.ts';
 
 test('difficult mail comes in byte for byte, 50 MB too', async (t) => {
-  t.timeout(120_000);
+  t.timeout(600_000);
   const home = await bridgedHome(t);
   const anna = await home.addUser('anna@alpha.test');
   const absent = async () => ({ kind: 'absent', reason: 'nxdomain', dnssec: false }) as const;

@@ -3,7 +3,7 @@ import test from 'ava';
 import { crash } from './crash.ts';
 
 test('kill -9 of both daemons under load loses nothing that was acknowledged', async (t) => {
-  t.timeout(300_000);
+  t.timeout(600_000);
   const seed = Math.floor(Math.random() * 2 ** 32);
   t.log(`seed ${seed}`);
   const { wrong, ...figures } = await crash({ kills: 3, seed, longestLife: 2500 });

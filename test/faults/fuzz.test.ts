@@ -31,7 +31,7 @@ const spoilt = 'spoilt.test';
 const hosters = { alpha: ['alpha.test'], beta: ['beta.test', spoilt] };
 
 test('datagrams and bodies of every kind on every route, while messages are delivered', async (t) => {
-  t.timeout(60_000 + numRuns * 200);
+  t.timeout(400_000 + numRuns * 200);
   await using town = await startTown({ hosters });
   await using wire = await standBefore(town, 'beta');
   await using caller = openCaller(town);

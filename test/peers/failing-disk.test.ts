@@ -26,7 +26,7 @@ function failing(error: string, nth: number): readonly string[] {
 for (const nth of [opening + 3, opening + 30, opening + 90])
   for (const error of ['EIO', 'ENOSPC'])
     test.serial(`${error} at sync ${nth}: the process ends, and what it acknowledged is there`, async (t) => {
-      t.timeout(120_000);
+      t.timeout(400_000);
       const dir = join(temporaryDir(t), 'store');
       const said: Said = new Map();
       let ours = false;

@@ -6,7 +6,7 @@ import { startTownWith } from '../network/town.ts';
 import { createProcesses } from '../faults/process.ts';
 
 test('kill -9 while mail comes in: what was answered with 250 is there, what is handed in again is there once', async (t) => {
-  t.timeout(120_000);
+  t.timeout(400_000);
   const processes = createProcesses();
   await using town = await startTownWith(
     { hosters: { alpha: ['alpha.test'] }, settings: { 'smtp_in.listen': '127.0.0.1:0' } },

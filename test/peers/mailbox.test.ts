@@ -238,7 +238,7 @@ test.serial(
 test.serial(
   'kill -9 of the daemon again and again while it pushes: each message is in Dovecot once',
   async (t) => {
-    t.timeout(240_000);
+    t.timeout(500_000);
     const { alpha, alice, bob, startDovecot, push, stored } = await village(t);
     await push(await startDovecot());
     const [kills, each] = [6, 8];
@@ -268,7 +268,7 @@ test.serial(
 test.serial(
   'while Dovecot is down messages wait, the user is told, and then they come, each once',
   async (t) => {
-    t.timeout(240_000);
+    t.timeout(500_000);
     const { alice, bob, startDovecot, push, stored } = await village(t);
     const dovecot = await startDovecot();
     await push(dovecot);

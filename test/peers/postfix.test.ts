@@ -204,7 +204,7 @@ test.serial(
 test.serial(
   'mail leaves by Postfix; while it is down, and over kill -9 of the daemon, it waits, and all of it arrives',
   async (t) => {
-    t.timeout(240_000);
+    t.timeout(500_000);
     const { town, alpha, startMta, parts, mailbox, putAhead } = await village(t);
     const ann = await town.enroll('ann@alpha.test');
     const subjects = Array.from({ length: 10 }, (_, n) => `out-${n}`);
@@ -246,7 +246,7 @@ test.serial(
 );
 
 test.serial('kill -9 of the daemon while mail comes in: all of it comes, and none of it twice', async (t) => {
-  t.timeout(240_000);
+  t.timeout(500_000);
   const { town, alpha, startMta, parts } = await village(t);
   const postfix = parts.use(await startMta(1));
   const ann = await town.enroll('ann@alpha.test');

@@ -52,7 +52,7 @@ async function disk(t: ExecutionContext, kind: keyof typeof make): Promise<Disk>
 
 for (const kind of ['ext4', 'xfs'] as const)
   test.serial(`${cuts} power cuts on ${kind} lose nothing that was acknowledged`, async (t) => {
-    t.timeout(60_000 + cuts * 30_000);
+    t.timeout(400_000 + cuts * 30_000);
     const { path, cut, remount } = await disk(t, kind);
     const dir = join(path, 'store');
     const said: Said = new Map();
@@ -97,7 +97,7 @@ test.serial('what was written and not synced is lost in a power cut', async (t) 
 });
 
 test.serial('a store that acknowledges before it syncs is found out', async (t) => {
-  t.timeout(120_000);
+  t.timeout(400_000);
   const { path, cut, remount } = await disk(t, 'ext4');
   const dir = join(path, 'store');
   const said: Said = new Map();

@@ -8,7 +8,7 @@ const words = ['stored', 'accepted', 'withdrawn', 'done', 'state', 'kept'];
 const rounds = Number(process.env['BECKON_CRASH_ROUNDS'] ?? 5);
 
 test('kill -9 under load loses nothing that was acknowledged and leaves nothing by half', async (t) => {
-  t.timeout(60_000 + rounds * 20_000);
+  t.timeout(400_000 + rounds * 20_000);
   const dir = temporaryDir(t);
   const said: Said = new Map();
   for (let round = 0; round < rounds; round++) {
