@@ -106,13 +106,17 @@ function beginPush(parts: GatewaySideParts): BeginPush {
 async function openDoors(parts: GatewaySideParts): Promise<Doors> {
   const { listen, starttls } = parts.config.submission;
   if (listen === null && starttls === null) return none;
-  const [{ createHeadless }, { defaultDoorLimits }, { openSubmissionDoor }, { createSubmissionSession }] =
-    await Promise.all([
-      import('./bridges/headless.ts'),
-      import('./bridges/smtp-door.ts'),
-      import('./bridges/submission-server.ts'),
-      import('./bridges/submission-session.ts'),
-    ]);
+  const [
+    { createHeadless },
+    { defaultDoorLimits },
+    { openSubmissionDoor },
+    { createInTurn, createSubmissionSession },
+  ] = await Promise.all([
+    import('./bridges/headless.ts'),
+    import('./bridges/smtp-door.ts'),
+    import('./bridges/submission-server.ts'),
+    import('./bridges/submission-session.ts'),
+  ]);
   const { store, keyRing, config, local, clock, log, deliver } = parts;
   await using started = new AsyncDisposableStack();
   const open = createHeadless({
@@ -127,6 +131,7 @@ async function openDoors(parts: GatewaySideParts): Promise<Doors> {
     log,
   });
   const keepCopy = createKeepCopy(deliver, clock);
+  const inTurn = createInTurn();
   const doors: Door[] = [];
   const limits = { ...defaultDoorLimits, maxSize: config.smtpIn.maxSize };
   const [room, strangers] = [createMailRoom(roomForMail), createStrangers(defaultStrangerLimits, clock)];
@@ -139,7 +144,7 @@ async function openDoors(parts: GatewaySideParts): Promise<Doors> {
       host: config.host,
       login,
       sessionOf: (headless) =>
-        createSubmissionSession(headless, { byMail: sendByMail, keepCopy, clock, log }),
+        createSubmissionSession(headless, { byMail: sendByMail, keepCopy, clock, log, inTurn }),
       limits,
       room,
       strangers,

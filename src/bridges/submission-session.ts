@@ -4,7 +4,7 @@
  *  1. envelope and From are the user's own address, or an alias of theirs: nobody else's
  *  2. each recipient is looked up when it is named: who cannot be written to is refused there
  *  3. the mail as the program composed it, without Bcc; to whom the same content went already it does not go again: a program that
- *     did not hear the answer hands it in once more
+ *     did not hear the answer hands it in once more, in another session too, while the first is still at work
  *  4. natively to who To and Cc show, as one; to each hidden one apart, as if there were no other
  *  5. by SMTP to who takes nothing else, where the user said so
  *  6. a copy for the user; then it is acknowledged
@@ -40,7 +40,25 @@ export type KeepCopy = (mail: {
   readonly hash: string;
 }) => Promise<void>;
 
+/** One after another for what bears one name; what failed before does not count. */
+export type InTurn = <T>(name: string, action: () => Promise<T>) => Promise<T>;
+
+export function createInTurn(): InTurn {
+  const last = new Map<string, Promise<unknown>>();
+  return async (name, action) => {
+    const turn = (last.get(name) ?? Promise.resolve()).then(action, action);
+    last.set(name, turn);
+    try {
+      return await turn;
+    } finally {
+      if (last.get(name) === turn) last.delete(name);
+    }
+  };
+}
+
 export interface SubmissionSessionParts {
+  /** For all sessions of a daemon. */
+  readonly inTurn: InTurn;
   /** undefined where the domain has no way to send mail. */
   readonly byMail?: SendByMail;
   readonly keepCopy?: KeepCopy;
@@ -57,6 +75,7 @@ export interface SubmissionSession {
   reset(): void;
   /** 250 only for what is on disk, all of it. Never throws. */
   take(mail: { readonly recipients: readonly string[]; readonly bytes: Uint8Array }): Promise<Reply>;
+  /** Once what is under way is done. */
   end(): Promise<void>;
 }
 
@@ -83,9 +102,10 @@ const refusals = {
 
 export function createSubmissionSession(
   { client, end }: Headless,
-  { byMail, keepCopy, clock, log }: SubmissionSessionParts,
+  { byMail, keepCopy, clock, log, inTurn }: SubmissionSessionParts,
 ): SubmissionSession {
   const known = new Map<string, RecipientReport>();
+  const underWay = new Set<Promise<Reply>>();
 
   async function lookUp(address: string): Promise<RecipientReport> {
     const before = known.get(address);
@@ -135,7 +155,7 @@ export function createSubmissionSession(
 
   async function send(mail: ComposedMail, recipients: readonly string[]): Promise<Reply> {
     const since = clock.seconds() - sameFor;
-    const before = client.sending.sentTo(mail.hash).filter(({ created }) => created >= since);
+    const before = (await client.sending.sentTo(mail.hash)).filter(({ created }) => created >= since);
     const had = new Set(before.map(({ to }) => to));
     const open = [...new Map(recipients.map((typed) => [canonicalOf(typed) ?? typed, typed]))];
     const left = open.filter(([address]) => !had.has(address));
@@ -165,6 +185,16 @@ export function createSubmissionSession(
     return reply(250, '2.6.0 sent');
   }
 
+  async function taken({ recipients, bytes }: Parameters<SubmissionSession['take']>[0]): Promise<Reply> {
+    try {
+      const mail = readComposed(bytes);
+      if (mail.from === undefined || !isOwn(mail.from)) return refusals.from;
+      return await inTurn(`${client.address()} ${mail.hash}`, () => send(mail, recipients));
+    } catch (error) {
+      return failed(error, log);
+    }
+  }
+
   return {
     async sender(typed) {
       return isOwn(typed) ? undefined : refusals.notYours;
@@ -175,16 +205,16 @@ export function createSubmissionSession(
       return refusalOf(await lookUp(address), byMail !== undefined);
     },
     reset: () => known.clear(),
-    async take({ recipients, bytes }) {
-      try {
-        const mail = readComposed(bytes);
-        if (mail.from === undefined || !isOwn(mail.from)) return refusals.from;
-        return await send(mail, recipients);
-      } catch (error) {
-        return failed(error, log);
-      }
+    async take(mail) {
+      const taking = taken(mail);
+      underWay.add(taking);
+      return await taking.finally(() => underWay.delete(taking));
     },
-    end,
+    // A program that goes meanwhile must not take away the keys of what is half done.
+    async end() {
+      await Promise.allSettled(underWay);
+      await end();
+    },
   };
 }
 

@@ -141,8 +141,8 @@ export interface SentContent {
 export interface ClientSending {
   /** What a sending would say of these recipients before anything leaves. Throws `storage_failed`. */
   lookUp(to: readonly string[]): Promise<readonly RecipientReport[]>;
-  /** To whom a content with this hash (SHA-256 of the plaintext, base64url) was sent already, from any of the user's devices. */
-  sentTo(sha256: string): readonly SentContent[];
+  /** To whom a content with this hash (SHA-256 of the plaintext, base64url) was sent already, from any of the user's devices, as far as the domain can be asked. */
+  sentTo(sha256: string): Promise<readonly SentContent[]>;
   /** Oldest first. */
   unfinished(): Promise<readonly UnfinishedEntry[]>;
   /**

@@ -57,7 +57,7 @@ export interface SendParts {
   /** What is due for the own keys: nobody is written to with keys that nobody can look up. */
   readonly upkeep: () => Promise<void>;
   /** What other devices of the user know, and what they are to know: drops are handed out once they do. */
-  readonly share: Pick<Share, 'learn' | 'share' | 'tryShare'>;
+  readonly share: Pick<Share, 'learn' | 'tryLearn' | 'share' | 'tryShare'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly wait: (ms: number) => Promise<void>;
@@ -146,12 +146,13 @@ export function createSend(parts: SendParts): { readonly send: Send; readonly se
       const found = await resolveRecipients({ network, used: usedCards(session.state()), now }, to);
       return found.map(({ report }) => report);
     },
-    sentTo: (sha256) =>
-      session
-        .state()
-        .sent.flatMap(({ created, parts: sent }) =>
-          sent.filter(({ plaintextHash }) => plaintextHash === sha256).map(({ to }) => ({ to, created })),
-        ),
+    async sentTo(sha256) {
+      await parts.share.tryLearn();
+      const { sent } = session.state();
+      return sent.flatMap(({ created, parts: all }) =>
+        all.filter(({ plaintextHash }) => plaintextHash === sha256).map(({ to }) => ({ to, created })),
+      );
+    },
     async unfinished() {
       const state = session.state();
       return (await unfinished.all(state)).map((one) => describeUnfinished(one, state));
