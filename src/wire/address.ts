@@ -14,6 +14,9 @@ export const maxTagLength = 64;
 /** Letters, marks, digits and symbols of any script, and what RFC 5322 allows in an atom, but `+`, which starts the tag. */
 const atom = "(?:(?![+<>])[\\p{L}\\p{M}\\p{N}\\p{S}!#%&'*\\/?_{}\\-])+";
 const localForm = new RegExp(`^${atom}(?:\\.${atom})*$`, 'u');
+/** Those of them that are ASCII and lower case: most local parts are nothing else, and stay as they are. */
+const plainAtom = "[a-z0-9!#$%&'*\\/=?^_`{|}~\\-]+";
+const plainForm = new RegExp(`^${plainAtom}(?:\\.${plainAtom})*$`);
 /** Symbols to Unicode, refused in a local part all the same: the tag's sign and the brackets of mail headers. */
 const refusedSymbols = /[+<>]/;
 const utf8 = new TextEncoder();
@@ -29,6 +32,7 @@ function lowerCase(codePoint: string): string {
 
 /** The canonical local part, without its `+tag`. Throws `address_invalid`. */
 export function canonicalLocal(local: string): string {
+  if (local.length <= sizes.introductionLocal && plainForm.test(local)) return local;
   if (!local.isWellFormed() || /\p{Cn}/u.test(local))
     throw invalid('the local part has unassigned characters');
   const mapped = Array.from(local, lowerCase).join('').normalize('NFC');

@@ -203,3 +203,42 @@ test('domain_invalid on the wire: upper case, U-labels, final dots', (t) => {
 test('the authority of a domain is one label longer', (t) => {
   t.is(authorityOf('example.org'), 'beckon.example.org');
 });
+
+test('what is plain is read as it is beside what is not', (t) => {
+  for (let code = 0; code < 128; code++) {
+    for (const local of [`a${String.fromCharCode(code)}b`, String.fromCharCode(code)]) {
+      // A letter beyond ASCII takes the long way, and changes nothing before it.
+      const code1 = codeFrom(() => canonicalLocal(local));
+      const code2 = codeFrom(() => canonicalLocal(`${local}é`));
+      t.is(code1, local === '.' ? 'address_invalid' : code2, local);
+      if (code1 === undefined) t.is(`${canonicalLocal(local)}é`, canonicalLocal(`${local}é`), local);
+    }
+  }
+  t.is(
+    codeFrom(() => canonicalLocal('a'.repeat(64))),
+    undefined,
+  );
+  for (const wrong of ['a'.repeat(65), '.a', 'a.', 'a..b', ''])
+    t.is(
+      codeFrom(() => canonicalLocal(wrong)),
+      'address_invalid',
+      wrong,
+    );
+  // Capitals are mapped, so these take the long way.
+  for (const name of ['a.test', '1-2.a-b.test', 'a1.2b.3.test', 'x'.repeat(63) + '.test', 'ab-c.test'])
+    t.is(canonicalDomain(name), canonicalDomain(name.toUpperCase()));
+  for (const name of [
+    'ab--c.test',
+    'xn--a.test',
+    '-a.test',
+    'a-.test',
+    'a..test',
+    'a.1',
+    'x'.repeat(64) + '.test',
+  ])
+    t.is(
+      codeFrom(() => canonicalDomain(name)),
+      codeFrom(() => canonicalDomain(name.toUpperCase())) ?? 'none',
+      name,
+    );
+});
