@@ -41,6 +41,7 @@ export async function startHoster(domains: readonly string[]) {
     BECKON_LISTEN_UDP: '127.0.0.1:0',
     BECKON_LISTEN_ADMIN: `unix:${join(directory, 'admin.sock')}`,
     BECKON_LISTEN_METRICS: '127.0.0.1:0',
+    BECKON_SMTP_IN_LISTEN: '127.0.0.1:0',
     BECKON_DNS_RESOLVERS: dns.address,
     BECKON_TLS_DIRECTORY: join(directory, 'tls'),
     BECKON_OUTBOUND_ALLOW: '127.0.0.0/8',
@@ -79,6 +80,7 @@ export async function startHoster(domains: readonly string[]) {
     authority,
     https: Number(/https=(\d+)/u.exec(ready)?.[1]),
     udp: Number(/udp=(\d+)/u.exec(ready)?.[1]),
+    smtp: Number(/smtp=(\d+)/u.exec(ready)?.[1]),
     log,
     run,
     async invitation(address: string): Promise<string> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
+import nodemailer from 'nodemailer';
 import { startHoster } from './hoster.ts';
 import type { Hoster, Place } from './hoster.ts';
 import { enrol } from './stranger/account.ts';
@@ -14,6 +15,7 @@ import { startDomain } from './stranger/domain.ts';
 import { recipientHash } from './stranger/drops.ts';
 import type { Send } from './stranger/http.ts';
 import { createSend } from './stranger/http.ts';
+import { believedMail } from './stranger/mail.ts';
 import { readInvitation } from './stranger/keys.ts';
 import type { Kind, ReplyDrop } from './stranger/message.ts';
 import { coverOf, listedBy, traceHandle } from './stranger/message.ts';
@@ -111,6 +113,38 @@ test.serial('a stranger takes back what was not accepted, and another sees that 
     message: /^404/u,
   });
 });
+
+test.serial(
+  'what comes by SMTP is read as mail of the bridge of the own domain, and nobody else is believed',
+  async (t) => {
+    const { bridge } = await directory.domain('alpha.test');
+    const smtp = nodemailer.createTransport({ host: '127.0.0.1', port: hoster.smtp, ignoreTLS: true });
+    const raw = 'From: Carol <carol@legacy.test>\r\nSubject: By post\r\n\r\nA boat came in.\r\n';
+    const envelope = { from: 'bounces@legacy.test', to: ['sue@alpha.test'] };
+    const before = (await sue.introductions()).map(({ senderAddress }) => senderAddress);
+    await smtp.sendMail({ raw, envelope });
+    const [drop] = await until(async () =>
+      (await sue.introductions()).filter(
+        ({ senderAddress }) => senderAddress === `${bridge?.local}@alpha.test`,
+      ),
+    );
+    t.false(before.includes(drop.senderAddress));
+    const [ref] = await until(async () => sue.poll(drop));
+    const message = await client.fetchMessage(send, directory, sue.person, ref, drop.sealingSeed);
+    t.true(asText(message.content).endsWith(raw));
+    const { letter } = message.opened;
+    const alpha = await directory.domain('alpha.test');
+    t.like(believedMail(letter, message.sender, alpha), {
+      kind: 0,
+      reversePath: 'bounces@legacy.test',
+      recipient: 'sue@alpha.test',
+      from: 'carol@legacy.test',
+    });
+    t.is(believedMail(letter, sue.person.record, alpha), undefined);
+    t.is(believedMail(letter, message.sender, await directory.domain('beta.test')), undefined);
+    t.is(await client.accept(send, ref, message.opened), 204);
+  },
+);
 
 test.serial("mail comes from a stranger's domain, and its answer goes there", async (t) => {
   const gus = client.createPerson('gus@gamma.test', now());

@@ -5,6 +5,7 @@ import * as drops from './stranger/drops.ts';
 import { signRequest } from './stranger/http.ts';
 import * as identity from './stranger/identity.ts';
 import * as keys from './stranger/keys.ts';
+import * as mail from './stranger/mail.ts';
 import * as message from './stranger/message.ts';
 import { openDatagram, sealDatagram, sizeClass } from './stranger/notification.ts';
 import * as primitives from './stranger/primitives.ts';
@@ -157,6 +158,13 @@ export const operations: Record<string, Operation> = {
   'kept name': (i) => hex(primitives.hkdf(b(i['contentKey']), primitives.context('kept', at(i)))),
   'parse pairing': (i) => shown(readPairing(i['word'])),
 };
+
+/** What a letter says of mail, from its extensions or, `wrapped`, from the mail alone. */
+export function shownExtensions(encoded: string, wrapped: boolean): object {
+  const item = cbor.decode(b(encoded));
+  const { mail: read } = mail.readExtensions(wrapped ? new Map([[1, item]]) : item);
+  return read === undefined ? {} : { mail: shown(read) };
+}
 
 /** All but the words, which any library of BIP-39 knows. */
 export const withoutPhrase: Operation = (i) => shown(fromEntropy(b(i['entropy']), i['address']));

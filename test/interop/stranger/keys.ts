@@ -109,12 +109,28 @@ function checkTimes(fields: Fields, created: number, expires: number, validity: 
   refuse(until + slack < now, 'record_expired');
 }
 
+/** The user that writes what came by mail. */
+export interface Bridge {
+  readonly local: string;
+  readonly fingerprint: Bytes;
+}
+
+function readBridge(record: Fields): Bridge | undefined {
+  const capabilities = record.get(10);
+  const named: unknown = capabilities instanceof Map ? capabilities.get('mail') : undefined;
+  if (named === undefined) return undefined;
+  const fields = asFields(named);
+  return { local: textAt(fields, 1), fingerprint: bytesAt(fields, 2, 32) };
+}
+
 export interface DomainRecord {
   readonly domain: string;
   readonly serial: number;
   readonly signingKeys: readonly Key[];
   readonly keys: readonly Key[];
   readonly bucketBits: number;
+  /** bridges.md section 2. */
+  readonly bridge: Bridge | undefined;
   /** Of an object that the domain signed now or, where it says so, at another time. */
   verified(signed: Uint8Array, purpose: string, bound: string, madeAt?: number): Bytes;
 }
@@ -147,6 +163,7 @@ export function verifyDomainRecord(
     signingKeys,
     keys: readKeys(domain, listAt(record, 4), [use.notification, use.envelope, use.poll, use.gateway]),
     bucketBits: numberAt(record, 9),
+    bridge: readBridge(record),
     verified,
   };
 }
