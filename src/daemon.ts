@@ -27,7 +27,7 @@ import { createPublisher } from './directory/publish.ts';
 import { createRemote } from './directory/remote.ts';
 import { createSenders } from './directory/senders.ts';
 import { createDiscover } from './dns/discover.ts';
-import { createResolver } from './dns/resolver.ts';
+import { createResolver, type ResolverOptions } from './dns/resolver.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
@@ -46,7 +46,7 @@ import { createFindDestination } from './notify/destination.ts';
 import { createReceive } from './notify/receive.ts';
 import { createSend } from './notify/send.ts';
 import { openNotificationSocket } from './notify/socket.ts';
-import { createHttps } from './outbound/https.ts';
+import { createHttps, type HttpsOptions } from './outbound/https.ts';
 import { createUdpSender } from './outbound/udp.ts';
 import { createDiskRoom } from './store/disk-room.ts';
 import { openStore } from './store/store.ts';
@@ -60,6 +60,8 @@ export interface DaemonOptions {
   /** The disk failed: nothing may be acknowledged any more. Must end the process. */
   readonly onFailure: (error: unknown) => void;
   readonly clock?: Clock;
+  /** How long others are waited for, where it is not as usual. */
+  readonly waits?: { readonly dns: ResolverOptions; readonly https: Pick<HttpsOptions, 'timeouts'> };
 }
 
 export interface Daemon {
@@ -106,8 +108,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const settings = createEffectiveSettings(store.domains, () => config);
 
   const { allow, caFiles } = config.outbound;
-  const resolver = createResolver({ servers: config.dns.resolvers, dnssec: config.dns.dnssec });
-  const https = createHttps({ resolver, allow, caFiles });
+  const resolver = createResolver({
+    ...options.waits?.dns,
+    servers: config.dns.resolvers,
+    dnssec: config.dns.dnssec,
+  });
+  const https = createHttps({ ...options.waits?.https, resolver, allow, caFiles });
   parts.defer(() => https.close());
   const udp = createUdpSender({ resolver, allow });
   parts.defer(() => udp.close());

@@ -15,6 +15,12 @@ import { createHttps } from '../../src/outbound/https.ts';
 import { mailPart, memorySink, textIn } from '../client/sink.ts';
 import { eventually } from './eventually.ts';
 
+/** A town is one process, and on a slow machine its many handshakes wait for each other: nobody there is silent. */
+export const waits = {
+  dns: { timeoutMs: 60_000, tries: 1 },
+  https: { timeouts: { connectMs: 60_000, patienceMs: 120_000 } },
+} as const;
+
 export interface Surroundings {
   readonly resolver: string;
   readonly caFile: string;
@@ -87,8 +93,8 @@ export function connect(
   clock: Clock,
   { resolver: server, caFile, legacyPort = 443 }: Surroundings,
 ): ClientNetwork {
-  const resolver = createResolver({ servers: [server] });
-  const https = createHttps({ resolver, allow: ['127.0.0.0/8'], caFiles: [caFile] });
+  const resolver = createResolver({ ...waits.dns, servers: [server] });
+  const https = createHttps({ ...waits.https, resolver, allow: ['127.0.0.0/8'], caFiles: [caFile] });
   const domains = createDomains({ discover: createDiscover(resolver), https, cache, clock, log });
   const confirmLegacy = createConfirmLegacy({ resolver, https, clock, log, port: legacyPort });
   const users = createUsers({ domains, https, cache, confirmLegacy, clock, log });

@@ -16,7 +16,7 @@ import { testClock, type TestClock } from '../support/clock.ts';
 import { testDirectory } from '../support/directory.ts';
 import { startDns, type TestDns } from '../support/dns-server.ts';
 import { startHoster, type Hoster, type RunDaemon } from './hoster.ts';
-import { openPerson, type Files, type Person, type Surroundings } from './person.ts';
+import { openPerson, waits, type Files, type Person, type Surroundings } from './person.ts';
 
 export interface Town<C extends Clock = TestClock> {
   readonly clock: C;
@@ -130,6 +130,7 @@ function runInProcess(clock: Clock, log: Log): RunDaemon {
       log,
       onFailure: (error) => log.error('the disk failed', { reason: String(error) }),
       clock,
+      waits,
     });
     const { https, udp, smtp, lmtp } = daemon.ports;
     return {
