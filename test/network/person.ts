@@ -17,7 +17,7 @@ import { eventually } from './eventually.ts';
 
 /** A town is one process, and on a slow machine its many handshakes wait for each other: nobody there is silent. */
 export const waits = {
-  dns: { timeoutMs: 60_000, tries: 1 },
+  dns: { timeoutMs: 10_000, tries: 3 },
   https: { timeouts: { connectMs: 60_000, patienceMs: 120_000 } },
 } as const;
 
