@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { loadConfig } from './config.ts';
 import { createLog } from './daemon-log.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
-import { BeckonError } from './errors.ts';
+import { BeckonError, reasonOf } from './errors.ts';
 import { endProcess } from './store/end-process.ts';
 
 export interface ServeOptions {
@@ -30,7 +30,7 @@ export async function serve({ configFile, environment, version, ready }: ServeOp
     log,
     onFailure(error) {
       log.error('the disk failed: stopping, because nothing may be acknowledged any more', {
-        reason: String(error),
+        reason: reasonOf(error),
       });
       endProcess();
     },

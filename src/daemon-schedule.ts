@@ -36,7 +36,8 @@ export function startSchedule(tasks: readonly Task[], log: Log): Schedule {
   }
 
   // What it says by itself, of turns that are late or still under way, would go to the console.
-  const told = (message: string | Error) => log.debug('schedule', { reason: String(message) });
+  const told = (message: string | Error) =>
+    log.debug('schedule', { reason: typeof message === 'string' ? message : reasonOf(message) });
   const logger = { info: told, warn: told, error: told, debug: told };
   const scheduled = tasks.map((task) => schedule(task.at, () => turn(task), { noOverlap: true, logger }));
   return {

@@ -105,5 +105,6 @@ export function codeOf(error: unknown): ErrorCode {
 export function reasonOf(error: unknown): string {
   if (error instanceof BeckonError) return error.message;
   if (!(error instanceof Error)) return typeof error;
-  return 'code' in error && typeof error.code === 'string' ? `${error.name} ${error.code}` : error.name;
+  const code = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' || typeof code === 'number' ? `${error.name} ${code}` : error.name;
 }

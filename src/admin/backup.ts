@@ -9,7 +9,7 @@
 import { chmod, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
 import type { Clock } from '../clock.ts';
-import { BeckonError, codeOf, type ErrorCode } from '../errors.ts';
+import { BeckonError, codeOf, reasonOf, type ErrorCode } from '../errors.ts';
 import type { Store } from '../store/api/store.ts';
 import { createManifest, describeFile, manifestName } from './backup-manifest.ts';
 import { copyNewFile, filesBelow, syncFile } from './copy-files.ts';
@@ -59,8 +59,7 @@ export function createBackups(parts: BackupParts): Backups {
       const { files, bytes } = await makeBackup(parts, directory, configuration);
       last = { state: 'done', directory, files, bytes };
     } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      last = { state: 'failed', directory, code: codeOf(error), detail };
+      last = { state: 'failed', directory, code: codeOf(error), detail: reasonOf(error) };
     }
   }
 
