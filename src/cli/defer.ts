@@ -16,7 +16,7 @@ interface Options extends HomeOption, JsonOption {
 /** A message comes up again so long before it ends, in seconds. */
 const lastCall = 86_400;
 
-/** `beckon defer`: a message waits where it is, and out of the list for a while, on this device. */
+/** `beckon defer`: a message waits where it is, and out of the list for a while, on all the user's devices. */
 export function deferCommand(parts: ClientParts & { readonly clock: Clock }): Command {
   const { face, clock } = parts;
   return command('defer', 'leave a message where it waits, and out of the list for a while', [

@@ -134,7 +134,7 @@ export interface Client {
    * ended, `unsupported` where the domain pulls nothing, `quota_exceeded`, network codes.
    */
   delegate(number: number): Promise<readonly Delegated[]>;
-  /** Puts a message off, on this device: `InboxEntry.deferred`. Throws `not_found`, `request_invalid` for what has ended. */
+  /** Puts a message off, on all devices: `InboxEntry.deferred`. Throws `not_found`, `request_invalid` for what has ended. */
   defer(number: number, until: number): Promise<InboxEntry>;
   /** What an answer takes. Throws `not_found`, `request_invalid` for what is not opened, and for mail that names nobody to answer. */
   reply(number: number): Reply;

@@ -23,10 +23,7 @@ export function contentOf(state: ClientState, revision: number): StateContent {
     master: state.master,
     contacts: mapped(state.contacts, ({ handedOut: _, ...contact }) => contact),
     drops: state.drops,
-    received: mapped(
-      state.received,
-      ({ number: _n, held: _h, deferred: _d, alone: _a, ...received }) => received,
-    ),
+    received: mapped(state.received, ({ number: _n, held: _h, alone: _a, ...received }) => received),
     sent: Object.fromEntries(
       state.sent.map(({ number: _, ...sent }) => [sent.letterIds[0] ?? '', sent] as const),
     ),
@@ -164,12 +161,11 @@ function numbered(
 function withNumber(own: Received | undefined, shared: SharedReceived, fresh: number): Received {
   if (own === undefined) return { ...shared, number: fresh };
   const isHeld = own.held !== undefined && own.status === shared.status;
-  const { number, held, deferred, alone } = own;
+  const { number, held, alone } = own;
   return {
     ...shared,
     number,
     ...(isHeld ? { held } : {}),
-    ...(deferred === undefined ? {} : { deferred }),
     ...(alone === undefined ? {} : { alone }),
   };
 }

@@ -90,7 +90,7 @@ function describe(state: ClientState, lookup: Lookup, received: Received): Inbox
     ...(received.refusal === undefined ? {} : { refusal: received.refusal }),
     ...(received.held === undefined ? {} : { held: received.held }),
     ...(received.blind === undefined ? {} : { copyUntil: received.blind }),
-    ...(received.deferred === undefined ? {} : { deferred: received.deferred }),
+    ...(received.deferred === undefined ? {} : { deferred: received.deferred.until }),
     ...(opened === undefined ? {} : openedFields(lookup, opened)),
     ...(opened?.mail === undefined
       ? {}

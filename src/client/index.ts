@@ -199,7 +199,13 @@ export async function createClient(parts: ClientParts): Promise<Client> {
       const received = receivedOf(session.state(), number);
       if (!isUnderWay(received))
         throw new BeckonError('request_invalid', 'this message waits nowhere any more');
-      await session.commit({ type: 'deferred', key: receivedKey(received), until });
+      await session.commit({
+        type: 'deferred',
+        key: receivedKey(received),
+        until,
+        at: clock.seconds(),
+      });
+      await share.tryShare();
       return entryOf(session.state(), number);
     },
     reply: (number) => replyTo(session.state(), number),

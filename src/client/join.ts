@@ -47,11 +47,14 @@ const rankOf =
 const statusOf = (received: Json): number =>
   isObject(received) ? rankOf(statusRank)(received['status'] ?? '') : 0;
 
+const saidAt = (value: Json): number => (isObject(value) ? Number(value['at'] ?? 0) : 0);
+
 const receivedMembers = members({
   status: ranked(rankOf(statusRank)),
   expires: greatest,
   firstSeen: least,
   sizeClass: greatest,
+  deferred: ranked(saidAt),
   blind: greatest,
   kept: ranked(rankOf(keptRank)),
   keptUntil: greatest,
@@ -108,8 +111,6 @@ function hasToken(received: Json): boolean {
 }
 
 const createdOf = (value: Json): number => (isObject(value) ? Number(value['created'] ?? 0) : 0);
-
-const saidAt = (value: Json): number => (isObject(value) ? Number(value['at'] ?? 0) : 0);
 
 const joinContact = members({
   known: either,

@@ -92,7 +92,7 @@ export function reduce(state: ClientState, event: ClientEvent): ClientState {
     case 'pulls-told':
       return { ...state, pullsTold: { ...state.pullsTold, ...event.counters } };
     case 'deferred':
-      return withReceived(state, event.key, (received) => ({ ...received, deferred: event.until }));
+      return withReceived(state, event.key, (received) => deferred(received, event));
     case 'preferences-told':
       return { ...state, told: { ...state.told, ...event.counters } };
     case 'passed-over':
@@ -169,6 +169,11 @@ function mailWord(
   if ((before?.word ?? 'ask') === word) return state;
   const choice = { word, at: Math.max(at, (before?.at ?? 0) + 1) };
   return { ...state, mail: { ...state.mail, [domain]: choice } };
+}
+
+/** The later word counts, whatever the clock says. */
+function deferred(received: Received, { until, at }: Extract<ClientEvent, { type: 'deferred' }>): Received {
+  return { ...received, deferred: { until, at: Math.max(at, (received.deferred?.at ?? 0) + 1) } };
 }
 
 /** A later word has a higher counter, whatever the clock says. */

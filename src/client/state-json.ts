@@ -144,12 +144,16 @@ const receivedFields = {
   sizeClass: count,
   status: oneOf('waiting', 'opened', 'accepted', 'withdrawn', 'expired', 'refused', 'ignored'),
 } as const;
+const deferral = keeping({ until: count, at: count });
+/** Once a time alone, which no other device knew of. */
+const deferred: Reader<ReturnType<typeof deferral>> = (value) =>
+  deferral(typeof value === 'number' ? { until: value, at: 0 } : value);
 const received = keeping(
   { ...receivedFields, number: count },
   {
     refusal: text,
     held: text,
-    deferred: count,
+    deferred,
     alone: oneTrue,
     blind: count,
     opened,
@@ -297,6 +301,7 @@ const clientState: Reader<ClientState> = (value) => {
 
 const sharedReceived = keeping(receivedFields, {
   refusal: text,
+  deferred: deferral,
   blind: count,
   opened,
   kept,

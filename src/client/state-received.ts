@@ -66,8 +66,8 @@ export interface Received {
   readonly refusal?: string;
   /** This device's alone: why it could not be opened yet, a stable error code; it is tried again. */
   readonly held?: string;
-  /** This device's alone: until when it is not shown, since the user put it off. */
-  readonly deferred?: number;
+  /** Until when it is not shown, since the user put it off, and when they said so. */
+  readonly deferred?: { readonly until: number; readonly at: number };
   /** This device's alone: a part that waited long enough for its cover; from then on it is a message by itself. */
   readonly alone?: true;
   /** Until when the own domain has a copy that it pulled. */

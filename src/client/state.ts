@@ -218,7 +218,7 @@ export interface StateContent {
   readonly mail?: Readonly<Record<string, MailChoice>>;
 }
 
-export type SharedReceived = Omit<Received, 'number' | 'held' | 'deferred' | 'alone'>;
+export type SharedReceived = Omit<Received, 'number' | 'held' | 'alone'>;
 export type SharedSent = Omit<Sent, 'number'>;
 
 export type ClientEvent =
@@ -266,7 +266,7 @@ export type ClientEvent =
   | { readonly type: 'sender-ignored'; readonly address: string; readonly on: boolean; readonly at: number }
   | { readonly type: 'sender-pulled'; readonly address: string; readonly on: boolean; readonly at: number }
   /** Put off, on the user's word. */
-  | { readonly type: 'deferred'; readonly key: ReceivedKey; readonly until: number }
+  | { readonly type: 'deferred'; readonly key: ReceivedKey; readonly until: number; readonly at: number }
   /** The domain knows of what it is to pull. */
   | { readonly type: 'pulls-told'; readonly counters: Readonly<Record<Text64, number>> }
   /** The domain knows of them. */

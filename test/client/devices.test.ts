@@ -168,6 +168,23 @@ test('a second device knows what the first knew, and each learns what the other 
   t.is(ann.client.inbox().length, 1);
 });
 
+test('what is put off on one device is put off on all, and so is taking it back', async (t) => {
+  const { world, ann, bob } = await annAndBob();
+  const second = await paired(world, ann);
+  await bob.client.send({ to: ['ann@alpha.test'], ...letter('hello') });
+  await ann.client.sync();
+  await second.client.sync();
+  const [here, there] = [ann.client, second.client].map((client) => client.inbox()[0]?.number ?? 0);
+  t.is((await ann.client.defer(here ?? 0, now + 5000)).deferred, now + 5000);
+  await second.client.sync();
+  t.is(second.client.entry(there ?? 0).deferred, now + 5000);
+  await second.client.defer(there ?? 0, 0);
+  await ann.client.sync();
+  t.is(ann.client.entry(here ?? 0).deferred, 0, 'the later word counts');
+  await second.client.sync();
+  t.is(second.client.entry(there ?? 0).deferred, 0);
+});
+
 test('two devices that write at once lose nothing and hand out drops of their own', async (t) => {
   const { world, ann, bob } = await annAndBob();
   const phone = await paired(world, ann);

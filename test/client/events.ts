@@ -177,7 +177,7 @@ export const anyEvent: fc.Arbitrary<ClientEvent> = fc.oneof(
   }),
   fc.record({ type: fc.constant('sender-ignored' as const), address, on: fc.boolean(), at: time }),
   fc.record({ type: fc.constant('sender-pulled' as const), address, on: fc.boolean(), at: time }),
-  fc.record({ type: fc.constant('deferred' as const), key, until: time }),
+  fc.record({ type: fc.constant('deferred' as const), key, until: time, at: time }),
   fc.record({
     type: fc.constant('pulls-told' as const),
     counters: fc.dictionary(pollKey, time, { maxKeys: 2 }),

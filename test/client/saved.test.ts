@@ -54,3 +54,13 @@ test('a client goes on over the files of 0.1.0', async (t) => {
   );
   t.like(ann.entry(5), { parts: [{ status: 'opened' }, { status: 'opened' }] });
 });
+
+test('what was put off before devices shared that stays put off', async (t) => {
+  const before = JSON.parse(await saved('state-0.1.0')) as { received: Record<string, object> };
+  const [[name, entry] = ['', {}]] = Object.entries(before.received);
+  before.received[name] = { ...entry, deferred: 1_900_000_000 };
+  const state = parseState(JSON.stringify(before));
+  const deferred = Object.values(state.received).flatMap((received) => received.deferred ?? []);
+  t.deepEqual(deferred, [{ until: 1_900_000_000, at: 0 }]);
+  t.deepEqual(parseState(formatState(state)).received, state.received);
+});

@@ -152,6 +152,18 @@ const joins: readonly (readonly [string, Members, Members, Members])[] = [
     received({ status: 'accepted', kept: 'gone', keptUntil: now + 9, opened: letter }),
   ],
   [
+    'a message that was put off on both, later on one',
+    received({ status: 'waiting', deferred: { until: now + 900, at: now + 1 } }),
+    received({ status: 'opened', opened: letter, deferred: { until: now + 300, at: now + 2 } }),
+    received({ status: 'opened', opened: letter, deferred: { until: now + 300, at: now + 2 } }),
+  ],
+  [
+    'a message that was put off on one',
+    received({ status: 'waiting' }),
+    received({ status: 'waiting', deferred: { until: now + 300, at: now } }),
+    received({ status: 'waiting', deferred: { until: now + 300, at: now } }),
+  ],
+  [
     'a message read on one, refused on the other',
     received({ status: 'refused', refusal: 'open_failed' }),
     received({ status: 'accepted', opened: letter }),
