@@ -53,6 +53,23 @@ export async function storeMessages(
   return ids;
 }
 
+/** Stores a message for each payload, which comes with its commit. Gives their ids. */
+export async function storeEach(
+  store: Store,
+  owner: Owner,
+  payloads: readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
+  const ids = payloads.map(() => systemRandom(sizes.messageId));
+  await store.transit.reserve(owner, ids, systemClock.seconds() + life);
+  await Promise.all(
+    payloads.map(async (payload, n) => {
+      const messages = [newMessage(ids[n] as Uint8Array, payload.length)];
+      await store.transit.commit(owner, { payload, hash: sha256(payload), messages });
+    }),
+  );
+  return ids;
+}
+
 export async function* piece(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes;
 }

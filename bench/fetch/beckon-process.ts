@@ -1,19 +1,18 @@
 /**
  * The server of serving.ts, in a process of its own: `beckon-process.ts DIRECTORY SMALL LARGE`. The public listener with TLS over a real
- * store in DIRECTORY/store, which takes the bytes of the two files SMALL and LARGE as payloads. Tells its port and paths by IPC, and ends
+ * store in DIRECTORY/store, which takes the bytes of the files in the directory SMALL and of the file LARGE as payloads. Tells its port and paths by IPC, and ends
  * when the channel closes.
  */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { textOf } from '../../src/http/gather.ts';
 import { openStore } from '../../src/store/store.ts';
 import { publicPath } from '../../src/wire/registry.ts';
 import { listenPublicly, serveAll } from '../public-listener.ts';
-import { newOwner, storeMessages } from '../stored-messages.ts';
+import { newOwner, storeEach, storeMessages } from '../stored-messages.ts';
 
 export const domain = 'alpha.test';
-const smallMessages = 64;
 
 /** What a client needs to fetch. */
 export interface Served {
@@ -29,7 +28,8 @@ const store = await openStore({
   onFailure: (error) => console.error(error),
 });
 const owner = newOwner(domain);
-const smallIds = await storeMessages(store, owner, readFileSync(small), smallMessages);
+const payloads = readdirSync(small).map((name) => readFileSync(join(small, name)));
+const smallIds = await storeEach(store, owner, payloads);
 const largeIds = await storeMessages(store, owner, readFileSync(large), 1);
 const port = await listenPublicly(domain, serveAll(store, systemClock), directory);
 const pathOf = (id: Uint8Array): string => `${publicPath}m/${textOf(id)}/payload`;

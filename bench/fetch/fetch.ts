@@ -4,9 +4,10 @@ import { pendingBench } from './pending.ts';
 import { serving } from './serving.ts';
 import { submitting } from './submit.ts';
 import { waiting } from './waiting.ts';
+import { watching } from './watching.ts';
 
 /** `npm run bench -- NAME` runs one of them. */
-export const parts: readonly Bench[] = [serving, submitting, pendingBench, waiting];
+export const parts: readonly Bench[] = [serving, submitting, pendingBench, watching, waiting];
 
 export const fetch: Bench = {
   name: 'fetch',

@@ -1,5 +1,5 @@
 /**
- * Serving beside nginx: one small payload and one large, the same bytes over TLS 1.3 from both, HTTP/1.1 on loopback. nginx has them as
+ * Serving beside nginx: many small payloads and a large one, the same bytes over TLS 1.3 from both, HTTP/1.1 on loopback. nginx has them as
  * files, in one process, because a daemon of ours is one as well. On a small machine the load's own cost counts in what the wall says, so the
  * servers' processor time is told beside it.
  */
@@ -22,6 +22,8 @@ import { cpuSecondsOf, findProgram, freePort, leaveOut, startProgram } from './p
 const program = fileURLToPath(new URL('./beckon-process.ts', import.meta.url));
 const host = 'beckon.alpha.test';
 const megabyte = 1e6;
+/** Each is fetched a few times at most: notes of one message do not gather, and no cache holds a handful. */
+const smallCount = 4096;
 /** Connections of the small fetches; a large one has a connection to itself. */
 const connections = 32;
 
@@ -46,7 +48,7 @@ events { worker_connections 512; }
 http {
   ${temporary}
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000; default_type application/octet-stream;
-  open_file_cache max=1000;
+  open_file_cache max=10000;
   server {
     listen 127.0.0.1:${port} ssl; ssl_protocols TLSv1.3;
     ssl_certificate ${dir}/cert.pem; ssl_certificate_key ${dir}/key.pem; root ${dir}/files;
@@ -124,7 +126,7 @@ export const serving: Bench = {
     const theirs: Contender = {
       pid: server.pid,
       target: { port, host, ca: issuer.cert },
-      small: ['/small'],
+      small: Array.from({ length: smallCount }, (_, n) => `/small/${n}`),
       large: ['/large'],
     };
 
@@ -132,7 +134,7 @@ export const serving: Bench = {
     const smalls = await compare(quick ? 3 : 5, [ours, theirs], (contender) =>
       measure(contender, contender.small, count, smallSize),
     );
-    const peer = 'nginx, one process, the same bytes as a file; TLS 1.3 and HTTP/1.1 on both sides';
+    const peer = 'nginx, one process, the same bytes as files; TLS 1.3 and HTTP/1.1 on both sides';
     const byCpu = `${peer}; by the server's processor time`;
     const labels = { bench: 'fetch', unit: '1/s' };
     yield metricOf({ ...labels, metric: 'small_fetch', peer }, smalls.wall);
@@ -164,7 +166,8 @@ async function writeFiles(dir: string, smallSize: number, largeSize: number) {
   const files = join(dir, 'files');
   await mkdir(files, { mode: 0o755 });
   const [small, large] = [join(files, 'small'), join(files, 'large')];
-  await writeFile(small, systemRandom(smallSize));
+  await mkdir(small, { mode: 0o755 });
+  for (let n = 0; n < smallCount; n++) await writeFile(join(small, String(n)), systemRandom(smallSize));
   const bytes = new Uint8Array(largeSize);
   for (let at = 0; at < largeSize; at += 65_536) bytes.set(systemRandom(65_536), at);
   await writeFile(large, bytes);
