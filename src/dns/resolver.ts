@@ -65,7 +65,7 @@ const maxUnderWay = 256;
  * what is no address.
  */
 export function createResolver(options: ResolverOptions = {}): Resolver {
-  const { timeoutMs = 2000, tries = 2, dnssec = 'auto' } = options;
+  const { timeoutMs = 2000, tries = 3, dnssec = 'auto' } = options;
   const servers = resolvingServers(options.servers ?? [], dnssec);
   const turnstile = createTurnstile(maxUnderWay);
 

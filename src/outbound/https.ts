@@ -28,7 +28,7 @@ export interface HttpsOptions {
   /** PEM files of authorities trusted beside the system's: `[outbound] ca_files`. */
   caFiles?: readonly string[];
   timeouts?: {
-    /** For one address, TCP and TLS each; 5 s unless told. */
+    /** For one address, TCP and TLS each; 10 s unless told: a lost packet or two are sent again by then. */
     connectMs?: number;
     /** What a peer may keep us waiting in all; transferred bytes buy it back. 30 s unless told. */
     patienceMs?: number;
@@ -83,7 +83,7 @@ const maxProblemBytes = 16384;
 
 /** @throws BeckonError `config_invalid` for an unusable range in `allow` or file in `caFiles` */
 export function createHttps(options: HttpsOptions): Https {
-  const { connectMs = 5000, patienceMs = 30_000 } = options.timeouts ?? {};
+  const { connectMs = 10_000, patienceMs = 30_000 } = options.timeouts ?? {};
   const dialler = createDialler(options.resolver, createAddressPolicy(options.allow));
   const connectTls = createTlsConnect(dialler, options.caFiles ?? [], connectMs);
   const pools = createPools(connectTls, options.maxPerOrigin ?? 8);
