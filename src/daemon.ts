@@ -354,8 +354,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   await keeper.run();
   await publisher.renew();
-  const sending = send.run(stop.signal);
-  parts.defer(() => sending);
   await pulls.pulling.listen(keyRing.domains());
   const pulling = pulls.pulling.run(stop.signal);
   parts.defer(() => pulling);
@@ -369,6 +367,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     log,
   );
   parts.defer(() => upkeeping.end());
+  const sending = send.run(stop.signal);
+  parts.defer(() => sending);
   parts.defer(() => stop.abort());
 
   async function catchUp(): Promise<void> {

@@ -10,6 +10,7 @@
  * 5. send     by UDP while the turn and the credit allow it, else through the HTTPS door
  * 6. note     when each ref comes up again
  */
+import { setImmediate } from 'node:timers/promises';
 import { sleepUnlessWoken, type Clock } from '../clock.ts';
 import { codeOf, reasonOf } from '../errors.ts';
 import type { VerifiedDomain } from '../keys/domain-record.ts';
@@ -112,6 +113,8 @@ export function createSend(parts: SendParts): Send {
   return {
     turn,
     async run(signal) {
+      // Whoever starts this is ready first: what is due after a long rest may take a while to be read.
+      await setImmediate();
       while (!signal.aborted) {
         try {
           const taken = await turn();

@@ -1,4 +1,5 @@
 /** The outbox: a row for each ref, and an index of when it is due. */
+import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { domainName, hash, messageId, time } from '../wire/items.ts';
 import { refLabels, type RefLabels } from '../wire/notification.ts';
@@ -55,6 +56,8 @@ export interface OutboxTables {
 }
 
 const page = 256;
+/** Rows that are read before others have their turn: each may have to come from the disk, where many wait. */
+const slice = 16;
 /** The last byte of an entry's key: which of its two lives it is in, so that a late answer does not move a retraction. */
 const plain = new Uint8Array([0]);
 const retracting = new Uint8Array([1]);
@@ -106,14 +109,16 @@ export function createOutbox(engine: Engine, clock: Clock): OutboxTables {
     },
     store: {
       // Expired entries stay until the transit table ends them: they are passed over.
-      due: async (now, limit) =>
-        grouped(
-          taken(
-            entriesUntil(schedule.keys, entryAt, ordered(now + 1)),
-            limit,
-            (entry) => entry.expires > now,
-          ),
-        ),
+      async due(now, limit) {
+        const found: OutboxEntry[] = [];
+        let seen = 0;
+        for (const entry of entriesUntil(schedule.keys, entryAt, ordered(now + 1))) {
+          if (found.length >= limit) break;
+          if (entry.expires > now) found.push(entry);
+          if (++seen % slice === 0) await setImmediate();
+        }
+        return grouped(found);
+      },
       reschedule: (entries) => engine.write(() => entries.forEach(reschedule)),
       nextDue: async () => firstEntry(schedule.keys, entryAt, clock.seconds())?.due,
       list: async ({ destination, limit }) =>
