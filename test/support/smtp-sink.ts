@@ -18,6 +18,8 @@ export interface SmtpSinkOptions extends SMTPServerOptions {
   readonly refuse?: (recipient: string) => number | undefined;
   /** A reply code for mail that is refused after its last byte. */
   readonly refuseData?: () => number | undefined;
+  /** Called when mail is here whole, before that is said. */
+  readonly beforeAnswer?: () => Promise<void>;
 }
 
 export interface SmtpSink {
@@ -28,7 +30,7 @@ export interface SmtpSink {
 
 /** Listens on 127.0.0.1 (or `host`) until closed. */
 export async function startSmtpSink(options: SmtpSinkOptions = {}, host = '127.0.0.1'): Promise<SmtpSink> {
-  const { refuse, refuseData, ...rest } = options;
+  const { refuse, refuseData, beforeAnswer = async () => {}, ...rest } = options;
   const mails: ReceivedMail[] = [];
   const server = new SMTPServer({
     authOptional: true,
@@ -53,7 +55,7 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}, host = '127.0
           user: typeof session.user === 'string' ? session.user : undefined,
           hello: session.hostNameAppearsAs,
         });
-        done();
+        void later(beforeAnswer, done);
       });
     },
     ...rest,
@@ -67,6 +69,11 @@ export async function startSmtpSink(options: SmtpSinkOptions = {}, host = '127.0
     mails,
     close: () => new Promise((resolve) => server.close(resolve)),
   };
+}
+
+async function later(wait: () => Promise<void>, done: () => void): Promise<void> {
+  await wait();
+  done();
 }
 
 function refusal(code: number | undefined): (Error & { responseCode: number }) | null {
