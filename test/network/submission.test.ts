@@ -1,9 +1,14 @@
 /** Old mail programs hand in mail over real sockets; what becomes of it natively. wire-spec/bridges.md section 5. */
-import { readFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { connect } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import nodemailer, { type SendMailOptions } from 'nodemailer';
 import { textIn, memorySink } from '../client/sink.ts';
 import type { Person } from './person.ts';
+import { createTestAuthority } from '../support/certificates.ts';
 import { loopback } from '../support/dns-server.ts';
 import { startSmtpSink } from '../support/smtp-sink.ts';
 import { eventually } from './eventually.ts';
@@ -168,6 +173,35 @@ test('after another recovery phrase the password opens nothing, and the program 
     send({ from: alice.address, to: bob.address, text: 'x' }),
   );
   t.regex(error?.response ?? '', /^535 .*beckon mailbox password/);
+});
+
+test('a certificate that was renewed is shown to who connects from the reload on', async (t) => {
+  const here = await town(t);
+  const alice = await here.enroll('alice@alpha.test');
+  const { admin, configFile } = here.hoster('alpha');
+  const { submission } = await alice.client().mailbox.status();
+  const servername = submission?.host ?? '';
+  const shown = async (): Promise<string> => {
+    const socket = connect({
+      port: submission?.tls ?? 0,
+      host: '127.0.0.1',
+      servername,
+      rejectUnauthorized: false,
+    });
+    await once(socket, 'secureConnect');
+    const { fingerprint256 } = socket.getPeerCertificate();
+    socket.destroy();
+    return fingerprint256;
+  };
+  const before = await shown();
+  const folder = join(dirname(configFile), 'certificates', servername);
+  const { cert, key } = await (await createTestAuthority()).issue([servername]);
+  await writeFile(join(folder, 'privkey.pem'), key);
+  await t.throwsAsync(admin.reload(), { code: 'tls_failed' });
+  t.is(await shown(), before, 'half of it');
+  await writeFile(join(folder, 'fullchain.pem'), cert);
+  await admin.reload();
+  t.is(await shown(), new X509Certificate(cert).fingerprint256);
 });
 
 test('who guesses is made to wait, and others are not', async (t) => {
