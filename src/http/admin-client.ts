@@ -19,7 +19,8 @@ const maxAnswer = 64 * 1024 * 1024;
  * listens or answers, `unauthorized` where this user may not open the socket.
  */
 export function openAdmin(socketPath: string, timeoutMs = patienceMs): AdminClient {
-  const agent = new (loadHttp().Agent)({ keepAlive: true });
+  // A connection each, which costs nothing here: the daemon may end a kept one at the moment that it is used again.
+  const agent = new (loadHttp().Agent)({ keepAlive: false });
   const ask = <T>(
     { method, path }: AdminRoute,
     params: Readonly<Record<string, string>> = {},
