@@ -15,11 +15,15 @@ export interface RouteParts {
 export type CarriedOutcome = MailOutcome & { readonly notBefore?: number };
 
 export interface Routes {
-  /** Carries mail to recipients, by their index. An outcome for each; does not throw. */
+  /**
+   * Carries mail to recipients, by their index. `ended` is told the outcomes of each route as soon as it is through, while others may take their time, and
+   * waited for. Throws what `ended` throws, once all are through.
+   */
   carry(
     recipients: readonly (readonly [index: number, address: string])[],
     job: Omit<MailJob, 'to'>,
-  ): Promise<ReadonlyMap<number, CarriedOutcome>>;
+    ended: (outcomes: ReadonlyMap<number, CarriedOutcome>) => Promise<void>,
+  ): Promise<void>;
 }
 
 /** Seconds that a route rests after it failed once, and at most. */
@@ -69,21 +73,20 @@ export function createRoutes({ carry, routeOf, limit, clock }: RouteParts): Rout
   }
 
   return {
-    async carry(recipients, job) {
+    async carry(recipients, job, ended) {
       const groups = Map.groupBy(recipients, ([, address]) =>
         routeOf(address.slice(address.lastIndexOf('@') + 1)),
       );
-      const outcomes = new Map<number, CarriedOutcome>();
-      await Promise.all(
+      const all = await Promise.allSettled(
         [...groups].map(async ([route, group]) => {
           // What other routes took must be noted, whatever happens to this one.
           const carried = await byRoute(route, group, job).catch(() =>
             group.map(([index]) => [index, unknown] as const),
           );
-          for (const [index, outcome] of carried) outcomes.set(index, outcome);
+          await ended(new Map(carried));
         }),
       );
-      return outcomes;
+      for (const one of all) if (one.status === 'rejected') throw one.reason;
     },
   };
 }

@@ -158,46 +158,53 @@ async function mark(
   return { mail, due: [...changes.keys()].filter(isQueued) };
 }
 
-/** One try for those who are due. */
+/** One try for those who are due. What each server said is noted at once: a mail that is not noted is sent again after a crash. */
 async function attempt(parts: MailOutParts, queued: QueuedMail, due: readonly number[]): Promise<void> {
-  const outcomes = await outcomesOf(parts, queued, due);
-  const now = parts.clock.seconds();
-  const changes = new Map<number, Partial<QueuedRecipient>>();
-  for (const [index, { kind, status, notBefore }] of outcomes) {
-    parts.metrics.mailOut.inc({ outcome: kind });
-    const next = queued.recipients[index]?.next ?? now;
-    if (kind === 'later') changes.set(index, { code: status, next: Math.max(next, notBefore ?? 0) });
-    else changes.set(index, { state: kind === 'sent' ? 'delivered' : 'failed', code: status, next: now });
-  }
-  parts.tell.remember(queued, outcomes);
-  await parts.queue.note(queued.owner, queued.id, changes, now);
+  const known = new Map<number, MailOutcome>();
+  await carry(parts, queued, due, async (outcomes) => {
+    const now = parts.clock.seconds();
+    const changes = new Map<number, Partial<QueuedRecipient>>();
+    for (const [index, outcome] of outcomes) {
+      const { kind, status, notBefore } = outcome;
+      known.set(index, outcome);
+      parts.metrics.mailOut.inc({ outcome: kind });
+      const next = queued.recipients[index]?.next ?? now;
+      if (kind === 'later') changes.set(index, { code: status, next: Math.max(next, notBefore ?? 0) });
+      else changes.set(index, { state: kind === 'sent' ? 'delivered' : 'failed', code: status, next: now });
+    }
+    parts.tell.remember(queued, known);
+    await parts.queue.note(queued.owner, queued.id, changes, now);
+  });
 }
 
 type Outcomes = ReadonlyMap<number, MailOutcome & { readonly notBefore?: number }>;
 
-async function outcomesOf(
+/** `ended`: as of `Routes.carry`. */
+async function carry(
   parts: MailOutParts,
   queued: QueuedMail,
   due: readonly number[],
-): Promise<Outcomes> {
+  ended: (outcomes: Outcomes) => Promise<void>,
+): Promise<void> {
   const alike = (outcome: MailOutcome): Outcomes => new Map(due.map((index) => [index, outcome]));
   const opened = open(parts, queued);
-  if (typeof opened === 'string') return new Map(due.map((index) => [index, unopened(queued, index)]));
+  if (typeof opened === 'string')
+    return await ended(new Map(due.map((index) => [index, unopened(queued, index)])));
   const checked = await checkContent(parts, opened);
-  if (typeof checked === 'string') return alike({ kind: 'failed', status: checked });
-  const outcomes = new Map<number, MailOutcome & { readonly notBefore?: number }>();
+  if (typeof checked === 'string') return await ended(alike({ kind: 'failed', status: checked }));
+  const refused = new Map<number, MailOutcome>();
   const allowed: [number, string][] = [];
   await Promise.all(
     due.map(async (index) => {
       const recipient = opened.submission.recipients[index] ?? '';
-      const refused = await parts.refuse(recipient);
-      if (refused === undefined) allowed.push([index, recipient]);
-      else outcomes.set(index, refused);
+      const refusal = await parts.refuse(recipient);
+      if (refusal === undefined) allowed.push([index, recipient]);
+      else refused.set(index, refusal);
     }),
   );
+  if (refused.size > 0) await ended(refused);
   const job = { from: opened.submission.reversePath, open: () => outgoing(parts, opened) };
-  for (const [index, outcome] of await parts.routes.carry(allowed, job)) outcomes.set(index, outcome);
-  return outcomes;
+  await parts.routes.carry(allowed, job, ended);
 }
 
 /** Keys change while mail waits, and then it is sealed to the next one: only what is still shut at the next try fails. */

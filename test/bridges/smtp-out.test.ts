@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import PostalMime from 'postal-mime';
+import { createRoutes } from '../../src/bridges/mail-routes.ts';
 import { createReseal } from '../../src/bridges/mail-reseal.ts';
 import { checkMail } from '../../src/bridges/mail-check.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
@@ -60,6 +62,27 @@ test('each recipient has an outcome of their own: one is taken, one refused, one
     [['carol@gamma.test'], ['busy@gamma.test']],
   );
   t.deepEqual(await statesOf(store, mail), ['delivered 2.0.0', 'failed 5.0.0', 'delivered 2.0.0']);
+});
+
+test('what one server took is noted while another takes its time', async (t) => {
+  const slow = Promise.withResolvers<void>();
+  const routes = createRoutes({
+    carry: async ({ to }) => {
+      if (to[0]?.endsWith('@delta.test') === true) await slow.promise;
+      return to.map(() => ({ kind: 'sent', status: '2.0.0' }));
+    },
+    routeOf: (name) => name,
+    limit: 4,
+    clock: { seconds: () => start, monotonic: () => 0 },
+  });
+  const { store, runner } = await mailWorld(t, { parts: { routes } });
+  const mail = await submitted(store, letter, { recipients: ['carol@gamma.test', 'dave@delta.test'] });
+  const turn = runner().turn();
+  while (!String(await statesOf(store, mail)).startsWith('delivered 2.0.0')) await sleep(5);
+  t.regex(String(await statesOf(store, mail)), /^delivered 2\.0\.0,queued/);
+  slow.resolve();
+  await turn;
+  t.deepEqual(await statesOf(store, mail), ['delivered 2.0.0', 'delivered 2.0.0']);
 });
 
 test('a failure comes back as a report that programs and people can read, with the header alone', async (t) => {
