@@ -47,10 +47,13 @@ export function createLocalRequests(app: FastifyInstance): LocalRequests {
     const fields = Object.entries(answer.headers).flatMap(([name, value]) =>
       value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : String(value)] as const],
     );
+    const read = answer.stream();
+    // As on a socket: a route that goes on telling learns that its reader went away.
+    read.once('close', () => answer.raw.res.destroy());
     return {
       status: answer.statusCode,
       headers: Object.fromEntries(fields),
-      body: capped(answer.stream() as AsyncIterable<Uint8Array>, maxBytes),
+      body: capped(read as AsyncIterable<Uint8Array>, maxBytes),
     };
   }
 
