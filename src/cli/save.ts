@@ -14,15 +14,10 @@ import type { Home } from './home.ts';
 import { eachPart, fetchTo, isThere, keptPath, openEntry, openWhole } from './kept-message.ts';
 import { messageNumber } from './number.ts';
 import { withClient, type ClientParts } from './open-client.ts';
+import { saveInside, type SavedFile } from './save-inside.ts';
 import { safeLine } from './safe-text.ts';
 
-interface Saved {
-  readonly number: number;
-  readonly path: string;
-  readonly length: number;
-  /** Base64url. */
-  readonly sha256: string;
-}
+type Options = HomeOption & JsonOption & { readonly inside?: boolean };
 
 /** `beckon save`: into PATH.beckon-part, resumed by the next attempt, PATH once everything is verified. Never overwrites. */
 export function saveCommand(parts: ClientParts): Command {
@@ -31,19 +26,23 @@ export function saveCommand(parts: ClientParts): Command {
     'save 8',
     'save 8 drawing.png',
     'save 7 some/directory',
+    'save 9 --inside',
   ])
     .argument('<number>', 'as "beckon inbox" shows it')
     .argument('[path]', 'a new file, or a directory (default: the name it has, here)')
+    .option('--inside', 'of a mail: the files inside it, into a directory')
     .addOption(homeOption())
     .addOption(jsonOption())
-    .action(async (typed: string, path: string | undefined, options: HomeOption & JsonOption) => {
+    .action(async (typed: string, path: string | undefined, options: Options) => {
       const number = messageNumber(typed);
       // Told one by one: where a later part fails, those before it lie there all the same.
-      const tell = ({ path, length }: Saved): void => {
+      const tell = ({ path, length }: SavedFile): void => {
         if (!options.json) face.print(`saved  ${safeLine(path)}  ${formatSize(length)}, verified`);
       };
       const saved = await withClient(parts, options, (client, home) =>
-        saveAll(face, client, home, number, path, tell),
+        options.inside
+          ? saveInside(face, client, home, number, face.path(path ?? '.'), tell)
+          : saveAll(face, client, home, number, path, tell),
       ).catch(adviseOnName);
       if (options.json) face.printJson(saved);
     });
@@ -55,8 +54,8 @@ async function saveAll(
   home: Home,
   number: number,
   typed: string | undefined,
-  tell: (saved: Saved) => void,
-): Promise<readonly Saved[]> {
+  tell: (saved: SavedFile) => void,
+): Promise<readonly SavedFile[]> {
   const entry = await openWhole(client, number);
   const entries = entry.cover ? (entry.parts ?? []) : [entry];
   const target = face.path(typed ?? '.');
@@ -66,7 +65,7 @@ async function saveAll(
       `message ${number} has ${entries.length} parts`,
       'name a directory that is there, or save one part',
     );
-  const saved: Saved[] = [];
+  const saved: SavedFile[] = [];
   const names = new Set<string>();
   await eachPart(face, client, entry, async ({ number: part }) => {
     const opened = await openEntry(client, part);
@@ -95,7 +94,7 @@ function freeName(taken: Set<string>, entry: InboxEntry): string {
   return name;
 }
 
-/** Saved by an earlier command, and kept neither here nor at the sender's domain. */
+/** SavedFile by an earlier command, and kept neither here nor at the sender's domain. */
 async function isSpent(home: Home, { number, status, kept }: InboxEntry): Promise<boolean> {
   return status === 'accepted' && kept !== true && !(await isThere(keptPath(home, number)));
 }
@@ -106,7 +105,7 @@ async function saveOne(
   home: Home,
   entry: InboxEntry,
   path: string,
-): Promise<Saved> {
+): Promise<SavedFile> {
   const { number, status, kept, length = 0, sha256 = '' } = entry;
   if (!(await stat(dirname(path)).catch(() => undefined))?.isDirectory())
     throw misused(`${dirname(path)} is no directory`);

@@ -55,9 +55,31 @@ export async function parseMail(bytes: Uint8Array): Promise<ShownMail> {
   };
 }
 
+export interface FileInside {
+  /** As the author called it. */
+  readonly name?: string;
+  readonly type: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What a mail has inside: its attachments, and its text as HTML. None where it is broken. */
+export async function filesInside(bytes: Uint8Array): Promise<readonly FileInside[]> {
+  const { default: PostalMime } = await import('postal-mime');
+  const mail = await PostalMime.parse(bytes, { maxNestingDepth: maxNesting }).catch(() => undefined);
+  const attachments = (mail?.attachments ?? []).map(({ filename, mimeType, content }) => ({
+    ...(filename === null ? {} : { name: filename }),
+    type: mimeType,
+    bytes: typeof content === 'string' ? new TextEncoder().encode(content) : new Uint8Array(content),
+  }));
+  if (mail?.html === undefined) return attachments;
+  return [...attachments, { type: 'text/html', bytes: new TextEncoder().encode(mail.html) }];
+}
+
 function textOf({ text, html }: Email): string {
   if (text !== undefined && text.trim() !== '') return text;
-  return html === undefined ? '' : '(there is no plain text but HTML: save it and open it in a browser)';
+  return html === undefined
+    ? ''
+    : '(there is no plain text but HTML: save it with --inside, and open that in a browser)';
 }
 
 function addressText(addresses: readonly Address[]): string {
@@ -92,7 +114,7 @@ export function mailLines(entry: InboxEntry, mail: ShownMail): string[] {
     ...(mail.attachments.length === 0 ? [] : ['']),
     ...mail.attachments.map(
       ({ name, type, size }) =>
-        `Inside   ${shortLine(name, 60)} (${shortLine(type, 60)}, ${formatSize(size)})`,
+        `Inside   ${shortLine(name, 60)} (${shortLine(type, 60)}, ${formatSize(size)}): beckon save ${entry.number} --inside`,
     ),
   ];
 }

@@ -114,12 +114,15 @@ test.serial('a mail in a file is sent as it is', async (t) => {
   const shown = ok(await hosters.as(bob, ['read', String(entry?.number)]));
   t.regex(shown, /\nClaims {3}to be from Alice <alice@alpha\.test>\n/);
   t.regex(shown, /\nSubject {2}The lighthouse, and a question\n/);
-  t.regex(shown, /\nInside {3}lighthouse\.png \(image\/png, /);
+  t.regex(shown, /\nInside {3}lighthouse\.png \(image\/png, .*: beckon save \d+ --inside/);
   ok(await hosters.as(bob, ['save', String(entry?.number), 'copy.eml']));
   t.true((await readFile(join(hosters.dir.path, 'copy.eml'))).equals(mail));
   const again = await hosters.as(bob, ['save', String(entry?.number), 'copy.eml']);
   t.is(again.code, 1);
   t.regex(again.err, /copy\.eml exists and is not overwritten \[exists\]/);
+  await mkdir(join(hosters.dir.path, 'inside'));
+  ok(await hosters.as(bob, ['save', String(entry?.number), 'inside', '--inside']));
+  t.deepEqual(await readdir(join(hosters.dir.path, 'inside')), ['lighthouse.png']);
   t.regex(ok(await hosters.as(alice, ['sent'])), /The lighthouse, and a question/);
 });
 

@@ -9,7 +9,7 @@ import { formatFingerprint } from '../../src/cli/fingerprint.ts';
 import { isFingerprint, readFingerprint } from '../../src/keys/fingerprint-forms.ts';
 import { entryLines, inboxLines } from '../../src/cli/inbox-lines.ts';
 import { filePart, subjectOfMail } from '../../src/cli/outgoing-parts.ts';
-import { mailLines, parseMail } from '../../src/cli/show-mail.ts';
+import { mailLines, filesInside, parseMail } from '../../src/cli/show-mail.ts';
 import { systemRandom } from '../../src/crypto/random.ts';
 import { testDirectory } from '../support/directory.ts';
 
@@ -261,4 +261,18 @@ test('a letter that came by mail never shows as verified', async (t) => {
   t.true(shown.includes("Bridge   that of gamma.test says so, not your domain's"));
   // oxlint-disable-next-line no-control-regex
   t.false(/[\u0000-\u001f\u202e]/.test(shown.join('')));
+});
+
+test('what is inside a mail is each file as it was, its names what their author says, and text that is HTML only', async (t) => {
+  const head = 'From: b@c.test\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n';
+  const html = '--b\r\nContent-Type: text/html\r\n\r\n<p>Hi</p>\r\n';
+  const file =
+    '--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n' +
+    'Content-Disposition: attachment; filename="../../a.pdf"\r\n\r\nAP8=\r\n--b--\r\n';
+  const [pdf, page, ...more] = await filesInside(Buffer.from(head + html + file));
+  t.deepEqual([pdf?.name, pdf?.type, [...pdf!.bytes]], ['../../a.pdf', 'application/pdf', [0, 255]]);
+  t.is(page?.type, 'text/html');
+  t.regex(Buffer.from(page!.bytes).toString(), /<p>Hi<\/p>/);
+  t.deepEqual(more, []);
+  t.deepEqual(await filesInside(Buffer.from('From: b@c.test\r\n\r\nHi\r\n')), []);
 });
