@@ -31,7 +31,7 @@ import { createResolver, type ResolverOptions } from './dns/resolver.ts';
 import { createUpkeep } from './fetch/expire.ts';
 import { accountRoutes } from './http/account.ts';
 import { adminRoutes } from './http/admin.ts';
-import { warnOfMissingCertificates } from './http/certificates.ts';
+import { warnOfCertificates } from './http/certificates.ts';
 import { listen, type Listener } from './http/listen.ts';
 import { metricsRoutes } from './http/metrics.ts';
 import { publicRoutes } from './http/public.ts';
@@ -247,8 +247,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   );
   parts.defer(() => publicListener.close());
   parts.defer(() => fetching.watches.close());
-  const warnOfMissing = () => warnOfMissingCertificates(publicListener.certifies, keyRing.domains(), log);
-  warnOfMissing();
+  const warnOfTls = () =>
+    warnOfCertificates(publicListener.certifiedUntil, keyRing.domains(), clock.seconds(), log);
+  warnOfTls();
 
   const socket = config.listen.udp && (await openNotificationSocket(config.listen.udp, receive.receive, log));
   if (socket) parts.defer(() => socket.close());
@@ -264,7 +265,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
     const next = options.readConfig();
     await renewCertificates();
-    warnOfMissing();
+    warnOfTls();
     config = next;
     await publisher.renew();
     // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.
@@ -363,6 +364,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       { name: 'keys', at: '7 * * * *', run: keeper.run },
       { name: 'renewal', at: '17 * * * *', run: publisher.renew },
       { name: 'certificates', at: '27 * * * *', run: renewCertificates },
+      { name: 'certificates-end', at: '31 5 * * *', run: async () => warnOfTls() },
     ],
     log,
   );

@@ -3,7 +3,8 @@ import { BeckonError, type ErrorCode } from '../errors.ts';
 import { AdvisedError } from './failure.ts';
 
 const advice: Partial<Record<ErrorCode, string>> = {
-  network_failed: '[listen] in the configuration says where; another program may be there already',
+  network_failed:
+    '[listen] in the configuration says where; another program may be there already, or this user may not: see docs/hosting.md',
   storage_failed: 'run this as the owner of the data directory, or give it to this one; see docs/hosting.md',
   state_locked: 'beckon status asks the daemon that is running',
   tls_failed: '[tls] in the configuration says where certificates are; correct them, then try again',

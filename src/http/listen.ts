@@ -28,8 +28,8 @@ export interface ListenOptions {
 export interface Listener {
   /** 0 for a unix socket. */
   readonly port: number;
-  /** Whether a handshake for this server name finds a certificate; true where this listener does no TLS. */
-  certifies(serverName: string): boolean;
+  /** Until when a handshake for this server name finds a good certificate, unix seconds; undefined: it finds none. Infinity where this listener does no TLS. */
+  certifiedUntil(serverName: string): number | undefined;
   /** The same routes without a socket. */
   readonly local: LocalRequests;
   /** Reads the certificates again. Throws `tls_failed`, and then keeps those it had. */
@@ -58,7 +58,7 @@ export async function listen(
   return {
     port,
     local: createLocalRequests(app),
-    certifies: (serverName) => certificates === undefined || certificates.find(serverName) !== undefined,
+    certifiedUntil: (serverName) => (certificates === undefined ? Infinity : certificates.until(serverName)),
     reload: async () => await certificates?.reload(),
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));

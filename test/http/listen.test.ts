@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { Agent } from 'undici';
 import { codeOf } from '../../src/errors.ts';
-import { warnOfMissingCertificates } from '../../src/http/certificates.ts';
+import { warnOfCertificates } from '../../src/http/certificates.ts';
 import { listen, type ListenOptions } from '../../src/http/listen.ts';
 import { silentLog, type LogFields } from '../../src/log.ts';
 import { problem } from '../../src/wire/collect.ts';
@@ -59,12 +59,33 @@ test('the certificate is that of the server name; other names and none are refus
   await t.throwsAsync(handshake(listener.port, { ca, servername: '', checkServerIdentity: () => undefined }));
 });
 
-test('domains without a certificate are named in the log', async (t) => {
+test('domains without a certificate, and those whose ends, are named in the log', async (t) => {
   const { listener } = await serveTls(t);
   const warned: unknown[] = [];
-  const log = { ...silentLog, warn: (_event: string, fields?: LogFields) => void warned.push(fields) };
-  warnOfMissingCertificates(listener.certifies, ['alpha.test', 'gamma.test'], log);
-  t.deepEqual(warned, [{ domain: 'gamma.test', name: 'beckon.gamma.test' }]);
+  const log = {
+    ...silentLog,
+    warn: (event: string, fields?: LogFields) => void warned.push([event, fields]),
+  };
+  const until = listener.certifiedUntil('beckon.alpha.test') ?? 0;
+  const warnAt = (now: number): unknown[] => {
+    warned.length = 0;
+    warnOfCertificates(listener.certifiedUntil, ['alpha.test', 'gamma.test'], now, log);
+    return [...warned];
+  };
+  const missing = [
+    'no certificate: nobody reaches this domain; get one, then: beckon reload',
+    { domain: 'gamma.test', name: 'beckon.gamma.test' },
+  ];
+  const alpha = { domain: 'alpha.test', name: 'beckon.alpha.test' };
+  t.deepEqual(warnAt(until - 8 * 86_400), [missing]);
+  t.deepEqual(warnAt(until - 3 * 86_400), [
+    ['the certificate ends soon: renew it', { ...alpha, days: 3 }],
+    missing,
+  ]);
+  t.deepEqual(warnAt(until), [
+    ['the certificate has ended: nobody reaches this domain; renew it', alpha],
+    missing,
+  ]);
 });
 
 test('a default pair serves the names that have none of their own', async (t) => {
