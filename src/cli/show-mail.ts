@@ -62,7 +62,7 @@ export interface FileInside {
   readonly bytes: Uint8Array;
 }
 
-/** What a mail has inside: its attachments, and its text as HTML. None where it is broken. */
+/** What a mail has inside: its attachments, and its text where that is HTML only. None where it is broken. */
 export async function filesInside(bytes: Uint8Array): Promise<readonly FileInside[]> {
   const { default: PostalMime } = await import('postal-mime');
   const mail = await PostalMime.parse(bytes, { maxNestingDepth: maxNesting }).catch(() => undefined);
@@ -71,12 +71,18 @@ export async function filesInside(bytes: Uint8Array): Promise<readonly FileInsid
     type: mimeType,
     bytes: typeof content === 'string' ? new TextEncoder().encode(content) : new Uint8Array(content),
   }));
-  if (mail?.html === undefined) return attachments;
+  if (mail?.html === undefined || isShown(mail)) return attachments;
   return [...attachments, { type: 'text/html', bytes: new TextEncoder().encode(mail.html) }];
 }
 
-function textOf({ text, html }: Email): string {
-  if (text !== undefined && text.trim() !== '') return text;
+/** Whether there is plain text to show. */
+function isShown({ text }: Email): boolean {
+  return text !== undefined && text.trim() !== '';
+}
+
+function textOf(mail: Email): string {
+  const { text = '', html } = mail;
+  if (isShown(mail)) return text;
   return html === undefined
     ? ''
     : '(there is no plain text but HTML: save it with --inside, and open that in a browser)';
