@@ -59,8 +59,10 @@ test('a composed letter is RFC 5322 and reads back', async (t) => {
 });
 
 test('a letter says nothing about the machine', async (t) => {
-  const text = new TextDecoder().decode(await composeMail(draft, systemRandom));
-  t.false(text.includes(hostname()));
+  // A short name is found in random letters now and then.
+  const same = (length: number): Uint8Array => new Uint8Array(length);
+  const text = new TextDecoder().decode(await composeMail(draft, same));
+  t.false(text.split(/[^A-Za-z0-9.-]+/).includes(hostname()));
   t.notRegex(text, /^(X-|User-Agent|Received)/im);
 });
 
