@@ -260,12 +260,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await publicListener.reload();
     await late.gateways?.reload();
     await bridges.mailIn.reload();
+    warnOfTls();
   }
 
   async function reload(): Promise<{ readonly restartNeeded: readonly string[] }> {
     const next = options.readConfig();
     await renewCertificates();
-    warnOfTls();
     config = next;
     await publisher.renew();
     // Against what runs, not what the last reload read: else a second reload would hide it, or blame what was taken back.
@@ -364,7 +364,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       { name: 'keys', at: '7 * * * *', run: keeper.run },
       { name: 'renewal', at: '17 * * * *', run: publisher.renew },
       { name: 'certificates', at: '27 * * * *', run: renewCertificates },
-      { name: 'certificates-end', at: '31 5 * * *', run: async () => warnOfTls() },
     ],
     log,
   );

@@ -52,7 +52,7 @@ export async function loadCertificates(files: CertificateFiles): Promise<Certifi
 /** Left to renew: an ACME client renews a month before. */
 const soon = 7 * 86_400;
 
-/** Says at start, after each reload and once a day which domains nobody can connect to, now or soon: a handshake that fails tells the hoster nothing. */
+/** Says at start, and whenever they are read again, which domains nobody can connect to, now or soon: a handshake that fails tells the hoster nothing. */
 export function warnOfCertificates(
   until: (serverName: string) => number | undefined,
   domains: readonly string[],

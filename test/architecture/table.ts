@@ -58,7 +58,7 @@ export const portable = {
 export const owners: Readonly<Record<string, readonly string[]>> = {
   'sodium-native': ['crypto'],
   '@noble/*': ['crypto'],
-  'node:crypto': ['crypto', 'store/digest.ts', 'outbound/dane.ts', 'demo'],
+  'node:crypto': ['crypto', 'store/digest.ts', 'http/certificates.ts', 'outbound/dane.ts', 'demo'],
   '@scure/bip39': ['keys'],
   '@scure/bip39/*': ['keys'],
   '@peculiar/x509': ['demo'],
