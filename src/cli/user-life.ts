@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { codeOf } from '../errors.ts';
 import { formatAddress, parseAddress } from '../wire/address.ts';
 import { askDaemon, type AdminParts } from './admin.ts';
 import { command, configOption, jsonOption, type ConfigOption, type JsonOption } from './command.ts';
-import { misused } from './failure.ts';
+import { AdvisedError, misused } from './failure.ts';
 import { formatNumber, formatSize, formatTime } from './format.ts';
 import { safeLine } from './safe-text.ts';
 
@@ -20,7 +21,9 @@ export function reinviteCommand(parts: AdminParts): Command {
     .action(async (typed: string, options: ConfigOption & JsonOption & { revoke?: boolean }) => {
       const address = formatAddress(parseAddress(typed).address);
       const revoke = options.revoke === true;
-      const issued = await askDaemon(parts, options, (admin) => admin.reinviteUser(address, { revoke }));
+      const issued = await askDaemon(parts, options, (admin) =>
+        admin.reinviteUser(address, { revoke }),
+      ).catch(adviseOnInvited);
       if (options.json) return face.printJson(issued);
       face.print(`invitation for ${address} (once, until ${formatTime(issued.expires)}):`);
       face.print(safeLine(issued.invitation));
@@ -35,6 +38,17 @@ export function reinviteCommand(parts: AdminParts): Command {
       );
       face.print('next    make sure who asks, and hand it over by a safe way: beckon enroll INVITATION');
     });
+}
+
+/** An invitation that nobody used yet is simply made again. */
+function adviseOnInvited(cause: unknown): never {
+  if (codeOf(cause) !== 'not_found') throw cause;
+  throw new AdvisedError(
+    'not_found',
+    'nobody enrolled under this address here',
+    'who has not enrolled yet gets another invitation by: beckon user add',
+    { cause },
+  );
 }
 
 /** `beckon user export`: for the user who asks what is here about them. */

@@ -32,7 +32,7 @@ test('users are invited, listed, exported and removed', async (t) => {
   t.regex(ok(await user('list')), /^ann@alpha\.test {2}invited {2}since 20.* {2}0 devices {2}0 B\n$/);
   const refused = await user('reinvite', 'ann@alpha.test');
   t.deepEqual(
-    [refused.code, /\[not_found\]/.test(refused.err)],
+    [refused.code, /\[not_found\]\n.*beckon user add/.test(refused.err)],
     [1, true],
     'who never enrolled is added again',
   );
