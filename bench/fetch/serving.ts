@@ -32,6 +32,8 @@ interface Contender {
   readonly target: Target;
   readonly small: readonly string[];
   readonly large: readonly string[];
+  /** What is asked for once: gives other paths each time. */
+  readonly fresh: (count: number) => readonly string[];
 }
 
 interface Rates {
@@ -105,7 +107,9 @@ export const serving: Bench = {
     writeFileSync(join(dir, 'cert.pem'), cert);
     writeFileSync(join(dir, 'key.pem'), key, { mode: 0o600 });
 
-    const child = fork(program, [dir, small, large]);
+    const runs = quick ? 3 : 5;
+    const freshCount = quick ? 2000 : 5000;
+    const child = fork(program, [dir, small, large, String(freshCount * (runs + 1))]);
     const exited = once(child, 'exit');
     parts.defer(async () => {
       if (child.connected) child.disconnect();
@@ -117,21 +121,24 @@ export const serving: Bench = {
       target: { port: served.port, host, ca: issuer.cert },
       small: served.small,
       large: served.large,
+      fresh: (count) => served.fresh.splice(0, count),
     };
 
     const port = await freePort();
     writeFileSync(join(dir, 'nginx.conf'), nginxConfig(dir, port));
     const server = await startProgram(nginx, ['-c', join(dir, 'nginx.conf'), '-p', dir], port);
     parts.defer(() => server.stop());
+    const files = Array.from({ length: smallCount }, (_, n) => `/small/${n}`);
     const theirs: Contender = {
       pid: server.pid,
       target: { port, host, ca: issuer.cert },
-      small: Array.from({ length: smallCount }, (_, n) => `/small/${n}`),
+      small: files,
       large: ['/large'],
+      fresh: () => files,
     };
 
     const count = quick ? 5000 : 20_000;
-    const smalls = await compare(quick ? 3 : 5, [ours, theirs], (contender) =>
+    const smalls = await compare(runs, [ours, theirs], (contender) =>
       measure(contender, contender.small, count, smallSize),
     );
     const peer = 'nginx, one process, the same bytes as files; TLS 1.3 and HTTP/1.1 on both sides';
@@ -140,7 +147,13 @@ export const serving: Bench = {
     yield metricOf({ ...labels, metric: 'small_fetch', peer }, smalls.wall);
     yield metricOf({ ...labels, metric: 'small_fetch_cpu', peer: byCpu }, smalls.cpu);
 
-    const larges = await compare(quick ? 3 : 5, [ours, theirs], (contender) =>
+    const firsts = await compare(runs, [ours, theirs], (contender) =>
+      measure(contender, contender.fresh(freshCount), freshCount, smallSize),
+    );
+    yield metricOf({ ...labels, metric: 'small_fetch_first', peer }, firsts.wall);
+    yield metricOf({ ...labels, metric: 'small_fetch_first_cpu', peer: byCpu }, firsts.cpu);
+
+    const larges = await compare(runs, [ours, theirs], (contender) =>
       measure(contender, contender.large, 1, largeSize),
     );
     const inMegabytes = (pairs: readonly Pair[]): Pair[] =>

@@ -55,11 +55,11 @@ export function createServe(parts: ServeParts): Serve {
 
   async function noteComplete(idHash: Uint8Array, message: LivePayload): Promise<void> {
     const at = clock.seconds();
-    const fetches = await transit.recordFetch(idHash, 'payload', at);
-    if (fetches === undefined) return;
+    const outcome = message.fetched ? 'again' : await transit.recordFetch(idHash, 'payload', at);
+    if (outcome === undefined) return;
     metrics.fetches.inc();
-    // Whoever has the id may fetch without end: that must not pay for datagrams or fill the ring of events.
-    if (fetches > 1) return;
+    // Whoever has the id may fetch without end: that must not wear the disk, pay for datagrams or fill the ring of events.
+    if (outcome === 'again') return;
     earnCredit(message.destination);
     await events.add([
       { handle: message.traceHandle, time: at, kind: 'fetched', counterpart: message.destination },

@@ -11,8 +11,8 @@ export interface Life {
   readonly expires: number;
   /** First fetch of header or payload. */
   readonly firstFetch?: number | undefined;
-  /** Complete fetches of the payload. */
-  readonly fetches: number;
+  /** Whether the payload was fetched to its end: that is noted once. */
+  readonly fetched: boolean;
   /** When it was accepted, withdrawn or expired. */
   readonly ended?: number | undefined;
   /** Why the hoster ended it; absent where its owner withdrew it. */
@@ -25,8 +25,6 @@ export type Step =
       readonly type: 'fetch';
       readonly what: 'header' | 'payload';
       readonly at: number;
-      /** How often, where several are noted at once. */
-      readonly times?: number;
     }
   | { readonly type: 'accept'; readonly rightToken: boolean; readonly at: number }
   | { readonly type: 'retract'; readonly at: number }
@@ -62,7 +60,7 @@ export function isLive(life: Life, at: number): boolean {
 
 export function transition(life: Life, step: Step): Transition {
   if (step.type === 'commit') return commit(life, step.expires);
-  if (step.type === 'fetch') return fetch(life, step.what, step.at, step.times);
+  if (step.type === 'fetch') return fetch(life, step.what, step.at);
   if (step.type === 'accept') return accept(life, step.rightToken, step.at);
   if (step.type === 'retract') return retract(life, step.at);
   if (step.type === 'takedown') return takedown(life, step.reason, step.at);
@@ -71,16 +69,16 @@ export function transition(life: Life, step: Step): Transition {
 
 function commit(life: Life, expires: number): Transition {
   if (life.state !== 'reserved') return { outcome: 'gone', life };
-  return { outcome: 'stored', life: { state: 'stored', expires, fetches: 0 }, ref: 'add' };
+  return { outcome: 'stored', life: { state: 'stored', expires, fetched: false }, ref: 'add' };
 }
 
-function fetch(life: Life, what: 'header' | 'payload', at: number, times = 1): Transition {
+function fetch(life: Life, what: 'header' | 'payload', at: number): Transition {
   if (!isLive(life, at)) return { outcome: 'gone', life };
   const seen = { ...life, firstFetch: life.firstFetch ?? at };
-  if (what === 'header') return { outcome: 'fetched', life: seen };
-  const counted = { outcome: 'fetched', life: { ...seen, fetches: life.fetches + times } } as const;
-  // Only the first: whoever has the id could put reminders off for good by fetching it every day.
-  return life.fetches === 0 ? { ...counted, ref: 'slow' } : counted;
+  // Only the first complete one slows: whoever has the id could put reminders off for good by fetching it every day.
+  return what === 'header' || life.fetched
+    ? { outcome: 'fetched', life: seen }
+    : { outcome: 'fetched', life: { ...seen, fetched: true }, ref: 'slow' };
 }
 
 function accept(life: Life, rightToken: boolean, at: number): Transition {

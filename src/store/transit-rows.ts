@@ -38,7 +38,8 @@ export const transitRow = record('transit', {
   state: field(4, uint(states.length - 1)),
   expires: field(5, time),
   firstFetch: optional(6, time),
-  fetches: field(7, uint()),
+  /** 1 where the payload was fetched to its end; programs before counted on. */
+  fetched: field(7, uint()),
   ended: optional(8, time),
   /** When it is looked at again: its key in the index of times. */
   wake: field(9, uint(2 ** 48 - 1)),
@@ -62,7 +63,7 @@ export function lifeOf(row: TransitRow): Life {
     state: states[row.state] as Life['state'],
     expires: row.expires,
     firstFetch: row.firstFetch,
-    fetches: row.fetches,
+    fetched: row.fetched > 0,
     ended: row.ended,
     takedown: reasonOf(row),
   };
@@ -75,7 +76,7 @@ export function withLife(row: TransitRow, life: Life, at: number): TransitRow {
     ...rest,
     state: states.indexOf(life.state),
     expires: life.expires,
-    fetches: life.fetches,
+    fetched: life.fetched ? Math.max(row.fetched, 1) : 0,
     wake: wakeAt(life, at),
     ...(life.firstFetch === undefined ? {} : { firstFetch: life.firstFetch }),
     ...(life.ended === undefined ? {} : { ended: life.ended }),
@@ -94,7 +95,7 @@ export function ownerOf(row: TransitRow): Owner {
 }
 
 export function reservation(owner: Owner, created: number, expires: number): TransitRow {
-  return { domain: owner.domain, user: owner.user, created, state: 0, expires, fetches: 0, wake: expires };
+  return { domain: owner.domain, user: owner.user, created, state: 0, expires, fetched: 0, wake: expires };
 }
 
 /** Over everything that a commit says about a message. */
@@ -185,6 +186,6 @@ export function livePayload(row: TransitRow, content: Content): LivePayload {
     blob: { id: content.blob, size: content.blobSize, hash: content.blobHash },
     expires: row.expires,
     traceHandle: content.traceHandle,
-    fetches: row.fetches,
+    fetched: row.fetched > 0,
   };
 }

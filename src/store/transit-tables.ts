@@ -237,7 +237,7 @@ export function isOf(row: TransitRow, owner: Owner): boolean {
 
 function isSame(a: Life, b: Life): boolean {
   return (
-    a.state === b.state && a.firstFetch === b.firstFetch && a.fetches === b.fetches && a.ended === b.ended
+    a.state === b.state && a.firstFetch === b.firstFetch && a.fetched === b.fetched && a.ended === b.ended
   );
 }
 

@@ -6,7 +6,14 @@ import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 import { BeckonError } from '../errors.ts';
 import type { Owner } from './api/terms.ts';
-import type { Commit, Expired, RetractOutcome, TransitStore, UsageLimits } from './api/transit.ts';
+import type {
+  Commit,
+  Expired,
+  FetchOutcome,
+  RetractOutcome,
+  TransitStore,
+  UsageLimits,
+} from './api/transit.ts';
 import type { TakedownReason } from '../wire/registry.ts';
 import { createBatches } from './batches.ts';
 import type { BlobRefs } from './blobs.ts';
@@ -130,30 +137,18 @@ export function createTransit(parts: TransitParts): Transit {
     );
   }
 
-  /** The complete fetches of a message behind so many more. */
-  function record({ idHash, what, at }: Fetched, times: number): number | undefined {
+  function record({ idHash, what, at }: Fetched): FetchOutcome | undefined {
     const row = messages.get(idHash);
     if (row === undefined) return undefined;
-    const { outcome, life } = messages.step(idHash, row, { type: 'fetch', what, at, times });
-    return outcome === 'fetched' ? life?.fetches : undefined;
-  }
-
-  /** Those of one message in one step; for each how many there are with it. */
-  function recordPayloads(fetched: readonly Fetched[]): readonly (number | undefined)[] {
-    const results = new Map<Fetched, number | undefined>();
-    for (const [first, ...others] of Map.groupBy(fetched, keyOf).values()) {
-      if (first === undefined) continue;
-      const last = record(first, others.length + 1);
-      [first, ...others].forEach((one, i) => results.set(one, last && last - others.length + i));
-    }
-    return fetched.map((one) => results.get(one));
+    const before = knownBefore(row, what);
+    return messages.step(idHash, row, { type: 'fetch', what, at }).outcome === 'fetched' ? before : undefined;
   }
 
   const recordHeader = createBatches(
-    (fetched: readonly Fetched[]) => engine.write(() => fetched.map((one) => record(one, 1))),
+    (fetched: readonly Fetched[]) => engine.write(() => fetched.map(record)),
     mostTogether,
   );
-  const notes = createFetchNotes(engine, recordPayloads);
+  const notes = createFetchNotes(engine, (fetched: readonly Fetched[]) => fetched.map(record));
 
   function expireOne(idHash: Uint8Array, now: number): readonly Expired[] {
     const row = messages.get(idHash);
@@ -222,10 +217,10 @@ export function createTransit(parts: TransitParts): Transit {
     },
 
     async recordFetch(idHash, what, at) {
-      if (what === 'payload') return notes.add({ idHash, what, at });
-      const known = messages.get(idHash);
-      if (known === undefined || !isLive(lifeOf(known), at)) return undefined;
-      return known.firstFetch === undefined ? recordHeader({ idHash, what, at }) : known.fetches;
+      const row = messages.get(idHash);
+      if (row === undefined || !isLive(lifeOf(row), at)) return undefined;
+      if (knownBefore(row, what) === 'again') return 'again';
+      return await (what === 'payload' ? notes.add : recordHeader)({ idHash, what, at });
     },
 
     accept: (idHash, acceptTokenHash, at) =>
@@ -282,8 +277,10 @@ export function createTransit(parts: TransitParts): Transit {
   };
 }
 
-function keyOf({ idHash }: Fetched): string {
-  return Buffer.from(idHash).toString('latin1');
+/** Whether a fetch of this kind was noted of the row. */
+function knownBefore({ firstFetch, fetched }: TransitRow, what: Fetched['what']): FetchOutcome {
+  const isKnown = what === 'payload' ? fetched > 0 : firstFetch !== undefined;
+  return isKnown ? 'again' : 'first';
 }
 
 function retracted(outcome: Outcome): RetractOutcome {

@@ -70,8 +70,8 @@ export interface LiveMessage {
   readonly blob: BlobRef;
   readonly expires: number;
   readonly traceHandle: Uint8Array;
-  /** Complete payload fetches so far. */
-  readonly fetches: number;
+  /** Whether its payload was fetched to the end before. */
+  readonly fetched: boolean;
 }
 
 /** What serving a payload needs of it. */
@@ -95,6 +95,7 @@ export interface SentMessage {
   readonly takedown?: TakedownReason;
 }
 
+export type FetchOutcome = 'first' | 'again';
 export type AcceptOutcome = 'accepted' | 'gone';
 export type RetractOutcome = 'withdrawn' | 'withdrawn_maybe_read' | 'already_accepted' | 'gone';
 
@@ -141,10 +142,10 @@ export interface TransitStore {
   readPayload(idHash: Uint8Array): Promise<LivePayload | undefined>;
   /**
    * Notes a fetch of the header (await it before serving: a retraction must know) or of the whole payload, which slows
-   * repeating to daily, the first time. Resolves to the complete fetches so far, this one included; undefined where the message is not live
+   * repeating to daily, the first time. Resolves to whether it was the first of its kind, which alone is written; undefined where the message is not live
    * any more. Those that come while a write is on its way share the next; payloads gather for a moment before it.
    */
-  recordFetch(idHash: Uint8Array, what: 'header' | 'payload', at: number): Promise<number | undefined>;
+  recordFetch(idHash: Uint8Array, what: 'header' | 'payload', at: number): Promise<FetchOutcome | undefined>;
   /** Compare and set. Accepting again with the right token is `accepted` again. */
   accept(idHash: Uint8Array, acceptTokenHash: Uint8Array, at: number): Promise<AcceptOutcome>;
   /** Compare and set, by trace handle (10 bytes) or id hash (32 bytes). Retracting again gives the first answer again. */
