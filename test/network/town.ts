@@ -65,8 +65,7 @@ export async function startTownWith<C extends Clock>(
   await using parts = new AsyncDisposableStack();
   const dir = parts.use(await testDirectory());
   const dns = parts.use(await startDns());
-  // For as long as tests move the clock: a daemon warns of certificates that end.
-  const authority = await createTestAuthority(3650);
+  const authority = await createTestAuthority();
   const caFile = join(dir.path, 'ca.pem');
   await writeFile(caFile, authority.cert);
   const surroundings = { resolver: dns.address, caFile };
