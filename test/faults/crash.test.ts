@@ -8,6 +8,8 @@ test('kill -9 of both daemons under load loses nothing that was acknowledged', a
   t.log(`seed ${seed}`);
   const { wrong, ...figures } = await crash({ kills: 3, seed, longestLife: 2500 });
   t.log(JSON.stringify(figures));
-  t.deepEqual(wrong, []);
+  // A comparison shows its first lines only.
+  for (const line of wrong) t.log(line);
+  t.is(wrong.length, 0);
   t.true(figures.acknowledged > 0);
 });
